@@ -1,0 +1,91 @@
+"""What is known of one call: plain data that the machine changes and the store keeps.
+
+A call is one caller's INVITE from arrival until its final response is delivered; a hop is one addressee of it. Times are
+wall-clock seconds since 1970, because a monotonic clock does not survive a restart; running deadlines are kept monotonic by the exchange.
+"""
+
+from __future__ import annotations
+
+import base64
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from strowger.calls.identifier import Identifier
+
+
+class State(StrEnum):
+    """Where a call stands. The last five are final."""
+
+    ARRIVED = "arrived"
+    """The INVITE is here and nothing is committed yet."""
+    HELD = "held"
+    """Announced; nobody is being rung; the application decides."""
+    RINGING = "ringing"
+    """At least one branch of the current hop is being rung."""
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+FINAL_STATES: Final = frozenset((State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED))
+
+
+class Hop(msgspec.Struct, omit_defaults=True):
+    """One addressee of a call, from the moment it is chosen until it takes its one decision."""
+
+    to: Identifier
+    opened_at: float
+    expires_at: float
+    event_id: str = ""
+    """The IncomingCall event of this hop; empty when none was raised."""
+    ring: tuple[str, ...] = ()
+    """The SIP URIs rung, in order."""
+    via: str = ""
+    """The trunk the URIs belong to; empty for a user's own contacts."""
+    closed_at: float = 0.0
+    decision: str = ""
+    """What closed the hop, in words: `redirect to …`, `reject busy`, `caller hung up`…"""
+
+
+class Call(msgspec.Struct, omit_defaults=True):
+    """One call and its chain of hops."""
+
+    call_id: str
+    """A GUID; the correlation id on the wire."""
+    resource: str
+    """Name of the resource that owns the dialled number or user."""
+    caller: Identifier
+    display_name: str
+    created_at: float
+    hops: list[Hop]
+    state: State = State.ARRIVED
+    ended_at: float = 0.0
+    final_status: int = 0
+    """The SIP status the caller got; 0 while the call lives."""
+    why: str = ""
+    """One sentence for a person: why the call ended as it did."""
+    custom_headers: dict[str, str] = {}
+
+    @property
+    def hop(self) -> Hop:
+        """The current hop."""
+        return self.hops[-1]
+
+    @property
+    def hop_index(self) -> int:
+        """The current hop's position, from 0."""
+        return len(self.hops) - 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the caller's final response is decided."""
+        return self.state in FINAL_STATES
+
+    @property
+    def server_call_id(self) -> str:
+        """The opaque serverCallId: base64 of a conversation URL, as ACS writes it."""
+        return base64.b64encode(f"https://strowger.invalid/conv/{self.call_id}".encode()).decode()

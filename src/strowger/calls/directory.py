@@ -1,0 +1,172 @@
+"""Who is ours and which way leads outside: numbers, users, trunks and routes, looked up when a call arrives or is redirected.
+
+Outside numbers are denied until a route allows them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
+from strowger.calls.identifier import ANONYMOUS_CALLER, Identifier, Kind, from_raw_id, phone_number
+from strowger.calls.ports import Arrival, RingPlan
+
+NOT_FOUND: Final = 404
+
+_DIALLABLE: Final = re.compile(r"\+?[0-9]{1,20}")
+# RFC 3261 §25.1: user = unreserved / escaped / user-unreserved
+_USER_PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/")
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user of a resource and the SIP URIs of its phones."""
+
+    resource: str
+    name: str
+    id: str
+    """The ACS raw id, `8:acs:{resource}_{user}`."""
+    contacts: tuple[str, ...] = ()
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A phone number that a resource owns."""
+
+    resource: str
+    e164: str
+
+
+class Trunk(msgspec.Struct, frozen=True):
+    """A way outside: its SIP URI without a user part."""
+
+    name: str
+    uri: str
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Which trunk leads to targets of one kind whose number or id begins with a prefix."""
+
+    kind: Kind
+    match: str
+    """A prefix; a trailing `*` is allowed and changes nothing."""
+    to: str
+    """Name of a trunk."""
+
+    @property
+    def prefix(self) -> str:
+        """The prefix without its asterisk."""
+        return self.match.removesuffix("*")
+
+
+class Directory:
+    """Everything that can be dialled, ready for lookup."""
+
+    def __init__(
+        self,
+        *,
+        numbers: Iterable[Number] = (),
+        users: Iterable[User] = (),
+        trunks: Iterable[Trunk] = (),
+        routes: Sequence[Route] = (),
+        user_may_dial_out: bool = True,
+    ) -> None:
+        self._numbers = {number.e164: number for number in numbers}
+        self._users_by_name = {user.name.lower(): user for user in users}
+        self._users_by_id = {user.id.lower(): user for user in self._users_by_name.values()}
+        self._users_by_address = _by_address(self._users_by_name.values())
+        self._trunks = {trunk.name: trunk for trunk in trunks}
+        self._routes = sorted(routes, key=lambda route: len(route.prefix), reverse=True)
+        self._user_may_dial_out = user_may_dial_out
+
+    def addressee(self, dialled: str) -> tuple[str, RingPlan]:
+        """The resource and the plan for a dialled user part. Raises CallRefused(404) when it is nobody of ours."""
+        number = self._numbers.get(dialled) or self._numbers.get(f"+{dialled}")
+        if number:
+            return number.resource, RingPlan(phone_number(number.e164), announced=True)
+        user = self._users_by_name.get(dialled.lower()) or self._users_by_id.get(dialled.lower())
+        if user:
+            return user.resource, _user_plan(user)
+        raise CallRefused(NOT_FOUND, f"nobody here is called {dialled!r}: add a [[number]] or a [[user]] for it")
+
+    def caller(self, arrival: Arrival) -> Identifier:
+        """Who calls. A user is believed only from the address of one of its own contacts."""
+        user = self._users_by_name.get(arrival.caller.lower())
+        if user and arrival.source in self._users_by_address.get(user.name, ()):
+            return from_raw_id(user.id)
+        if arrival.caller.lower() == "anonymous" or not arrival.caller:
+            return Identifier(Kind.PHONE_NUMBER, ANONYMOUS_CALLER)
+        if _DIALLABLE.fullmatch(arrival.caller):
+            return phone_number(arrival.caller)
+        return Identifier(Kind.UNKNOWN, arrival.caller_uri)
+
+    def target(self, resource: str, target: Identifier, caller: Identifier) -> RingPlan:
+        """The plan for a redirect target. Raises TargetInvalid or TargetUnroutable."""
+        if target.kind is Kind.COMMUNICATION_USER:
+            return self._user_target(resource, target)
+        if target.kind is Kind.PHONE_NUMBER:
+            return self._number_target(resource, target, caller)
+        return self._outside(target, target.raw_id if target.kind is Kind.UNKNOWN else _outside_id(target))
+
+    def _user_target(self, resource: str, target: Identifier) -> RingPlan:
+        user = self._users_by_id.get(target.raw_id.lower())
+        if user is None or user.resource != resource:
+            raise TargetInvalid(
+                "there is no user with the id of the target in this resource: add a [[user]] with that id"
+            )
+        return _user_plan(user)
+
+    def _number_target(self, resource: str, target: Identifier, caller: Identifier) -> RingPlan:
+        number = target.number
+        if not _DIALLABLE.fullmatch(number):
+            raise TargetInvalid(
+                "target.phoneNumber.value is not a number that can be dialled: give it in E.164 form, like +31201110001"
+            )
+        owned = self._numbers.get(number) or self._numbers.get(f"+{number}")
+        if owned and owned.resource == resource:
+            return RingPlan(phone_number(owned.e164), announced=True)
+        if caller.kind is Kind.COMMUNICATION_USER and not self._user_may_dial_out:
+            raise TargetUnroutable(
+                "a call from a user may not be redirected to a phone number while compat.voip_to_phone is 'refuse'"
+            )
+        return self._outside(target, number)
+
+    def _outside(self, target: Identifier, dialled: str) -> RingPlan:
+        for route in self._routes:
+            if route.kind is target.kind and dialled.startswith(route.prefix):
+                trunk = self._trunks[route.to]
+                return RingPlan(target, (_trunk_uri(trunk.uri, dialled),), trunk.name)
+        raise TargetUnroutable(
+            f'no route leads to a target of kind {target.kind.value} like this: add a [[route]] with kind = "{target.kind.value}" and a matching prefix'
+        )
+
+
+def _user_plan(user: User) -> RingPlan:
+    return RingPlan(from_raw_id(user.id), user.contacts, announced=True)
+
+
+def _outside_id(target: Identifier) -> str:
+    return target.extension.user_id if target.kind is Kind.TEAMS_EXTENSION_USER else target.scoped_id
+
+
+def _trunk_uri(uri: str, dialled: str) -> str:
+    scheme, _, rest = uri.partition(":")
+    return f"{scheme}:{escape_user(dialled)}@{rest.rpartition('@')[2]}"
+
+
+def escape_user(text: str) -> str:
+    """A SIP user part in which nothing can end the user part early (RFC 3261 §19.1.2)."""
+    return "".join(c if c in _USER_PLAIN else "".join(f"%{byte:02X}" for byte in c.encode()) for c in text)
+
+
+def _by_address(users: Iterable[User]) -> dict[str, frozenset[str]]:
+    return {user.name: frozenset(_host(contact) for contact in user.contacts) for user in users}
+
+
+def _host(uri: str) -> str:
+    authority = uri.partition(":")[2].rpartition("@")[2].partition(";")[0].partition("?")[0]
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0]
+    return authority.partition(":")[0]

@@ -1,0 +1,90 @@
+"""What can go wrong with a call.
+
+CallError
+├── DecisionRefused          the application's fault; carries the ACS status and code to answer
+│   ├── ContextMalformed     400 8523   not one of our contexts, or tampered with
+│   ├── ContextForeign       403 7507   a context of another resource
+│   ├── CallOver             404 8522   the call has ended
+│   ├── HopClosed            409 8519   the hop has taken its decision; the call lives on elsewhere
+│   ├── TooManyRedirects     400 8521   the chain of hops is as long as it may get
+│   ├── TargetInvalid        400 8523   no such user, or not a target at all
+│   └── TargetUnroutable     405 8520   no route leads there
+├── CallRefused              the caller's fault or ours; carries the SIP status to answer
+└── StoreUnavailable         ours: nothing was done; answer 503 and try again
+"""
+
+from __future__ import annotations
+
+
+class CallError(Exception):
+    """Root of the room."""
+
+
+class DecisionRefused(CallError):
+    """A decision of the application that was not carried out; the call is as it was."""
+
+    status = 400
+    code = "8523"
+    target: str | None = None
+    """The member of the request at fault."""
+
+
+class ContextMalformed(DecisionRefused):
+    """The incomingCallContext is not one that this server made."""
+
+    target = "incomingCallContext"
+
+
+class ContextForeign(DecisionRefused):
+    """The incomingCallContext belongs to another resource."""
+
+    status = 403
+    code = "7507"
+    target = "incomingCallContext"
+
+
+class CallOver(DecisionRefused):
+    """The call has ended."""
+
+    status = 404
+    code = "8522"
+
+
+class HopClosed(DecisionRefused):
+    """Somebody else decided first; the call goes on under another context."""
+
+    status = 409
+    code = "8519"
+
+
+class TooManyRedirects(DecisionRefused):
+    """The call has been redirected as often as it may be."""
+
+    code = "8521"
+
+
+class TargetInvalid(DecisionRefused):
+    """Nobody can be found behind the target."""
+
+    target = "target"
+
+
+class TargetUnroutable(DecisionRefused):
+    """The target is outside and no route leads there."""
+
+    status = 405
+    code = "8520"
+    target = "target"
+
+
+class CallRefused(CallError):
+    """A call that is not taken; `status` is the SIP status for the caller, `retry_after_s` is 0 when a repeat is pointless."""
+
+    def __init__(self, status: int, why: str, *, retry_after_s: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class StoreUnavailable(CallError):
+    """The store did not take the change; nothing of it holds."""

@@ -1,0 +1,215 @@
+"""The call machine: which decision may be taken when, and what follows from it.
+
+    ARRIVED ──HOLD──▶ HELD ◀──HOLD──┐          every arrow into HELD or RINGING opens a hop,
+       │               │ └──RING──▶ RINGING    every arrow out of them closes the current one
+       └──RING─────────┼──────────────▲ │
+                       ▼                ▼
+         REJECTED  CANCELLED  EXPIRED  FAILED  ANSWERED        final; nothing leaves them
+
+The machine is pure: it takes a call, an input and the time, and returns the changed call with the effects to perform once the change is committed.
+It leaves to others: when an input is due, who may give it, and how an effect is carried out (`exchange`, `ports`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from strowger.calls.call import Call, Hop, State
+from strowger.calls.ports import RingPlan
+
+
+class Input(StrEnum):
+    """Everything that can happen to a call."""
+
+    HOLD = "hold"
+    """Open a hop that nobody is rung for; its application decides."""
+    RING = "ring"
+    """Open a hop and ring its branches."""
+    NOBODY = "nobody"
+    """Open a hop that has neither phones nor an application."""
+    TOO_MANY = "too_many"
+    """A redirect beyond the longest permitted chain."""
+    REJECT = "reject"
+    CANCEL = "cancel"
+    """The caller gave up (RFC 3261 §9)."""
+    DEADLINE = "deadline"
+    """The current hop's time is over."""
+    ANSWERED = "answered"
+    """A branch of the current hop sent a 2xx."""
+    HOP_FAILED = "hop_failed"
+    """Every branch of the current hop ended without a 2xx; the best final response is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """What the input brings with it; each input uses the fields it needs."""
+
+    at: float
+    """Wall clock, seconds."""
+    plan: RingPlan | None = None
+    expires_at: float = 0.0
+    event_id: str = ""
+    status: int = 0
+    """The SIP status for the caller."""
+    reason: str = ""
+    """Its reason phrase."""
+    why: str = ""
+    """A sentence for a person; also what closed the hop."""
+    relayed: object | None = None
+    """The target's own response, handed through untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """Send 100, and 180 when `ringing`."""
+
+    ringing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Deliver the IncomingCall event of the current hop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Ring the current hop's branches."""
+
+    hop_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRinging:
+    """Cancel the branches of a hop that was decided."""
+
+    hop_index: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Give the caller the final response."""
+
+    status: int
+    reason: str
+    relayed: object | None = None
+
+
+Effect = Proceed | Announce | Ring | StopRinging | Finish
+
+
+class UnexpectedInput(Exception):
+    """A pair of state and input that the table does not have: a mistake of ours."""
+
+
+def handle(call: Call, what: Input, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    """The call after the input, and the effects in order of execution. Inputs to an ended call change nothing. Raises UnexpectedInput."""
+    row = TABLE.get((call.state, what))
+    if row is None:
+        raise UnexpectedInput(f"{what} in state {call.state}")
+    state, action = row
+    return action(call, state, occurrence)
+
+
+def _open(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    hop, effects = _new_hop(occurrence), _opening(state, 0, occurrence)
+    return msgspec.structs.replace(call, state=state, hops=[hop]), [Proceed(ringing=state is State.HELD), *effects]
+
+
+def _redirect(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    hops = [*_closed(call, occurrence), _new_hop(occurrence)]
+    effects = [*_silencing(call, "redirected"), *_opening(state, len(hops) - 1, occurrence)]
+    return msgspec.structs.replace(call, state=state, hops=hops), effects
+
+
+def _refuse(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    return _ended(call, state, occurrence, [_new_hop(occurrence)])
+
+
+def _redirect_nowhere(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    return _ended(call, state, occurrence, [*_closed(call, occurrence), _new_hop(occurrence)])
+
+
+def _end(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    return _ended(call, state, occurrence, _closed(call, occurrence))
+
+
+def _ignore(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    return call, []
+
+
+def _ended(call: Call, state: State, occurrence: Occurrence, hops: list[Hop]) -> tuple[Call, list[Effect]]:
+    ended = msgspec.structs.replace(
+        call, state=state, hops=hops, ended_at=occurrence.at, final_status=occurrence.status, why=occurrence.why
+    )
+    # An answered branch has ended by itself; the proxy cancels its siblings (RFC 3261 §16.7 step 10).
+    silencing = [] if state is State.ANSWERED else _silencing(call, occurrence.why)
+    return ended, [*silencing, Finish(occurrence.status, occurrence.reason, occurrence.relayed)]
+
+
+def _new_hop(occurrence: Occurrence) -> Hop:
+    plan = occurrence.plan
+    assert plan is not None
+    return Hop(plan.to, occurrence.at, occurrence.expires_at, occurrence.event_id, plan.ring, plan.via)
+
+
+def _closed(call: Call, occurrence: Occurrence) -> list[Hop]:
+    closed = msgspec.structs.replace(call.hop, closed_at=occurrence.at, decision=occurrence.why)
+    return [*call.hops[:-1], closed]
+
+
+def _silencing(call: Call, why: str) -> list[Effect]:
+    return [StopRinging(call.hop_index, why)] if call.state is State.RINGING else []
+
+
+def _opening(state: State, hop_index: int, occurrence: Occurrence) -> list[Effect]:
+    effects: list[Effect] = [Ring(hop_index)] if state is State.RINGING else []
+    return [*effects, Announce()] if occurrence.event_id else effects
+
+
+Action = Callable[[Call, State, Occurrence], tuple[Call, list[Effect]]]
+
+TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
+    (State.ARRIVED, Input.HOLD): (State.HELD, _open),
+    (State.ARRIVED, Input.RING): (State.RINGING, _open),
+    (State.ARRIVED, Input.NOBODY): (State.FAILED, _refuse),
+    (State.HELD, Input.HOLD): (State.HELD, _redirect),
+    (State.HELD, Input.RING): (State.RINGING, _redirect),
+    (State.HELD, Input.NOBODY): (State.FAILED, _redirect_nowhere),
+    (State.HELD, Input.TOO_MANY): (State.FAILED, _end),
+    (State.HELD, Input.REJECT): (State.REJECTED, _end),
+    (State.HELD, Input.CANCEL): (State.CANCELLED, _end),
+    (State.HELD, Input.DEADLINE): (State.EXPIRED, _end),
+    (State.RINGING, Input.HOLD): (State.HELD, _redirect),
+    (State.RINGING, Input.RING): (State.RINGING, _redirect),
+    (State.RINGING, Input.NOBODY): (State.FAILED, _redirect_nowhere),
+    (State.RINGING, Input.TOO_MANY): (State.FAILED, _end),
+    (State.RINGING, Input.REJECT): (State.REJECTED, _end),
+    (State.RINGING, Input.CANCEL): (State.CANCELLED, _end),
+    (State.RINGING, Input.DEADLINE): (State.EXPIRED, _end),
+    (State.RINGING, Input.ANSWERED): (State.ANSWERED, _end),
+    (State.RINGING, Input.HOP_FAILED): (State.FAILED, _end),
+    # A final state stays. Decisions never get here (the exchange answers CallOver); these three may cross the end on the wire.
+    **{
+        (state, late): (state, _ignore)
+        for state in (State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED)
+        for late in (Input.CANCEL, Input.DEADLINE, Input.HOP_FAILED)
+    },
+}
+
+IMPOSSIBLE: Final[frozenset[tuple[State, Input]]] = frozenset(
+    {(State.ARRIVED, what) for what in Input if what not in (Input.HOLD, Input.RING, Input.NOBODY)}
+    | {(State.HELD, Input.ANSWERED), (State.HELD, Input.HOP_FAILED)}
+    | {
+        (state, what)
+        for state in (State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED)
+        for what in Input
+        if what not in (Input.CANCEL, Input.DEADLINE, Input.HOP_FAILED)
+    }
+)
+"""Pairs the exchange never lets through: nothing acts on a call that is not committed, nobody answers where nobody is rung, nobody decides after the end."""

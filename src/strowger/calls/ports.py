@@ -1,0 +1,190 @@
+"""What the domain asks of the rooms around it, and the plain data that crosses.
+
+Callbacks named `done` and `answer` are called later, from the event loop's thread, never before the method returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from strowger.calls.call import Call, Hop
+from strowger.calls.errors import CallError
+from strowger.calls.identifier import Identifier
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """The answer to one repeatable request, kept so that a repeat gets the same answer (ACS: Repeatable Requests)."""
+
+    scope: str
+    """Whose request ids these are: resource, method and path."""
+    request_id: str
+    fingerprint: bytes
+    """A digest of method, path, api-version and body; another one under the same id is a different request."""
+    accepted_at: float
+    """Wall clock, seconds."""
+    status: int
+    body: bytes = b""
+    correlation_id: str = ""
+    """Echoed in the reply's headers."""
+
+
+class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
+    """One event on its way to one subscription."""
+
+    event_id: str
+    subscription: str
+    """`resource/name`."""
+    call_id: str
+    body: bytes
+    """One event in its schema, as JSON, without the surrounding array."""
+    created_at: float
+    """Wall clock, seconds."""
+    expires_at: float
+    """Wall clock, seconds; never tried after this."""
+
+
+class Commit(msgspec.Struct, frozen=True, gc=False):
+    """One decision, written in one transaction or not at all."""
+
+    call: bytes
+    """The call, encoded (`calls.call.Call` as JSON)."""
+    call_id: str
+    resource: str
+    state: str
+    created_at: float
+    ended_at: float
+    """0 while the call lives."""
+    revision: int
+    """1 for a new call; otherwise exactly one more than the stored revision, else the commit is refused."""
+    leg: bytes = b""
+    """What the SIP room needs to take the caller's INVITE up again after a restart; given with revision 1 only."""
+    events: Sequence[OutboxEntry] = ()
+    withdrawn: str = ""
+    """The event id whose undelivered entries are dropped, because its hop is closed."""
+    receipt: Receipt | None = None
+
+
+class StoredCall(msgspec.Struct, frozen=True, gc=False):
+    """A call as read back."""
+
+    call: Call
+    revision: int
+    leg: bytes
+
+
+Done = Callable[[CallError | None], None]
+"""Called once: with None when the change is durable, else with what went wrong (`StoreUnavailable`, or `HopClosed` for a lost compare-and-set)."""
+
+
+class Store(Protocol):
+    """Where calls, undelivered events, receipts and secrets are kept."""
+
+    def commit(self, unit: Commit, done: Done) -> None:
+        """Write one decision; `done(None)` only once it is durable."""
+
+    def save_receipt(self, receipt: Receipt, done: Done) -> None:
+        """Keep the answer to a request that changed no call (a 4xx)."""
+
+    def find_receipt(self, scope: str, request_id: str) -> Receipt | None:
+        """The stored answer to a request id, if any."""
+
+    def delivered(self, entry: OutboxEntry) -> None:
+        """The entry needs no further attempt. Need not be durable at once: events are delivered at least once."""
+
+    def live_calls(self) -> list[StoredCall]:
+        """Every call that has not ended, oldest first."""
+
+    def ended_calls(self, since: float) -> list[StoredCall]:
+        """Calls that ended at or after `since` (wall clock, seconds)."""
+
+    def pending_events(self) -> list[OutboxEntry]:
+        """Every undelivered entry, oldest first."""
+
+    def find_call(self, call_id: str) -> Call | None:
+        """One call, live or ended. A unique prefix of at least four characters is enough."""
+
+    def recent_calls(self, limit: int) -> list[Call]:
+        """The newest calls first."""
+
+    def prune(self, now: float) -> None:
+        """Drop what has been kept long enough (wall clock, seconds)."""
+
+    def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """A secret of this installation, made on first use and durable before this returns."""
+
+    def is_writable(self) -> bool:
+        """Whether the last write succeeded."""
+
+    def close(self) -> None:
+        """Finish what was given and let go of the files."""
+
+
+class Telephony(Protocol):
+    """The caller's and the targets' side of a call; implemented by the SIP edge."""
+
+    def proceed(self, call_id: str, *, ringing: bool) -> None:
+        """Tell the caller that the call is being worked on (100) and, if asked, that it rings (180)."""
+
+    def ring(self, call_id: str, hop_index: int, hop: Hop) -> None:
+        """Ring every URI of the hop; each outcome comes back through the exchange."""
+
+    def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
+        """Cancel every branch of the hop that has not ended."""
+
+    def finish(self, call_id: str, status: int, reason: str, relayed: object | None) -> None:
+        """Give the caller the final response: `relayed` as it came from the target, else one made from status and reason."""
+
+    def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
+        """A branch answered after its hop was decided: end that dialog, the caller never hears of it."""
+
+    def restore(self, stored: StoredCall) -> None:
+        """Take a call's transactions up again after a restart, without sending anything."""
+
+    def resume(self, call_id: str) -> None:
+        """Send what a restored call needs: 180 again to the caller, the INVITE again on each branch."""
+
+
+class Announcer(Protocol):
+    """Tells applications of calls; implemented by the events room."""
+
+    def subscribers(self, resource: str) -> bool:
+        """Whether anybody would be told of an IncomingCall of this resource."""
+
+    def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
+        """The outbox entries that announce the current hop; nothing is sent yet."""
+
+    def publish(self, entries: Iterable[OutboxEntry]) -> None:
+        """Start delivering entries that are durable now."""
+
+    def withdraw(self, event_id: str) -> None:
+        """Stop trying: the hop is closed."""
+
+
+class RingPlan(msgspec.Struct, frozen=True, gc=False):
+    """How to reach one addressee."""
+
+    to: Identifier
+    ring: tuple[str, ...] = ()
+    via: str = ""
+    announced: bool = False
+    """Whether the addressee is ours, so that an IncomingCall is raised for it."""
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A new INVITE, as the SIP edge understood it."""
+
+    dialled: str
+    """User part of the Request-URI, unescaped."""
+    host: str
+    """Host of the Request-URI."""
+    caller: str
+    """User part of the From URI, unescaped; empty when there is none."""
+    caller_uri: str
+    display_name: str
+    source: str
+    """IP address the INVITE came from."""
+    leg: bytes
+    custom_headers: dict[str, str]

@@ -1,0 +1,188 @@
+"""An exchange with everything around it faked: a clock that is set by hand, a store that commits when told, ports that write down what they are asked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from strowger.calls.call import Call, Hop
+from strowger.calls.context import ContextSigner
+from strowger.calls.directory import Directory, Number, Route, Trunk, User
+from strowger.calls.errors import CallError
+from strowger.calls.exchange import Exchange, Limits
+from strowger.calls.identifier import Kind, from_raw_id
+from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, StoredCall
+from strowger.sip.transaction.timers import TimerHeap
+
+RESOURCE_ID = "1b5cc06b-f352-4571-b1e6-d9b259b7c776"
+ALICE = f"8:acs:{RESOURCE_ID}_00000000-0000-0000-0000-000000000001"
+BOB = f"8:acs:{RESOURCE_ID}_00000000-0000-0000-0000-000000000002"
+NOBODY = f"8:acs:{RESOURCE_ID}_00000000-0000-0000-0000-000000000003"
+NUMBER, OTHER_NUMBER, OUTSIDE = "+31201110001", "+31201110002", "+18005550199"
+
+
+class HandClock:
+    """Both clocks, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.offset = 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return self.now + self.offset
+
+
+class HandStore:
+    """Commits wait until `flush`; what is durable is in `rows`."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[Commit, bytes]] = {}
+        self.events: dict[str, OutboxEntry] = {}
+        self.receipts = []
+        self.waiting: list[tuple[Commit, Done]] = []
+        self.failure: CallError | None = None
+        self.instant = True
+
+    def commit(self, unit: Commit, done: Done) -> None:
+        self.waiting.append((unit, done))
+
+    def flush(self) -> None:
+        """Commit everything that waits, and what that brings about."""
+        while self.waiting:
+            unit, done = self.waiting.pop(0)
+            if self.failure is not None:
+                done(self.failure)
+                continue
+            before = self.rows.get(unit.call_id)
+            assert unit.revision == (before[0].revision + 1 if before else 1)
+            self.rows[unit.call_id] = (unit, unit.leg or (before[1] if before else b""))
+            self.events.pop(unit.withdrawn, None)
+            self.events.update((entry.event_id, entry) for entry in unit.events)
+            if unit.receipt:
+                self.receipts.append(unit.receipt)
+            done(None)
+
+    def live_calls(self) -> list[StoredCall]:
+        decode = msgspec.json.Decoder(Call).decode
+        return [StoredCall(decode(u.call), u.revision, leg) for u, leg in self.rows.values() if not u.ended_at]
+
+    def stored(self, call_id: str) -> Call:
+        return msgspec.json.decode(self.rows[call_id][0].call, type=Call)
+
+
+class Recorder:
+    """Telephony and announcer in one: a list of what was asked, in order."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[object, ...]] = []
+        self.contexts: dict[str, str] = {}
+        self.subscribed = True
+
+    # Telephony
+    def proceed(self, call_id: str, *, ringing: bool) -> None:
+        self.log.append(("proceed", ringing))
+
+    def ring(self, call_id: str, hop_index: int, hop: Hop) -> None:
+        self.log.append(("ring", hop_index, hop.ring))
+
+    def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
+        self.log.append(("stop_ringing", hop_index))
+
+    def finish(self, call_id: str, status: int, reason: str, relayed: object | None) -> None:
+        self.log.append(("finish", status, relayed))
+
+    def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
+        self.log.append(("disown", hop_index, relayed))
+
+    def restore(self, stored: StoredCall) -> None:
+        self.log.append(("restore", stored.call.state.value))
+
+    def resume(self, call_id: str) -> None:
+        self.log.append(("resume",))
+
+    # Announcer
+    def subscribers(self, resource: str) -> bool:
+        return self.subscribed
+
+    def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
+        self.contexts[f"{call.call_id}/{call.hop_index}"] = context
+        return (OutboxEntry(call.hop.event_id, f"{call.resource}/app", call.call_id, b"{}", 0.0, call.hop.expires_at),)
+
+    def publish(self, entries: Iterable[OutboxEntry]) -> None:
+        self.log.extend(("publish", entry.event_id) for entry in entries)
+
+    def withdraw(self, event_id: str) -> None:
+        self.log.append(("withdraw", event_id))
+
+
+class Bench:
+    """One exchange on the bench."""
+
+    def __init__(
+        self, limits: Limits | None = None, store: HandStore | None = None, clock: HandClock | None = None
+    ) -> None:
+        self.clock = clock or HandClock()
+        self.store = store or HandStore()
+        self.recorder = Recorder()
+        self.limits = limits or Limits()
+        numbers = itertools.count(len(self.store.rows) * 100)
+        self.new_id: Callable[[], str] = lambda: f"id-{next(numbers):04d}"
+        self.seen: list[tuple[str, str]] = []
+        self.exchange = Exchange(
+            directory=directory(),
+            contexts=ContextSigner(b"s" * 32),
+            store=self.store,  # type: ignore[arg-type]
+            announcer=self.recorder,
+            clock=self.clock,
+            deadlines=TimerHeap(),
+            new_id=self.new_id,
+            limits=self.limits,
+            observe=lambda call, what: self.seen.append((call.state.value, what)),
+        )
+        self.exchange.telephony = self.recorder
+
+    def arrive(self, dialled: str = NUMBER, *, flush: bool = True, **changes: object) -> str:
+        call_id = self.exchange.arrive(arrival(dialled, **changes))
+        if flush:
+            self.store.flush()
+        return call_id
+
+    def context(self, call_id: str, hop_index: int = 0) -> str:
+        return self.recorder.contexts[f"{call_id}/{hop_index}"]
+
+    def take(self) -> list[tuple[object, ...]]:
+        """What was asked of the ports since last time."""
+        log, self.recorder.log = self.recorder.log, []
+        return log
+
+
+def arrival(dialled: str = NUMBER, **changes: object) -> Arrival:
+    plain = Arrival(dialled, "127.0.0.1", "+31612345678", "sip:+31612345678@127.0.0.9", "", "127.0.0.9", b"leg", {})
+    return msgspec.structs.replace(plain, **changes)
+
+
+def directory() -> Directory:
+    return Directory(
+        numbers=[Number("dev", NUMBER), Number("dev", OTHER_NUMBER), Number("other", "+4511223344")],
+        users=[
+            User("dev", "alice", ALICE, ("sip:alice@127.0.0.1:5071",)),
+            User("dev", "bob", BOB, ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072")),
+            User("dev", "nobody", NOBODY),
+            User("other", "eve", "8:acs:other_1"),
+        ],
+        trunks=[Trunk("carrier", "sip:sbc.example;transport=tcp"), Trunk("near", "sip:127.0.0.1:5090")],
+        routes=[
+            Route(Kind.PHONE_NUMBER, "+1*", "carrier"),
+            Route(Kind.PHONE_NUMBER, "+1800", "near"),
+            Route(Kind.MICROSOFT_TEAMS_USER, "*", "near"),
+        ],
+    )
+
+
+def user(raw_id: str):
+    return from_raw_id(raw_id)

@@ -1,0 +1,397 @@
+"""The exchange: nothing is done before it is durable, one decision per hop, and a precise answer to everybody who comes second."""
+
+from __future__ import annotations
+
+import pytest
+from support.exchange import ALICE, BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandStore, user
+
+from strowger.calls.call import State
+from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
+from strowger.calls.errors import (
+    CallError,
+    CallOver,
+    CallRefused,
+    ContextForeign,
+    ContextMalformed,
+    HopClosed,
+    StoreUnavailable,
+    TargetInvalid,
+    TargetUnroutable,
+    TooManyRedirects,
+)
+from strowger.calls.exchange import INPUTS_WAITING_PER_CALL, Limits
+from strowger.calls.identifier import Identifier, phone_number
+from strowger.calls.ports import Receipt
+
+OUT = ("sip:+18005550199@127.0.0.1:5090",)
+BOBS = ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072")
+
+
+def redirect(
+    bench: Bench,
+    context: str,
+    target: Identifier,
+    *,
+    flush: bool = True,
+    resource: str = "dev",
+    receipt: Receipt | None = None,
+) -> list[Accepted | CallError]:
+    answers: list[Accepted | CallError] = []
+    bench.exchange.redirect(RedirectCall(resource, context, target, receipt), answers.append)
+    if flush:
+        bench.store.flush()
+    return answers
+
+
+def reject(bench: Bench, context: str, reason: RejectReason = RejectReason.NONE) -> list[Accepted | CallError]:
+    answers: list[Accepted | CallError] = []
+    bench.exchange.reject(RejectCall("dev", context, reason), answers.append)
+    bench.store.flush()
+    return answers
+
+
+def test_nothing_is_said_before_the_call_is_durable() -> None:
+    bench = Bench()
+    call_id = bench.arrive(flush=False)
+    assert bench.take() == []
+    bench.store.flush()
+    assert bench.take() == [("publish", "id-0001"), ("proceed", True)]
+    assert bench.store.stored(call_id).state is State.HELD
+
+
+def test_a_redirect_is_durable_before_it_is_answered_and_rung() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    bench.take()
+    answers = redirect(bench, bench.context(call_id), phone_number(OUTSIDE), flush=False)
+    assert (answers, bench.take()) == ([], [])
+    bench.store.flush()
+    assert answers == [Accepted(call_id)]
+    assert bench.take() == [("withdraw", "id-0001"), ("ring", 1, OUT)]
+    assert bench.store.stored(call_id).hop.ring == OUT
+
+
+def test_the_receipt_is_written_with_the_decision() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    receipt = Receipt("dev POST /x", "request", b"f", 1.0, 204)
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE), receipt=receipt)
+    assert bench.store.receipts == [Receipt("dev POST /x", "request", b"f", 1.0, 204, b"", call_id)]
+
+
+def test_the_targets_answer_reaches_the_caller_and_ends_the_call() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.take()
+    bench.exchange.answered(call_id, 1, OUT[0], "200 OK")
+    assert bench.take() == []
+    bench.store.flush()
+    assert bench.take() == [("finish", 200, "200 OK")]
+    assert len(bench.exchange) == 0
+    assert bench.store.stored(call_id).why == f"answered by {OUT[0]}"
+
+
+@pytest.mark.parametrize(("status", "state"), [(486, State.FAILED), (603, State.FAILED), (408, State.FAILED)])
+def test_the_targets_refusal_reaches_the_caller(status: int, state: State) -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.take()
+    bench.exchange.hop_failed(call_id, 1, status, "No", "they said no", "their response")
+    bench.store.flush()
+    assert bench.take() == [("stop_ringing", 1), ("finish", status, "their response")]
+    assert bench.store.stored(call_id).state is state
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"), [(RejectReason.NONE, 603), (RejectReason.BUSY, 486), (RejectReason.FORBIDDEN, 403)]
+)
+def test_reject(reason: RejectReason, status: int) -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    bench.take()
+    assert reject(bench, bench.context(call_id), reason) == [Accepted(call_id)]
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", status, None)]
+
+
+def test_nobody_decided() -> None:
+    bench = Bench(Limits(hold_s=30))
+    call_id = bench.arrive()
+    bench.take()
+    assert bench.exchange.next_deadline() == bench.clock.now + 30
+    bench.clock.now += 29.999
+    bench.exchange.advance(bench.clock.now)
+    assert bench.take() == []
+    bench.clock.now += 0.001
+    bench.exchange.advance(bench.clock.now)
+    bench.store.flush()
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", 480, None)]
+    assert "neither redirected nor rejected the call within 30 s" in bench.store.stored(call_id).why
+    assert bench.exchange.next_deadline() is None
+
+
+def test_the_target_does_not_answer() -> None:
+    bench = Bench(Limits(ring_s=60))
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.take()
+    bench.clock.now += 60
+    bench.exchange.advance(bench.clock.now)
+    bench.store.flush()
+    assert bench.take() == [("stop_ringing", 1), ("finish", 480, None)]
+
+
+def test_all_ringing_fits_into_one_budget() -> None:
+    bench = Bench(Limits(hold_s=30, ring_s=60, ring_budget_s=70))
+    call_id = bench.arrive()
+    bench.clock.now += 20
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    assert bench.exchange.next_deadline() == bench.clock.now + 50
+
+
+def test_a_redirect_to_a_user_rings_and_is_announced_with_a_fresh_context() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    bench.take()
+    redirect(bench, bench.context(call_id), user(BOB))
+    assert bench.take() == [("publish", "id-0002"), ("withdraw", "id-0001"), ("ring", 1, BOBS)]
+    call = bench.store.stored(call_id)
+    assert (call.hop.to, call.caller, call.hop.event_id) == (user(BOB), phone_number("+31612345678"), "id-0002")
+    assert bench.context(call_id, 1) != bench.context(call_id, 0)
+
+
+def test_a_user_may_be_redirected_away_while_ringing() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    assert bench.take() == [("publish", "id-0001"), ("proceed", False), ("ring", 0, BOBS)]
+    redirect(bench, bench.context(call_id), phone_number(OTHER_NUMBER))
+    assert bench.take() == [("publish", "id-0002"), ("withdraw", "id-0001"), ("stop_ringing", 0)]
+    assert bench.store.stored(call_id).state is State.HELD
+
+
+def test_the_phone_answers_before_the_application_decides() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.exchange.answered(call_id, 0, "bob", "200")
+    answers = redirect(bench, bench.context(call_id), phone_number(OUTSIDE), flush=False)
+    bench.take()
+    bench.store.flush()
+    assert [type(answer) for answer in answers] == [CallOver]
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", 200, "200")]
+
+
+def test_an_answer_after_the_hop_was_decided_is_disowned() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.take()
+    bench.exchange.answered(call_id, 0, "bob", "late")
+    assert bench.take() == [("disown", 0, "late")]
+    bench.exchange.answered(call_id, 1, "out", "in time")
+    bench.exchange.answered(call_id, 1, "out", "too")
+    bench.store.flush()
+    assert bench.take() == [("finish", 200, "in time"), ("disown", 1, "too")]
+    bench.exchange.answered(call_id, 1, "out", "long gone")
+    assert bench.take() == [("disown", 1, "long gone")]
+
+
+def test_a_failure_of_a_closed_hop_changes_nothing() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.take()
+    bench.exchange.hop_failed(call_id, 0, 487, "Request Terminated", "", None)
+    bench.store.flush()
+    assert bench.take() == []
+
+
+def test_the_caller_hangs_up() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.take()
+    bench.exchange.cancel(call_id)
+    answers = redirect(bench, bench.context(call_id), phone_number(OUTSIDE), flush=False)
+    assert bench.take() == []
+    bench.store.flush()
+    assert bench.take() == [("withdraw", "id-0001"), ("stop_ringing", 0), ("finish", 487, None)]
+    assert [type(answer) for answer in answers] == [CallOver]
+
+
+def test_two_redirects_at_once_have_one_winner() -> None:
+    bench = Bench()
+    context = bench.context(bench.arrive())
+    bench.take()
+    first = redirect(bench, context, phone_number(OUTSIDE), flush=False)
+    second = redirect(bench, context, user(BOB), flush=False)
+    bench.store.flush()
+    assert isinstance(first[0], Accepted)
+    assert isinstance(second[0], HopClosed)
+    assert bench.take() == [("withdraw", "id-0001"), ("ring", 1, OUT)]
+    third = redirect(bench, context, phone_number(OUTSIDE))
+    assert (third[0].status, third[0].code) == (409, "8519")  # type: ignore[union-attr]
+
+
+def test_a_context_of_an_ended_call_is_not_found() -> None:
+    bench = Bench()
+    context = bench.context(bench.arrive())
+    reject(bench, context)
+    answer = redirect(bench, context, phone_number(OUTSIDE))[0]
+    assert isinstance(answer, CallOver)
+    assert (answer.status, answer.code) == (404, "8522")
+
+
+@pytest.mark.parametrize("context", ["", "garbage", "a.b.c"])
+def test_a_forged_context(context: str) -> None:
+    assert isinstance(redirect(Bench(), context, phone_number(OUTSIDE))[0], ContextMalformed)
+
+
+def test_a_foreign_context_is_refused_whether_or_not_the_call_lives() -> None:
+    bench = Bench()
+    context = bench.context(bench.arrive())
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE), resource="other")[0], ContextForeign)
+    reject(bench, context)
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE), resource="other")[0], ContextForeign)
+
+
+@pytest.mark.parametrize(
+    ("target", "error"), [(phone_number("+4900"), TargetUnroutable), (user("8:acs:nobody_here"), TargetInvalid)]
+)
+def test_a_bad_target_changes_nothing(target: Identifier, error: type[CallError]) -> None:
+    bench = Bench()
+    context = bench.context(bench.arrive())
+    bench.take()
+    assert isinstance(redirect(bench, context, target)[0], error)
+    assert bench.take() == []
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], Accepted)
+
+
+def test_the_chain_is_bounded() -> None:
+    bench = Bench(Limits(redirects_per_call=3))
+    call_id = bench.arrive()
+    for hop in range(3):
+        target = phone_number(OTHER_NUMBER if hop % 2 == 0 else NUMBER)
+        assert isinstance(redirect(bench, bench.context(call_id, hop), target)[0], Accepted)
+    bench.take()
+    answer = redirect(bench, bench.context(call_id, 3), phone_number(OUTSIDE))[0]
+    assert isinstance(answer, TooManyRedirects)
+    assert bench.take()[-1] == ("finish", 482, None)
+    assert bench.store.stored(call_id).why == "redirected more than 3 times (limits.redirects_per_call)"
+
+
+def test_a_user_without_phones_is_announced_and_waits() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), user(NOBODY))
+    assert bench.store.stored(call_id).state is State.HELD
+
+
+def test_nobody_at_all_is_480_at_once() -> None:
+    bench = Bench()
+    bench.recorder.subscribed = False
+    call_id = bench.arrive()
+    assert bench.take() == [("finish", 480, None)]
+    assert bench.store.stored(call_id).why == f"nobody can be reached as {NUMBER}: no phone and no subscription"
+
+
+def test_redirected_to_nobody_is_accepted_and_480_for_the_caller() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    bench.recorder.subscribed = False
+    bench.take()
+    assert isinstance(redirect(bench, bench.context(call_id), user(NOBODY))[0], Accepted)
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", 480, None)]
+
+
+def test_a_phone_is_rung_without_any_subscription() -> None:
+    bench = Bench()
+    bench.recorder.subscribed = False
+    bench.arrive("alice")
+    assert bench.take() == [("proceed", False), ("ring", 0, ("sip:alice@127.0.0.1:5071",))]
+
+
+def test_no_more_calls_than_the_limit() -> None:
+    bench = Bench(Limits(held_calls=2))
+    bench.arrive()
+    bench.arrive()
+    with pytest.raises(CallRefused) as refused:
+        bench.arrive()
+    assert (refused.value.status, refused.value.retry_after_s) == (503, 5)
+
+
+def test_draining_takes_no_new_calls() -> None:
+    bench = Bench()
+    bench.exchange.is_draining = True
+    with pytest.raises(CallRefused):
+        bench.arrive()
+
+
+def test_without_a_store_a_call_is_refused_and_a_decision_can_be_repeated() -> None:
+    bench = Bench()
+    bench.store.failure = StoreUnavailable("disk full")
+    bench.arrive()
+    assert (bench.take(), len(bench.exchange)) == ([("finish", 503, None)], 0)
+    bench.store.failure = None
+    context = bench.context(bench.arrive())
+    bench.take()
+    bench.store.failure = StoreUnavailable("disk full")
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], StoreUnavailable)
+    assert bench.take() == []
+    bench.store.failure = None
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], Accepted)
+
+
+def test_without_a_store_a_held_call_still_cancels_and_expires() -> None:
+    bench = Bench()
+    first, _ = bench.arrive(), bench.arrive()
+    bench.take()
+    bench.store.failure = StoreUnavailable("disk full")
+    bench.exchange.cancel(first)
+    bench.clock.now += 30
+    bench.exchange.advance(bench.clock.now)
+    bench.store.flush()
+    assert [entry for entry in bench.take() if entry[0] == "finish"] == [("finish", 487, None), ("finish", 480, None)]
+    assert len(bench.exchange) == 0
+
+
+def test_decisions_waiting_behind_one_commit_are_bounded() -> None:
+    bench = Bench()
+    context = bench.context(bench.arrive())
+    redirect(bench, context, phone_number(OUTSIDE), flush=False)
+    for _ in range(INPUTS_WAITING_PER_CALL):
+        assert redirect(bench, context, phone_number(OUTSIDE), flush=False) == []
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE), flush=False)[0], HopClosed)
+
+
+def test_a_restart_keeps_calls_contexts_and_the_time_left() -> None:
+    before = Bench(Limits(hold_s=30))
+    held, ringing = before.arrive(), before.arrive()
+    redirect(before, before.context(ringing), phone_number(OUTSIDE))
+    before.clock.now += 10
+    after = Bench(Limits(hold_s=30), store=before.store, clock=before.clock)
+    for stored in before.store.live_calls():
+        after.exchange.restore(stored)
+    assert after.take() == [("restore", "held"), ("restore", "ringing")]
+    assert after.exchange.next_deadline() == before.clock.now + 20
+    after.exchange.resume(held)
+    assert after.take() == [("resume",)]
+    assert isinstance(redirect(after, before.context(held), phone_number(OUTSIDE))[0], Accepted)
+    assert isinstance(redirect(after, before.context(ringing), user(ALICE))[0], HopClosed)
+
+
+def test_a_clock_that_jumped_gives_no_hop_more_time_than_it_ever_had() -> None:
+    before = Bench(Limits(hold_s=30))
+    before.arrive()
+    before.clock.offset -= 7_200
+    after = Bench(store=before.store, clock=before.clock)
+    after.exchange.restore(before.store.live_calls()[0])
+    assert after.exchange.next_deadline() == before.clock.now + 30
+
+
+def test_what_happened_is_observed_once_durable() -> None:
+    bench = Bench(store=HandStore())
+    call_id = bench.arrive(flush=False)
+    assert bench.seen == []
+    bench.store.flush()
+    reject(bench, bench.context(call_id))
+    assert bench.seen == [("held", "hold"), ("rejected", "reject")]
