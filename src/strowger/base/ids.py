@@ -1,0 +1,61 @@
+"""Chance: the only place that makes identifiers and secrets.
+
+`SystemIds` draws from the operating system and is what a running server uses. `SeededIds` repeats itself, for tests and
+replays; it must never guard anything. Pure rooms are given a callable, never this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import secrets
+import uuid
+from typing import Protocol
+
+
+class Ids(Protocol):
+    """Where a shell gets identifiers from."""
+
+    def token(self, nbytes: int = 16) -> str:
+        """`nbytes` of chance as URL-safe base64 without padding: branches, tags, keys."""
+        ...
+
+    def uuid4(self) -> str:
+        """A random UUID in lower case."""
+        ...
+
+
+class SystemIds:
+    """Unguessable identifiers from the operating system."""
+
+    __slots__ = ()
+
+    def token(self, nbytes: int = 16) -> str:
+        """`nbytes` of chance as URL-safe base64 without padding."""
+        return _encode(secrets.token_bytes(nbytes))
+
+    def uuid4(self) -> str:
+        """A random UUID in lower case."""
+        return str(uuid.uuid4())
+
+
+class SeededIds:
+    """The same identifiers in the same order for the same seed: for tests only."""
+
+    __slots__ = ("_random",)
+
+    def __init__(self, seed: int = 0) -> None:
+        """Start the sequence of `seed`."""
+        self._random = random.Random(seed)
+
+    def token(self, nbytes: int = 16) -> str:
+        """`nbytes` of the sequence as URL-safe base64 without padding."""
+        return _encode(self._random.randbytes(nbytes))
+
+    def uuid4(self) -> str:
+        """The next UUID of the sequence."""
+        return str(uuid.UUID(bytes=self._random.randbytes(16), version=4))
+
+
+def _encode(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

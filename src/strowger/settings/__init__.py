@@ -1,0 +1,50 @@
+"""Settings: what an operator can choose, read once at the start and never changed.
+
+    load            a file, the environment and flags → Settings, or SettingsError with everything that is wrong
+    dev_settings    the settings of `strowger dev`, which needs no file
+    rows.py         the settings themselves; docs/settings.md is generated from them
+
+Only the server and the command line import this room; all others are handed the values they need.
+"""
+
+from strowger.settings.address import Listener, SipListener
+from strowger.settings.dev import dev_settings
+from strowger.settings.load import load
+from strowger.settings.problem import Problem, SettingsError
+from strowger.settings.rows import (
+    Compat,
+    Limits,
+    Listen,
+    Number,
+    Resource,
+    Route,
+    Server,
+    Settings,
+    Sip,
+    Subscription,
+    Tls,
+    Trunk,
+    User,
+)
+
+__all__ = [
+    "Compat",
+    "Limits",
+    "Listen",
+    "Listener",
+    "Number",
+    "Problem",
+    "Resource",
+    "Route",
+    "Server",
+    "Settings",
+    "SettingsError",
+    "Sip",
+    "SipListener",
+    "Subscription",
+    "Tls",
+    "Trunk",
+    "User",
+    "dev_settings",
+    "load",
+]

@@ -1,0 +1,137 @@
+"""What must hold between settings: nothing twice, nothing that refers to nothing.
+
+Blank values were refused before and are passed over here, so that one slip gives one problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+from strowger.settings.problem import Problem
+from strowger.settings.rows import Settings
+
+LONGEST_T1_S = 4.0
+"""T2 of RFC 3261 §17.1.2.1: the interval that T1 doubles up to."""
+
+
+def check(settings: Settings) -> list[Problem]:
+    """Every contradiction in `settings`, in the order of the file."""
+    rules: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
+        _listeners,
+        _tls,
+        _duplicates,
+        _hosts,
+        _resource_ids,
+        _references,
+        _user_ids,
+        _limits,
+        _timers,
+    )
+    return [problem for rule in rules for problem in rule(settings)]
+
+
+def _listeners(settings: Settings) -> Iterator[Problem]:
+    listen = settings.listen
+    http = [
+        (f"$.listen.{key}[{index}]", each)
+        for key in ("api", "console", "metrics")
+        for index, each in enumerate(getattr(listen, key))
+    ]
+    yield from _twice(((path, each) for path, each in http if each.port), "one address serves one purpose")
+    sip = ((f"$.listen.sip[{index}]", each) for index, each in enumerate(listen.sip) if each.port)
+    yield from _twice(sip, "name each address once")
+
+
+def _tls(settings: Settings) -> Iterator[Problem]:
+    tls = settings.tls
+    for name, path, other in (("cert", tls.cert, "key"), ("key", tls.key, "cert")):
+        if tls.mode == "files" and path is None:
+            yield Problem(f"$.tls.{name}", "this is required in mode files", f"give cert and key, not only {other}")
+        elif tls.mode != "files" and path is not None:
+            yield Problem("$.tls.mode", f'"{tls.mode}" would ignore {name}', 'leave mode out, or write "files"')
+
+
+def _duplicates(settings: Settings) -> Iterator[Problem]:
+    yield from _twice(_column("resource", "name", (each.name for each in settings.resources)), "choose another name")
+    yield from _twice(_column("resource", "id", (each.id for each in settings.resources)), "each has its own id")
+    yield from _twice(_column("number", "e164", (each.e164 for each in settings.numbers)), "one resource owns a number")
+    yield from _twice(_column("user", "name", (each.name for each in settings.users)), "choose another name")
+    yield from _twice(_column("user", "id", (each.id for each in settings.users)), "each user has its own id")
+    names = (each.name for each in settings.subscriptions)
+    yield from _twice(_column("subscription", "name", names), "choose another name")
+    yield from _twice(_column("trunk", "name", (each.name for each in settings.trunks)), "choose another name")
+    matches = (f"{each.kind} {each.match}" if each.match else "" for each in settings.routes)
+    yield from _twice(_column("route", "match", matches), "one trunk for one match")
+
+
+def _hosts(settings: Settings) -> Iterator[Problem]:
+    hosts = (
+        (f"$.resource[{index}].hosts[{position}]", host)
+        for index, resource in enumerate(settings.resources)
+        for position, host in enumerate(resource.hosts)
+    )
+    yield from _twice(hosts, "requests tell resources apart by host")
+
+
+def _resource_ids(settings: Settings) -> Iterator[Problem]:
+    for index, resource in enumerate(settings.resources):
+        if not resource.id.replace("-", "a").isalnum() and resource.id:
+            yield Problem(
+                f"$.resource[{index}].id", f'"{resource.id}" has more than letters, digits and "-"', "use a UUID"
+            )
+
+
+def _references(settings: Settings) -> Iterator[Problem]:
+    resources = {each.name for each in settings.resources}
+    trunks = {each.name for each in settings.trunks}
+    for section, tables in (
+        ("number", settings.numbers),
+        ("user", settings.users),
+        ("subscription", settings.subscriptions),
+    ):
+        yield from _unknown(_column(section, "resource", (each.resource for each in tables)), resources, "resource")
+    yield from _unknown(_column("route", "to", (each.to for each in settings.routes)), trunks, "trunk")
+
+
+def _user_ids(settings: Settings) -> Iterator[Problem]:
+    ids = {each.name: each.id for each in reversed(settings.resources) if each.id}  # of a name given twice the first
+    for index, user in enumerate(settings.users):
+        prefix = f"8:acs:{ids.get(user.resource, '')}_"
+        if user.resource in ids and user.id and (not user.id.startswith(prefix) or user.id == prefix):
+            yield Problem(
+                f"$.user[{index}].id", f'"{user.id}" is not a user of {user.resource}', f'it begins "{prefix}"'
+            )
+
+
+def _limits(settings: Settings) -> Iterator[Problem]:
+    limits = settings.limits
+    if limits.ring > limits.ring_budget:
+        yield Problem(
+            "$.limits.ring", "this is longer than ring_budget", "a ring that the budget cuts short is no limit"
+        )
+    if limits.tcp_connections_per_address > limits.tcp_connections:
+        path = "$.limits.tcp_connections_per_address"
+        yield Problem(path, "this is more than tcp_connections", "lower it, or raise tcp_connections")
+
+
+def _timers(settings: Settings) -> Iterator[Problem]:
+    if settings.sip.t1 > LONGEST_T1_S:
+        yield Problem("$.sip.t1", "this is longer than T2, four seconds", 'the usual value is "500ms"')
+
+
+def _column(section: str, key: str, values: Iterable[Hashable]) -> Iterator[tuple[str, Hashable]]:
+    return ((f"$.{section}[{index}].{key}", value) for index, value in enumerate(values))
+
+
+def _twice(values: Iterable[tuple[str, Hashable]], hint: str) -> Iterator[Problem]:
+    first: dict[Hashable, str] = {}
+    for path, value in values:
+        if value and first.setdefault(value, path) != path:
+            yield Problem(path, f'"{value}" is already at {first[value]}', hint)
+
+
+def _unknown(values: Iterable[tuple[str, Hashable]], known: set[str], what: str) -> Iterator[Problem]:
+    for path, value in values:
+        if value and value not in known:
+            hint = f"there are {', '.join(sorted(known))}" if known else f"there is no [[{what}]] at all"
+            yield Problem(path, f'there is no {what} called "{value}"', hint)

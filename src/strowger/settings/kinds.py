@@ -1,0 +1,134 @@
+"""The kinds of value a setting can have: how each is written, read and looked up.
+
+What points elsewhere (`env:NAME`, `file:PATH`, a relative path) is looked up in a second step by `resolve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from strowger.settings import reader
+from strowger.settings.address import host_name, listener, sip_listener
+from strowger.settings.quantity import duration, size
+from strowger.settings.where import Where
+
+LARGEST_COUNT: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of value."""
+
+    name: str
+    """What the reference calls it."""
+    form: str
+    """How to write it; shown in the reference and as the hint of a problem."""
+    read: reader.Reader[Any]
+    blank: Any
+    """Stands in for a value that was refused, so that the others can still be checked."""
+    from_text: Callable[[str], object] = str
+    """What TOML would have held, from the text of an environment variable. Raises ValueError."""
+    secret: bool = False
+    """Never shown."""
+    unit: str = ""
+    """What the number counts once it is read."""
+    resolve: Callable[[Any, Where], Any] | None = None
+
+
+def _list_from_text(text: str) -> object:
+    """A JSON list, or entries between commas."""
+    if not text.startswith("["):
+        return [entry.strip() for entry in text.split(",") if entry.strip()]
+    return json_value(text)
+
+
+def _whole_from_text(text: str) -> object:
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def json_value(text: str) -> object:
+    """What a JSON text says. Raises ValueError."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not JSON: {error}") from error
+
+
+def choice(*words: str) -> Kind:
+    """One of a few words."""
+    return Kind("word", " or ".join(f'"{word}"' for word in words), reader.typed(Literal[words]), words[0])
+
+
+def count(least: int = 0, most: int = LARGEST_COUNT) -> Kind:
+    """A whole number."""
+    form = f"a whole number from {least} to {most}"
+    read = reader.typed(Annotated[int, msgspec.Meta(ge=least, le=most)])
+    return Kind("number", form, read, least, from_text=_whole_from_text)
+
+
+TEXT: Final = Kind("text", "text", reader.line, "")
+OPTIONAL_TEXT: Final = Kind("text", "text, may be empty", reader.optional_line, "")
+DURATION: Final = Kind(
+    "duration", '"30s", "500ms", "2m", "24h", "7d" or a number of seconds', duration, 1.0, unit="seconds"
+)
+SIZE: Final = Kind("size", '"64KiB", "1MiB" or a number of octets', size, 1, unit="octets")
+PATH: Final = Kind(
+    "path",
+    "a path; ~ is the home directory, a relative one begins at the settings file",
+    reader.path,
+    Path(),
+    resolve=lambda path, where: where.path(str(path)),
+)
+OPTIONAL_PATH: Final = Kind(
+    "path",
+    f"{PATH.form}; empty for none",
+    reader.optional_path,
+    None,
+    resolve=lambda path, where: path and where.path(str(path)),
+)
+URL: Final = Kind("URL", '"http://…" or "https://…"', reader.url, "")
+ORIGIN: Final = Kind("URL", '"https://host:port" without a path', reader.origin, "")
+LISTENERS: Final = Kind(
+    "addresses", '["host:port", …]; port 0 takes a free one', reader.each(listener), (), from_text=_list_from_text
+)
+SIP_LISTENERS: Final = Kind(
+    "addresses",
+    '["udp:host:port", "tcp:host:port", …]; port 0 takes a free one',
+    reader.each(sip_listener),
+    (),
+    from_text=_list_from_text,
+)
+HOSTS: Final = Kind(
+    "host names",
+    '["name", "name:port", "::1", …] without a scheme',
+    reader.each(host_name, 1),
+    (),
+    from_text=_list_from_text,
+)
+KEYS: Final = Kind(
+    "keys",
+    'one or two base64 texts of 16 octets or more, each also as "env:NAME" or "file:PATH"',
+    reader.each(reader.line, 1, 2),
+    (),
+    from_text=_list_from_text,
+    secret=True,
+    resolve=reader.keys,
+)
+E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
+SIP_URI: Final = Kind("SIP URI", '"sip:host", "sip:user@host;transport=tcp" or "sips:…"', reader.sip_uri, "")
+SIP_URIS: Final = Kind(
+    "SIP URIs", '["sip:user@host:port", …]', reader.each(reader.sip_uri, 0, 10), (), from_text=_list_from_text
+)
+NETWORKS: Final = Kind(
+    "networks",
+    '["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", …]',
+    reader.each(reader.network),
+    (),
+    from_text=_list_from_text,
+)
+MATCH: Final = Kind("match", 'the whole value, its beginning and "*", or "*" for all', reader.match, "")

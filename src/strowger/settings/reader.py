@@ -1,0 +1,171 @@
+"""Readers: each turns what TOML gave into one value, or raises ValueError with a sentence for who wrote it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from strowger.settings.where import Where
+
+T = TypeVar("T")
+Reader = Callable[[object], T]
+
+SHORTEST_KEY_OCTETS: Final = 16
+LONGEST_TEXT: Final = 2_048
+MOST_ENTRIES: Final = 1_000
+
+
+class UnfitEntries(ValueError):
+    """A list was refused for some of its entries."""
+
+    def __init__(self, entries: list[tuple[int, str]]) -> None:
+        """Keep the index of each unfit entry and what is wrong with it."""
+        super().__init__(entries)
+        self.entries = entries
+
+
+def typed(kind: Any) -> Reader[Any]:
+    """A reader for a type that msgspec knows; its complaint becomes a ValueError."""
+
+    def read(value: object) -> Any:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error).lower()) from error
+
+    return read
+
+
+def each(read: Reader[T], at_least: int = 0, at_most: int = MOST_ENTRIES) -> Reader[tuple[T, ...]]:
+    """A reader for a list, every entry by `read`; all unfit entries are named at once."""
+
+    def read_all(value: object) -> tuple[T, ...]:
+        entries: list[object] = _list(value)
+        if not at_least <= len(entries) <= at_most:
+            raise ValueError(f"{len(entries)} entries are not between {at_least} and {at_most}")
+        fit: list[T] = []
+        unfit: list[tuple[int, str]] = []
+        for index, entry in enumerate(entries):
+            try:
+                fit.append(read(entry))
+            except ValueError as error:
+                unfit.append((index, str(error)))
+        if unfit:
+            raise UnfitEntries(unfit)
+        return tuple(fit)
+
+    return read_all
+
+
+_list = typed(list[object])
+_text = typed(Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)])
+
+
+def line(value: object) -> str:
+    """Text that is not empty and has no control characters."""
+    text: str = _text(value)
+    if not text.isprintable():
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def optional_line(value: object) -> str:
+    """Text without control characters, perhaps empty."""
+    return "" if value == "" else line(value)
+
+
+def path(value: object) -> Path:
+    """A path, with ~ for the home directory."""
+    return Path(os.path.expanduser(line(value)))
+
+
+def optional_path(value: object) -> Path | None:
+    """A path, or nothing."""
+    return None if value == "" else path(value)
+
+
+def e164(value: object) -> str:
+    """A telephone number with its country code."""
+    text = line(value)
+    digits = text[1:]
+    if text[0] != "+" or not 1 <= len(digits) <= 15 or not (digits.isascii() and digits.isdigit()):
+        raise ValueError(f"{text!r} is not an E.164 number")
+    return text
+
+
+def _split_url(value: object) -> SplitResult:
+    text = line(value)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in text:
+        raise ValueError(f"{text!r} is not an http or https URL")
+    if parts.username is not None or parts.fragment:
+        raise ValueError("a URL with a user name or a fragment is not allowed")
+    return parts
+
+
+def url(value: object) -> str:
+    """An http or https URL."""
+    return _split_url(value).geturl()
+
+
+def origin(value: object) -> str:
+    """The scheme, host and port of an http or https URL that has nothing else."""
+    parts = _split_url(value)
+    if parts.path not in {"", "/"} or parts.query:
+        raise ValueError("a path is not allowed here: some SDKs refuse it")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def sip_uri(value: object) -> str:
+    """A URI that can be rung. Only its shape is checked here; the SIP room reads it when it is used."""
+    text = line(value)
+    scheme, _, rest = text.partition(":")
+    host = rest.rpartition("@")[2].partition("?")[0].partition(";")[0]
+    if scheme.lower() not in {"sip", "sips"} or not host or set(text) & set(' <>"'):
+        raise ValueError(f"{text!r} is not a sip: or sips: URI")
+    return text
+
+
+def network(value: object) -> str:
+    """An address or a network in CIDR notation; comes back as a network."""
+    text = line(value)
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an address or a network: {error}") from error
+
+
+def match(value: object) -> str:
+    """A value, or a prefix and a star."""
+    text = line(value)
+    if "*" in text[:-1]:
+        raise ValueError("the only * allowed is the last character")
+    return text
+
+
+def keys(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:
+    """The base64 texts that `texts` say or point to."""
+    return tuple(_key(where.secret(text)) for text in texts)
+
+
+def _key(text: str) -> str:
+    """The complaint never repeats the key."""
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("a key is not base64") from error
+    if len(octets) < SHORTEST_KEY_OCTETS:
+        raise ValueError(f"a key of {len(octets)} octets is too short: {SHORTEST_KEY_OCTETS} are the least")
+    return text

@@ -1,0 +1,232 @@
+"""The settings themselves: every row with its name, default, unit and meaning.
+
+`strowger.settings.load` fills these from a file, the environment and flags; docs/settings.md is generated from them.
+Values are checked while loading, not when these classes are made by hand.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from strowger.settings import kinds
+from strowger.settings.address import Listener, SipListener
+from strowger.settings.row import Section, row, sections_of, table, tables
+
+ROUTE_KINDS: Final = ("phoneNumber", "microsoftTeamsUser", "microsoftTeamsApp", "teamsExtensionUser", "unknown")
+"""Kinds of communication identifier that leave through a trunk; a communicationUser is always ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The server itself."""
+
+    data_dir: Path = row(
+        kinds.PATH, "~/.local/share/strowger", "Where the database and the development certificates live."
+    )
+    public_url: str = row(
+        kinds.ORIGIN, "https://localhost:7443", "How applications reach the API; printed in connection strings."
+    )
+    node: str = row(kinds.OPTIONAL_TEXT, "", "Name of this server among several; empty takes the name of the machine.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """The addresses the server listens on."""
+
+    api: tuple[Listener, ...] = row(
+        kinds.LISTENERS, ["127.0.0.1:7443"], "Where applications call the API, over TLS unless tls.mode is off."
+    )
+    console: tuple[Listener, ...] = row(
+        kinds.LISTENERS, ["127.0.0.1:7080"], "Where the web console listens, in plain HTTP."
+    )
+    sip: tuple[SipListener, ...] = row(
+        kinds.SIP_LISTENERS,
+        ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "udp:[::1]:5060"],
+        "Where phones and trunks send SIP.",
+    )
+    metrics: tuple[Listener, ...] = row(
+        kinds.LISTENERS, ["127.0.0.1:7090"], "Where Prometheus reads measurements; an empty list for nowhere."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How the API is encrypted."""
+
+    mode: Literal["dev-ca", "files", "off"] = row(
+        kinds.choice("dev-ca", "files", "off"),
+        "dev-ca",
+        "dev-ca: our own certificate authority for one machine. files: cert and key, which imply this mode. "
+        "off: plain HTTP, for a TLS proxy in front.",
+    )
+    cert: Path | None = row(kinds.OPTIONAL_PATH, "", "The certificate and its chain, in PEM.")
+    key: Path | None = row(kinds.OPTIONAL_PATH, "", "The private key of the certificate, in PEM, without a password.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One Communication Services resource."""
+
+    name: str = row(kinds.TEXT, None, "What the other tables call it.")
+    id: str = row(kinds.TEXT, None, "Its identifier; the ids of its users contain it. A UUID, as everywhere in ACS.")
+    hosts: tuple[str, ...] = row(
+        kinds.HOSTS, None, "The Host names by which requests name it; no two resources share one."
+    )
+    keys: tuple[str, ...] = row(
+        kinds.KEYS, None, "The access keys that sign requests: a primary and perhaps a secondary."
+    )
+
+    @property
+    def key_octets(self) -> tuple[bytes, ...]:
+        """The keys, decoded."""
+        return tuple(map(base64.b64decode, self.keys))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """One telephone number of ours."""
+
+    resource: str = row(kinds.TEXT, None, "The resource that is told of calls to it.")
+    e164: str = row(kinds.E164, None, "The number.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """One person with phones."""
+
+    resource: str = row(kinds.TEXT, None, "The resource it belongs to.")
+    name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
+    id: str = row(kinds.TEXT, None, 'Its raw id: "8:acs:", the id of the resource, "_", and something unique.')
+    contacts: tuple[str, ...] = row(kinds.SIP_URIS, [], "Where it is rung, all at once.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One application that is told of calls."""
+
+    resource: str = row(kinds.TEXT, None, "The resource whose events are sent.")
+    name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
+    endpoint: str = row(kinds.URL, None, "Where events are posted.")
+    profile: Literal["telephony", "event-grid"] = row(
+        kinds.choice("telephony", "event-grid"),
+        "telephony",
+        "telephony: repeat quickly, and only while the caller still waits. "
+        "event-grid: the retry schedule of Event Grid.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """One way to and from the outside."""
+
+    name: str = row(kinds.TEXT, None, "What routes call it.")
+    uri: str = row(kinds.SIP_URI, None, "Where calls to the outside are sent.")
+    from_: tuple[str, ...] = row(
+        kinds.NETWORKS, [], "Addresses whose calls are taken as coming from this trunk.", key="from"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which targets one trunk rings."""
+
+    kind: Literal["phoneNumber", "microsoftTeamsUser", "microsoftTeamsApp", "teamsExtensionUser", "unknown"] = row(
+        kinds.choice(*ROUTE_KINDS), None, "The kind of target."
+    )
+    match: str = row(kinds.MATCH, None, "Which targets of that kind; of several the longest match wins.")
+    to: str = row(kinds.TEXT, None, "The trunk that rings them.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What keeps everything bounded."""
+
+    hold: float = row(kinds.DURATION, "30s", "How long an application may think before the caller gets 480.")
+    ring: float = row(kinds.DURATION, "60s", "How long a redirected call rings its target.")
+    ring_budget: float = row(kinds.DURATION, "180s", "How long one call may ring in all, over all its redirects.")
+    redirects_per_call: int = row(kinds.count(1, 70), 5, "Redirects of one call; beyond it the caller gets 482.")
+    held_calls: int = row(kinds.count(1), 10_000, "Calls that wait or ring at one time; beyond it callers get 503.")
+    transactions: int = row(kinds.count(1), 50_000, "SIP transactions at one time; beyond it new requests get 503.")
+    tcp_connections: int = row(
+        kinds.count(1), 4_000, "SIP connections over TCP at one time; beyond it new ones are closed."
+    )
+    tcp_connections_per_address: int = row(kinds.count(1), 100, "The same, from one address.")
+    request_body: int = row(kinds.SIZE, "64KiB", "Body of one API request; beyond it 413.")
+    event_bytes: int = row(kinds.SIZE, "32KiB", "One event as it is stored and sent.")
+    events_pending: int = row(kinds.count(1), 100_000, "Events that wait for delivery.")
+    calls_kept: int = row(kinds.count(0), 10_000, "Ended calls kept to look at.")
+    calls_kept_for: float = row(kinds.DURATION, "24h", "How long an ended call is kept to look at.")
+    repeatability_kept_for: float = row(
+        kinds.DURATION, "24h", "How long an answer is kept for a repeat of its request."
+    )
+    repeatability_entries: int = row(kinds.count(1), 1_000_000, "Answers kept for repeats; the oldest go first.")
+    signatures_remembered: int = row(kinds.count(1), 100_000, "Signatures remembered to recognise a replayed request.")
+    clock_skew: float = row(kinds.DURATION, "15m", "How far the date of a signed request may lie from our clock.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compat:
+    """Where ACS or a user may want the other behaviour."""
+
+    repeatability: Literal["lenient", "acs-strict"] = row(
+        kinds.choice("lenient", "acs-strict"),
+        "lenient",
+        "lenient: a repeat is recognised as long as its answer is kept. "
+        "acs-strict: only for five minutes after it was first sent.",
+    )
+    voip_to_phone: Literal["allow", "refuse"] = row(
+        kinds.choice("allow", "refuse"),
+        "allow",
+        "Whether a call from a user may be redirected to a phone number; ACS refuses it.",
+    )
+    reject_none_status: int = row(
+        kinds.count(400, 699), 603, "SIP status for the caller when an application rejects without a reason."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sip:
+    """How we speak SIP."""
+
+    record_route: Literal["off", "on"] = row(
+        kinds.choice("off", "on"),
+        "off",
+        "on: stay in the path of answered calls, for phones that cannot reach each other.",
+    )
+    user_agent: str = row(
+        kinds.OPTIONAL_TEXT, "", "Server header of our SIP responses; empty sends none, so no version leaks."
+    )
+    t1: float = row(
+        kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Made without arguments it holds the defaults, and no resource."""
+
+    server: Server = table("server", Server, "The server itself.")
+    listen: Listen = table("listen", Listen, "The addresses it listens on.")
+    tls: Tls = table("tls", Tls, "How the API is encrypted.")
+    resources: tuple[Resource, ...] = tables(
+        "resource", Resource, "What ACS calls a Communication Services resource: hosts and keys."
+    )
+    numbers: tuple[Number, ...] = tables("number", Number, "Telephone numbers that are ours.")
+    users: tuple[User, ...] = tables("user", User, "People with phones.")
+    subscriptions: tuple[Subscription, ...] = tables(
+        "subscription", Subscription, "Applications that are told of calls."
+    )
+    trunks: tuple[Trunk, ...] = tables("trunk", Trunk, "Ways to and from the outside.")
+    routes: tuple[Route, ...] = tables("route", Route, "Which trunk leads to which targets.")
+    limits: Limits = table("limits", Limits, "What keeps everything bounded.")
+    compat: Compat = table("compat", Compat, "Where a user may want the other behaviour.")
+    sip: Sip = table("sip", Sip, "How we speak SIP.")
+
+
+def sections() -> Iterator[tuple[str, Section]]:
+    """The field name of Settings and the section of each table, in order."""
+    return sections_of(Settings)

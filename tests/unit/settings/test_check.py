@@ -1,0 +1,199 @@
+"""Contradictions between settings, found by strowger.settings.check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from strowger.settings import (
+    Limits,
+    Listen,
+    Listener,
+    Number,
+    Resource,
+    Route,
+    Settings,
+    Sip,
+    SipListener,
+    Subscription,
+    Tls,
+    Trunk,
+    User,
+)
+from strowger.settings.check import check
+
+DEV = Resource(name="dev", id="1b5c", hosts=("localhost", "::1"), keys=("c3Ryb3dnZXItc2VjcmV0LWtleQ==",))
+PROD = Resource(name="prod", id="2c6d", hosts=("acs.example.test",), keys=DEV.keys)
+BOB = User(resource="dev", name="bob", id="8:acs:1b5c_2")
+CARRIER = Trunk(name="carrier", uri="sip:sbc.example")
+ABROAD = Route(kind="phoneNumber", match="+*", to="carrier")
+APP = Subscription(resource="dev", name="app", endpoint="http://localhost:8080/")
+NUMBER = Number(resource="dev", e164="+31201110001")
+
+GOOD = Settings(
+    resources=(DEV, PROD), numbers=(NUMBER,), users=(BOB,), subscriptions=(APP,), trunks=(CARRIER,), routes=(ABROAD,)
+)
+
+
+def problems(settings: Settings) -> list[str]:
+    return [str(each) for each in check(settings)]
+
+
+def test_the_defaults_are_good() -> None:
+    assert problems(Settings()) == []
+
+
+def test_a_full_configuration_is_good() -> None:
+    assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            replace(GOOD, resources=(DEV, replace(PROD, name="dev"))),
+            '$.resource[1].name: "dev" is already at $.resource[0].name (choose another name)',
+        ),
+        (
+            replace(GOOD, resources=(DEV, replace(PROD, id="1b5c"))),
+            '$.resource[1].id: "1b5c" is already at $.resource[0].id (each has its own id)',
+        ),
+        (
+            replace(GOOD, resources=(DEV, replace(PROD, hosts=("a", "::1")))),
+            '$.resource[1].hosts[1]: "::1" is already at $.resource[0].hosts[1] (requests tell resources apart by host)',  # noqa: E501
+        ),
+        (
+            replace(GOOD, numbers=(NUMBER, replace(NUMBER, resource="prod"))),
+            '$.number[1].e164: "+31201110001" is already at $.number[0].e164 (one resource owns a number)',
+        ),
+        (
+            replace(GOOD, users=(BOB, replace(BOB, id="8:acs:1b5c_3"))),
+            '$.user[1].name: "bob" is already at $.user[0].name (choose another name)',
+        ),
+        (
+            replace(GOOD, users=(BOB, replace(BOB, name="bobby"))),
+            '$.user[1].id: "8:acs:1b5c_2" is already at $.user[0].id (each user has its own id)',
+        ),
+        (
+            replace(GOOD, subscriptions=(APP, APP)),
+            '$.subscription[1].name: "app" is already at $.subscription[0].name (choose another name)',
+        ),
+        (
+            replace(GOOD, trunks=(CARRIER, CARRIER)),
+            '$.trunk[1].name: "carrier" is already at $.trunk[0].name (choose another name)',
+        ),
+        (
+            replace(GOOD, routes=(ABROAD, ABROAD)),
+            '$.route[1].match: "phoneNumber +*" is already at $.route[0].match (one trunk for one match)',
+        ),
+        (
+            replace(GOOD, listen=Listen(console=(Listener("127.0.0.1", 7443),))),
+            '$.listen.console[0]: "127.0.0.1:7443" is already at $.listen.api[0] (one address serves one purpose)',
+        ),
+        (
+            replace(GOOD, listen=Listen(sip=(SipListener("udp", "::1", 5060),) * 2)),
+            '$.listen.sip[1]: "udp:[::1]:5060" is already at $.listen.sip[0] (name each address once)',
+        ),
+    ],
+)
+def test_nothing_twice(settings: Settings, expected: str) -> None:
+    assert problems(settings) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            replace(GOOD, numbers=(replace(NUMBER, resource="test"),)),
+            '$.number[0].resource: there is no resource called "test" (there are dev, prod)',
+        ),
+        (
+            replace(GOOD, users=(replace(BOB, resource="test"),)),
+            '$.user[0].resource: there is no resource called "test" (there are dev, prod)',
+        ),
+        (
+            replace(GOOD, subscriptions=(replace(APP, resource="test"),)),
+            '$.subscription[0].resource: there is no resource called "test" (there are dev, prod)',
+        ),
+        (
+            replace(GOOD, routes=(replace(ABROAD, to="teams"),)),
+            '$.route[0].to: there is no trunk called "teams" (there are carrier)',
+        ),
+        (
+            replace(GOOD, trunks=()),
+            '$.route[0].to: there is no trunk called "carrier" (there is no [[trunk]] at all)',
+        ),
+    ],
+)
+def test_nothing_refers_to_nothing(settings: Settings, expected: str) -> None:
+    assert problems(settings) == [expected]
+
+
+@pytest.mark.parametrize("raw_id", ["8:acs:2c6d_2", "8:acs:1b5c", "8:acs:1b5c_", "bob", "4:+31"])
+def test_a_user_id_begins_with_its_resource(raw_id: str) -> None:
+    expected = f'$.user[0].id: "{raw_id}" is not a user of dev (it begins "8:acs:1b5c_")'
+    assert problems(replace(GOOD, users=(replace(BOB, id=raw_id),))) == [expected]
+
+
+@pytest.mark.parametrize("identifier", ["1b5c_2", "8:acs", "a b"])
+def test_a_resource_id_can_stand_in_a_user_id(identifier: str) -> None:
+    expected = f'$.resource[0].id: "{identifier}" has more than letters, digits and "-" (use a UUID)'
+    assert problems(replace(GOOD, resources=(replace(DEV, id=identifier), PROD), users=())) == [expected]
+
+
+def test_blanks_were_refused_before_and_are_passed_over() -> None:
+    blank = replace(DEV, name="", id="", hosts=(), keys=())
+    settings = Settings(
+        resources=(blank, blank),
+        numbers=(Number(resource="", e164=""),) * 2,
+        users=(User(resource="", name="", id=""),) * 2,
+        subscriptions=(Subscription(resource="", name="", endpoint=""),) * 2,
+        trunks=(Trunk(name="", uri=""),) * 2,
+        routes=(Route(kind="unknown", match="", to=""),) * 2,
+    )
+    assert problems(settings) == []
+
+
+def test_port_zero_may_be_written_often() -> None:
+    free = Listener("127.0.0.1", 0)
+    sip = (SipListener("udp", "127.0.0.1", 0),) * 2
+    assert problems(Settings(listen=Listen(api=(free,), console=(free,), metrics=(free,), sip=sip))) == []
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        (Tls(mode="files", cert=Path("/a"), key=Path("/b")), []),
+        (Tls(mode="off"), []),
+        (Tls(mode="files", cert=Path("/a")), ["$.tls.key: this is required in mode files"]),
+        (Tls(mode="files", key=Path("/b")), ["$.tls.cert: this is required in mode files"]),
+        (
+            Tls(mode="files"),
+            ["$.tls.cert: this is required in mode files", "$.tls.key: this is required in mode files"],
+        ),
+        (Tls(mode="dev-ca", cert=Path("/a")), ['$.tls.mode: "dev-ca" would ignore cert']),
+        (Tls(mode="off", key=Path("/b")), ['$.tls.mode: "off" would ignore key']),
+    ],
+)
+def test_a_certificate_needs_its_key_and_its_mode(tls: Tls, expected: list[str]) -> None:
+    assert [each.partition(" (")[0] for each in problems(Settings(tls=tls))] == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        (Settings(limits=Limits(ring=60.0, ring_budget=60.0)), None),
+        (Settings(limits=Limits(ring=60.1, ring_budget=60.0)), "$.limits.ring"),
+        (Settings(limits=Limits(tcp_connections=10, tcp_connections_per_address=10)), None),
+        (
+            Settings(limits=Limits(tcp_connections=10, tcp_connections_per_address=11)),
+            "$.limits.tcp_connections_per_address",
+        ),
+        (Settings(sip=Sip(t1=4.0)), None),
+        (Settings(sip=Sip(t1=4.1)), "$.sip.t1"),
+    ],
+)
+def test_limits_do_not_contradict_each_other(settings: Settings, path: str | None) -> None:
+    assert [each.path for each in check(settings)] == ([path] if path else [])

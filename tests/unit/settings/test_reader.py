@@ -1,0 +1,125 @@
+"""The readers of strowger.settings.reader: what each takes and what it says otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from strowger.settings import reader
+from strowger.settings.where import Where
+
+KEY = "c3Ryb3dnZXItc2VjcmV0LWtleQ=="
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "value"),
+    [
+        (reader.line, "text", "text"),
+        (reader.line, "x" * reader.LONGEST_TEXT, "x" * reader.LONGEST_TEXT),
+        (reader.optional_line, "", ""),
+        (reader.path, "a/b", Path("a/b")),
+        (reader.optional_path, "", None),
+        (reader.optional_path, "a", Path("a")),
+        (reader.e164, "+1", "+1"),
+        (reader.e164, "+123456789012345", "+123456789012345"),
+        (
+            reader.url,
+            "http://localhost:8080/api/incomingCall?code=a%20b",
+            "http://localhost:8080/api/incomingCall?code=a%20b",
+        ),
+        (reader.url, "https://[::1]/x", "https://[::1]/x"),
+        (reader.origin, "https://localhost:7443", "https://localhost:7443"),
+        (reader.origin, "https://localhost:7443/", "https://localhost:7443"),
+        (reader.sip_uri, "sip:bob@127.0.0.1:5070;transport=tcp", "sip:bob@127.0.0.1:5070;transport=tcp"),
+        (reader.sip_uri, "sips:sbc.example", "sips:sbc.example"),
+        (reader.network, "192.0.2.7", "192.0.2.7/32"),
+        (reader.network, "192.0.2.0/24", "192.0.2.0/24"),
+        (reader.network, "2001:db8::/32", "2001:db8::/32"),
+        (reader.match, "+31*", "+31*"),
+        (reader.match, "*", "*"),
+        (reader.match, "+31201110001", "+31201110001"),
+    ],
+)
+def test_taken(read: Callable[[object], object], written: object, value: object) -> None:
+    assert read(written) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "message"),
+    [
+        (reader.line, "", "length >= 1"),
+        (reader.line, "x" * (reader.LONGEST_TEXT + 1), "length <= 2048"),
+        (reader.line, 7, "expected `str`, got `int`"),
+        (reader.line, "a\nb", "control characters"),
+        (reader.e164, "31201110001", "'31201110001' is not an E.164 number"),
+        (reader.e164, "+", "is not an E.164 number"),
+        (reader.e164, "+1234567890123456", "is not an E.164 number"),
+        (reader.e164, "+31 20", "is not an E.164 number"),
+        (reader.e164, "+٣١", "is not an E.164 number"),
+        (reader.url, "localhost:8080", "is not an http or https URL"),
+        (reader.url, "ftp://x", "is not an http or https URL"),
+        (reader.url, "http:///x", "is not an http or https URL"),
+        (reader.url, "http://a b/", "is not an http or https URL"),
+        (reader.url, "http://x:99999/", "is not a URL"),
+        (reader.url, "http://[::1", "is not a URL"),
+        (reader.url, "http://u:p@x/", "user name or a fragment"),
+        (reader.url, "http://x/#y", "user name or a fragment"),
+        (reader.origin, "https://localhost/acs", "a path is not allowed here"),
+        (reader.origin, "https://localhost?x", "a path is not allowed here"),
+        (reader.sip_uri, "bob@127.0.0.1", "is not a sip: or sips: URI"),
+        (reader.sip_uri, "sip:", "is not a sip: or sips: URI"),
+        (reader.sip_uri, "sip:bob@", "is not a sip: or sips: URI"),
+        (reader.sip_uri, "sip:;lr", "is not a sip: or sips: URI"),
+        (reader.sip_uri, "<sip:bob@x>", "is not a sip: or sips: URI"),
+        (reader.network, "192.0.2.1/24", "has host bits set"),
+        (reader.network, "sbc.example", "is not an address or a network"),
+        (reader.match, "+31*2", "the only * allowed is the last character"),
+        (reader.match, "**", "the only * allowed is the last character"),
+    ],
+)
+def test_refused(read: Callable[[object], object], written: object, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read(written)
+
+
+def test_a_list_names_every_unfit_entry() -> None:
+    with pytest.raises(reader.UnfitEntries) as caught:
+        reader.each(reader.e164)(["+1", "2", "+3", 4])
+    assert caught.value.entries == [(1, "'2' is not an E.164 number"), (3, "expected `str`, got `int`")]
+
+
+@pytest.mark.parametrize(("entries", "fits"), [(0, False), (1, True), (2, True), (3, False)])
+def test_a_list_has_a_least_and_a_greatest_length(entries: int, fits: bool) -> None:
+    read = reader.each(reader.e164, 1, 2)
+    if fits:
+        assert read(["+1"] * entries) == ("+1",) * entries
+    else:
+        with pytest.raises(ValueError, match=f"{entries} entries are not between 1 and 2"):
+            read(["+1"] * entries)
+
+
+def test_one_entry_is_no_list() -> None:
+    with pytest.raises(ValueError, match="expected `array`, got `str`"):
+        reader.each(reader.e164)("+1")
+
+
+def test_keys_are_base64_of_sixteen_octets(tmp_path: Path) -> None:
+    where = Where({"KEY": KEY}, tmp_path)
+    sixteen = "MDEyMzQ1Njc4OWFiY2RlZg=="
+    assert reader.keys(("env:KEY", sixteen), where) == (KEY, sixteen)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("MDEyMzQ1Njc4OWFiY2Rl", "a key of 15 octets is too short: 16 are the least"),
+        ("not base64!", "a key is not base64"),
+    ],
+)
+def test_a_bad_key_is_refused_without_being_shown(key: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        reader.keys((key,), Where({}, tmp_path))
+    assert str(caught.value) == message

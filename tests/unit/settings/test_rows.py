@@ -1,0 +1,89 @@
+"""The settings themselves, as strowger.settings.rows describes them."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from strowger.settings import Resource, Settings, SipListener
+from strowger.settings.row import Row, rows_of
+from strowger.settings.rows import sections
+
+ROWS = {f"{section.key}.{row.key}": row for _, section in sections() for _, row in rows_of(section.rows)}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_every_row_has_a_sentence(row: Row) -> None:
+    assert row.help[0].isalpha()
+    assert row.help.endswith((".", ")."))
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_every_default_can_be_read(row: Row) -> None:
+    if row.default is not None:
+        row.kind.read(row.default)
+
+
+def test_single_sections_need_nothing() -> None:
+    for _, section in sections():
+        if not section.many:
+            assert None not in [row.default for _, row in rows_of(section.rows)]
+
+
+def test_the_defaults() -> None:
+    settings = Settings()
+    assert [str(each) for each in settings.listen.api] == ["127.0.0.1:7443"]
+    assert settings.listen.sip == (
+        SipListener("udp", "127.0.0.1", 5060),
+        SipListener("tcp", "127.0.0.1", 5060),
+        SipListener("udp", "::1", 5060),
+    )
+    assert settings.server.public_url == "https://localhost:7443"
+    assert settings.tls.mode == "dev-ca"
+    assert settings.sip.t1 == 0.5
+    assert (settings.compat.repeatability, settings.compat.voip_to_phone) == ("lenient", "allow")
+    assert settings.compat.reject_none_status == 603
+    assert (settings.resources, settings.routes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [
+        ("hold", 30.0),
+        ("ring", 60.0),
+        ("ring_budget", 180.0),
+        ("redirects_per_call", 5),
+        ("held_calls", 10_000),
+        ("transactions", 50_000),
+        ("tcp_connections", 4_000),
+        ("tcp_connections_per_address", 100),
+        ("request_body", 65_536),
+        ("event_bytes", 32_768),
+        ("events_pending", 100_000),
+        ("calls_kept", 10_000),
+        ("calls_kept_for", 86_400.0),
+        ("repeatability_kept_for", 86_400.0),
+        ("repeatability_entries", 1_000_000),
+        ("signatures_remembered", 100_000),
+        ("clock_skew", 900.0),
+    ],
+)
+def test_the_default_limits(limit: str, value: float) -> None:
+    assert getattr(Settings().limits, limit) == value
+
+
+def test_every_limit_is_above() -> None:
+    marks = test_the_default_limits.pytestmark  # type: ignore[attr-defined]
+    assert {each.name for each in fields(Settings().limits)} == {name for name, _ in marks[0].args[1]}
+
+
+def test_keys_are_never_printed() -> None:
+    resource = Resource(name="dev", id="1", hosts=("localhost",), keys=("c3Ryb3dnZXItc2VjcmV0LWtleQ==",))
+    assert "c3Ry" not in repr(resource)
+    assert resource.key_octets == (b"strowger-secret-key",)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings().limits.hold = 5.0  # type: ignore[misc]
