@@ -1,0 +1,25 @@
+"""What can go wrong on the way to a subscriber.
+
+EventsError
+├── SubscriptionInvalid      the operator's fault: a subscription that cannot be served
+├── Unanswered               the endpoint's fault, or the network's: no HTTP status came back
+└── UnexpectedInput          ours: a handshake was told what cannot happen in its state
+"""
+
+from __future__ import annotations
+
+
+class EventsError(Exception):
+    """Root of the room."""
+
+
+class SubscriptionInvalid(EventsError):
+    """A subscription that cannot be served as it is written; the text says which member and why."""
+
+
+class Unanswered(EventsError):
+    """The endpoint gave no usable HTTP answer; the text says why, safe to print."""
+
+
+class UnexpectedInput(EventsError):
+    """A pair of state and input that cannot happen."""

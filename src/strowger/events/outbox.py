@@ -1,0 +1,192 @@
+"""Which entries are due: one queue per subscription, so that a slow receiver delays nobody else's events.
+
+Pure: it neither sends nor stores. An entry is queued (wants a slot), paused (waits for its next attempt) or in flight;
+when it is delivered, given up or withdrawn, nothing of it remains. A lane is shut until its handshake succeeds, and its
+entries wait meanwhile, each under its own deadline. Times are monotonic seconds; one heap holds those of all that wait.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from strowger.calls.ports import OutboxEntry
+from strowger.events.timers import TimerHeap
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLimits:
+    """The bounds of an outbox."""
+
+    concurrency: int = 64
+    """Attempts in flight per subscription."""
+    events_pending: int = 100_000
+    """Entries in all; one more pushes out the one that has waited longest."""
+
+
+class Lane:
+    """The entries of one subscription that want to be sent."""
+
+    __slots__ = ("in_flight", "is_open", "name", "queue")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_open = False
+        self.in_flight = 0
+        self.queue: OrderedDict[int, Delivery] = OrderedDict()
+        """Ordered, because taking the first of a plain dict again and again is quadratic."""
+
+
+class Delivery:
+    """One entry under way to one subscription."""
+
+    __slots__ = ("attempts", "deadline", "entry", "lane", "serial", "withdrawn")
+
+    def __init__(self, serial: int, entry: OutboxEntry, lane: Lane, deadline: float) -> None:
+        self.serial = serial
+        self.entry = entry
+        self.lane = lane
+        self.deadline = deadline
+        """No attempt starts at or after this."""
+        self.attempts = 0
+        """Attempts started."""
+        self.withdrawn = False
+        """The hop closed while an attempt was in flight."""
+
+
+class Outbox:
+    """All undelivered entries of one process."""
+
+    def __init__(self, subscriptions: Iterable[str], limits: OutboxLimits) -> None:
+        self._limits = limits
+        self._lanes = {name: Lane(name) for name in subscriptions}
+        self._stirred: dict[str, Lane] = {}
+        """Lanes in which something may be able to start."""
+        self._waiting: OrderedDict[int, Delivery] = OrderedDict()
+        """Queued and paused ones, the longest waiting first."""
+        self._by_event: dict[str, list[Delivery]] = {}
+        self._timers = TimerHeap()
+        self._serial = 0
+        self._in_flight = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + self._in_flight
+
+    def open(self, name: str) -> None:
+        """The subscription's handshake succeeded: its entries may go."""
+        lane = self._lanes[name]
+        lane.is_open = True
+        self._stirred[name] = lane
+
+    def discard(self, name: str) -> list[OutboxEntry]:
+        """The subscription failed: the entries that waited for it, which are gone now."""
+        lane = self._lanes[name]
+        lane.is_open = False
+        gone = [delivery for delivery in self._waiting.values() if delivery.lane is lane]
+        for delivery in gone:
+            lane.queue.pop(delivery.serial, None)
+            self._stop_waiting(delivery)
+            self._forget(delivery)
+        return [delivery.entry for delivery in gone]
+
+    def shut(self) -> None:
+        """Start nothing more; what waits stays."""
+        for lane in self._lanes.values():
+            lane.is_open = False
+
+    def add(self, entry: OutboxEntry, deadline: float) -> OutboxEntry | None:
+        """Queue an entry, once; the one it pushed out of a full outbox, if any."""
+        lane = self._lanes[entry.subscription]
+        known = self._by_event.setdefault(entry.event_id, [])
+        if any(delivery.lane is lane for delivery in known):
+            return None
+        self._serial += 1
+        delivery = Delivery(self._serial, entry, lane, deadline)
+        known.append(delivery)
+        self._enqueue(delivery)
+        return self._push_out() if len(self) > self._limits.events_pending else None
+
+    def start(self) -> list[Delivery]:
+        """The deliveries whose next attempt starts now; each then needs `retry` or `finish`. Call `advance` first."""
+        started: list[Delivery] = []
+        for lane in self._stirred.values():
+            while lane.is_open and lane.queue and lane.in_flight < self._limits.concurrency:
+                delivery = lane.queue.popitem(last=False)[1]
+                self._stop_waiting(delivery)
+                lane.in_flight += 1
+                self._in_flight += 1
+                delivery.attempts += 1
+                started.append(delivery)
+        self._stirred.clear()
+        return started
+
+    def retry(self, delivery: Delivery, at: float) -> None:
+        """The attempt failed: wait until `at`, unless the hop closed meanwhile."""
+        self._release(delivery)
+        if delivery.withdrawn:
+            return
+        self._waiting[delivery.serial] = delivery
+        self._timers.arm(delivery.serial, at)
+
+    def finish(self, delivery: Delivery) -> None:
+        """The last attempt ended, well or badly."""
+        self._release(delivery)
+        self._forget(delivery)
+
+    def withdraw(self, event_id: str) -> None:
+        """The hop is closed: nothing of this event is tried again. An attempt in flight may end by itself."""
+        for delivery in self._by_event.pop(event_id, ()):
+            delivery.withdrawn = True
+            if delivery.serial in self._waiting:
+                delivery.lane.queue.pop(delivery.serial, None)
+                self._stop_waiting(delivery)
+
+    def advance(self, now: float) -> list[OutboxEntry]:
+        """Queue the paused ones that are due; the entries whose deadline has come, which are gone now."""
+        expired: list[OutboxEntry] = []
+        for serial in self._timers.due(now):
+            delivery = self._waiting.pop(serial)
+            if now < delivery.deadline:
+                self._enqueue(delivery)
+                continue
+            delivery.lane.queue.pop(serial, None)
+            self._forget(delivery)
+            expired.append(delivery.entry)
+        return expired
+
+    def next_deadline(self) -> float | None:
+        """When `advance` has something to do next."""
+        return self._timers.next_deadline()
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        lane = delivery.lane
+        self._waiting[delivery.serial] = delivery
+        lane.queue[delivery.serial] = delivery
+        self._stirred[lane.name] = lane
+        if not lane.is_open or lane.in_flight + len(lane.queue) > self._limits.concurrency:
+            self._timers.arm(delivery.serial, delivery.deadline)  # the others start at once and need no timer
+
+    def _stop_waiting(self, delivery: Delivery) -> None:
+        del self._waiting[delivery.serial]
+        self._timers.disarm(delivery.serial)
+
+    def _release(self, delivery: Delivery) -> None:
+        delivery.lane.in_flight -= 1
+        self._in_flight -= 1
+        self._stirred[delivery.lane.name] = delivery.lane
+
+    def _push_out(self) -> OutboxEntry:
+        delivery = next(iter(self._waiting.values()))
+        delivery.lane.queue.pop(delivery.serial, None)
+        self._stop_waiting(delivery)
+        self._forget(delivery)
+        return delivery.entry
+
+    def _forget(self, delivery: Delivery) -> None:
+        if delivery.withdrawn:
+            return
+        of_event = self._by_event[delivery.entry.event_id]
+        of_event.remove(delivery)
+        if not of_event:
+            del self._by_event[delivery.entry.event_id]

@@ -1,0 +1,183 @@
+"""The Event Grid schema: events, headers and the handshake's answer, with every wire spelling of this room.
+
+Implements the Event Grid envelope (Event Grid: event schema), the IncomingCall event (ACS: IncomingCall) and the
+validation event (Event Grid: webhook event delivery). What is sent when, and to whom, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from strowger.calls.call import Call
+from strowger.events.identifiers import CommunicationIdentifierModel, to_wire
+
+INCOMING_CALL: Final = "Microsoft.Communication.IncomingCall"
+SUBSCRIPTION_VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+DATA_VERSION: Final = "1.0"
+VALIDATION_DATA_VERSION: Final = "1"
+METADATA_VERSION: Final = "1"
+"""Readers refuse any other value."""
+CONTENT_TYPE: Final = "application/json; charset=utf-8"
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+_TO_MICROSECONDS: Final = len("2022-08-25T19:27:24.241539")
+
+
+class CustomContext(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """Headers that came with the call. Both dictionaries are always there: SDKs read them without asking."""
+
+    sip_headers: Mapping[str, str]
+    voip_headers: Mapping[str, str]
+
+
+class IncomingCallMembers(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The `data` of an IncomingCall event (ACS: IncomingCall)."""
+
+    to: CommunicationIdentifierModel
+    caller: CommunicationIdentifierModel = msgspec.field(name="from")
+    server_call_id: str
+    caller_display_name: str
+    """Empty when unknown, never absent and never null."""
+    custom_context: CustomContext
+    incoming_call_context: str
+    correlation_id: str
+
+
+class IncomingCallEvent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One IncomingCall in its envelope (Event Grid: event schema)."""
+
+    id: str
+    topic: str
+    subject: str
+    data: IncomingCallMembers
+    event_type: str
+    data_version: str
+    metadata_version: str
+    event_time: str
+
+
+class ValidationMembers(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The `data` of a validation event: echo the code, or open the URL."""
+
+    validation_code: str
+    validation_url: str
+
+
+class ValidationEvent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One validation event in its envelope (Event Grid: webhook event delivery)."""
+
+    id: str
+    topic: str
+    subject: str
+    data: ValidationMembers
+    event_type: str
+    event_time: str
+    metadata_version: str
+    data_version: str
+
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def resource_topic(resource_id: str, resource: str) -> str:
+    """The topic of a resource: the path Azure would give it, with the resource id in the place of the subscription."""
+    return (
+        f"/subscriptions/{resource_id}/resourcegroups/strowger"
+        f"/providers/microsoft.communication/communicationservices/{resource}"
+    )
+
+
+def event_time(wall: float) -> str:
+    """Wall-clock seconds as events write them: UTC, seven fraction digits, Z."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="microseconds")[:_TO_MICROSECONDS] + "0Z"
+
+
+def incoming_call(
+    call: Call, context: str, topic: str, wall: float, *, display_name: str, headers: Mapping[str, str]
+) -> bytes:
+    """The IncomingCall event of a call's current hop, as one JSON object without the surrounding array.
+
+    Display name and headers are given apart from the call because an oversize event is written again with less.
+    """
+    hop = call.hop
+    members = IncomingCallMembers(
+        to=to_wire(hop.to),
+        caller=to_wire(call.caller),
+        server_call_id=call.server_call_id,
+        caller_display_name=display_name,
+        custom_context=CustomContext(headers, _NO_HEADERS),
+        incoming_call_context=context,
+        correlation_id=call.call_id,
+    )
+    event = IncomingCallEvent(
+        id=hop.event_id,
+        topic=topic,
+        subject=f"/caller/{call.caller.raw_id}/recipient/{hop.to.raw_id}",
+        data=members,
+        event_type=INCOMING_CALL,
+        data_version=DATA_VERSION,
+        metadata_version=METADATA_VERSION,
+        event_time=event_time(wall),
+    )
+    return _encoder.encode(event)
+
+
+def subscription_validation(event_id: str, topic: str, code: str, url: str, wall: float) -> bytes:
+    """The validation event, as one JSON object without the surrounding array."""
+    event = ValidationEvent(
+        id=event_id,
+        topic=topic,
+        subject="",
+        data=ValidationMembers(code, url),
+        event_type=SUBSCRIPTION_VALIDATION,
+        event_time=event_time(wall),
+        metadata_version=METADATA_VERSION,
+        data_version=VALIDATION_DATA_VERSION,
+    )
+    return _encoder.encode(event)
+
+
+def validation_response(body: bytes) -> str | None:
+    """The code that an endpoint echoes, or None when its answer holds none. The member's case does not matter."""
+    try:
+        answer = msgspec.json.decode(body, type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    for name, value in answer.items():
+        if name.lower() == "validationresponse" and isinstance(value, str):
+            return value
+    return None
+
+
+def request_body(event: bytes) -> bytes:
+    """What is POSTed: an array of exactly one event, because sample applications look at the first only."""
+    return b"[" + event + b"]"
+
+
+def notification_headers(subscription_name: str) -> dict[str, str]:
+    """The headers that every event of a subscription shares."""
+    return _headers(subscription_name, "Notification", DATA_VERSION)
+
+
+def with_attempt(headers: dict[str, str], event_id: str, attempts_before: int) -> dict[str, str]:
+    """The headers of one attempt. The first one counts 0: how Azure counts is not published."""
+    return {**headers, "aeg-delivery-count": str(attempts_before), "aeg-output-event-id": event_id}
+
+
+def validation_headers(subscription_name: str) -> dict[str, str]:
+    """The headers of a subscription's validation event."""
+    return {**_headers(subscription_name, "SubscriptionValidation", VALIDATION_DATA_VERSION), "aeg-delivery-count": "0"}
+
+
+def _headers(subscription_name: str, event_type: str, data_version: str) -> dict[str, str]:
+    return {
+        "Content-Type": CONTENT_TYPE,
+        "aeg-event-type": event_type,
+        "aeg-subscription-name": subscription_name.upper(),
+        "aeg-data-version": data_version,
+        "aeg-metadata-version": METADATA_VERSION,
+    }

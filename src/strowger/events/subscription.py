@@ -1,0 +1,51 @@
+"""A subscription: which endpoint is told of which resource's calls. Its handshake is in `handshake`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from strowger.events.errors import SubscriptionInvalid
+from strowger.events.retry import Profile
+
+NAME_LENGTH: Final = 64
+"""Characters in a subscription's name (Event Grid: event subscription names)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One endpoint that wants the events of one resource.
+
+    Raises `SubscriptionInvalid` for a name that cannot be a header value or an endpoint that is not an http(s) URL.
+    """
+
+    resource: str
+    name: str
+    endpoint: str
+    topic: str
+    profile: Profile = Profile.TELEPHONY
+    verify_tls: bool = True
+    """Whether the endpoint's certificate is checked; off only for development."""
+
+    def __post_init__(self) -> None:
+        if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):
+            raise SubscriptionInvalid(f"name: 1 to {NAME_LENGTH} printable ASCII characters, please")
+        try:
+            url = urlsplit(self.endpoint)
+            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            usable = False
+        if not (usable and self.endpoint.isprintable() and " " not in self.endpoint):
+            raise SubscriptionInvalid(f"endpoint of {self.key}: not a complete http or https URL")
+
+    @property
+    def key(self) -> str:
+        """`resource/name`, as outbox entries name it."""
+        return f"{self.resource}/{self.name}"
+
+    @property
+    def shown_endpoint(self) -> str:
+        """The endpoint without user information and query, which may hold secrets: fit for logs and pages."""
+        url = urlsplit(self.endpoint)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"

@@ -1,0 +1,428 @@
+"""Events on their way to real servers on loopback, under short schedules."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from strowger.base.clock import SystemClock, VirtualClock
+from strowger.base.ids import SeededIds
+from strowger.calls.ports import Announcer, OutboxEntry
+from strowger.events.delivery import DeliverySettings, EventDelivery
+from strowger.events.errors import SubscriptionInvalid
+from strowger.events.handshake import HandshakePolicy, State
+from strowger.events.outbox import OutboxLimits
+from strowger.events.retry import Profile, Schedule
+from strowger.events.subscription import Subscription
+
+pytestmark = pytest.mark.asyncio
+
+QUICK = Schedule(5.0, (0.01,))
+POLICIES = {
+    Profile.TELEPHONY: HandshakePolicy(5.0, (0.01,), for_ever=True, manual_s=60.0),
+    Profile.EVENT_GRID: HandshakePolicy(5.0, (0.01,), for_ever=False, manual_s=60.0),
+}
+SETTINGS = DeliverySettings(schedules=dict.fromkeys(Profile, QUICK), policies=POLICIES)
+
+
+def subscription(name: str, url: str, **changes) -> Subscription:
+    return Subscription("dev", name, url, "/topic", **changes)
+
+
+def validation_url(code: str) -> str:
+    return f"https://localhost:7444/validate?code={code}"
+
+
+def make(store, *subscriptions, clock=None, settings=SETTINGS) -> EventDelivery:
+    clock = clock or SystemClock()
+    return EventDelivery(subscriptions, store, clock, SeededIds(), validation_url=validation_url, settings=settings)
+
+
+@pytest_asyncio.fixture
+async def started():
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*args, **kwargs) -> EventDelivery:
+            delivery = make(*args, **kwargs)
+            await delivery.start()
+            stack.push_async_callback(delivery.stop)
+            return delivery
+
+        yield start
+
+
+def entry(event_id: str = "e-1", name: str = "a", ring_s: float = 30.0) -> OutboxEntry:
+    wall = SystemClock().wall()
+    return OutboxEntry(event_id, f"dev/{name}", "call", f'{{"id":"{event_id}"}}'.encode(), wall, wall + ring_s)
+
+
+def counts(delivery: EventDelivery) -> tuple[int, int, int, int, int]:
+    counters = delivery.counters
+    return counters.attempts, counters.delivered, counters.failed, counters.expired, counters.dropped
+
+
+# ---------------------------------------------------------------------------------------------------------- composing
+
+
+async def test_subscribers(store):
+    delivery: Announcer = make(store, subscription("a", "http://localhost:9/"))
+    assert delivery.subscribers("dev")
+    assert not delivery.subscribers("other")
+
+
+async def test_every_subscription_gets_its_own_entry(store, new_call):
+    clock = VirtualClock()
+    other = Subscription("dev", "b", "http://localhost:9/", "/other")
+    foreign = Subscription("prod", "c", "http://localhost:9/", "/topic")
+    delivery = make(store, subscription("a", "http://localhost:9/"), other, foreign, clock=clock)
+    call = new_call(expires_at=clock.wall() + 30.0)
+    first, second = delivery.compose(call, "ctx")
+    assert (first.event_id, first.subscription, first.call_id) == (call.hop.event_id, "dev/a", call.call_id)
+    assert (first.created_at, first.expires_at) == (clock.wall(), clock.wall() + 30.0)
+    assert second.subscription == "dev/b"
+    assert b'"topic":"/topic"' in first.body
+    assert b'"topic":"/other"' in second.body
+    assert b'"eventTime":"2026-01-01T00:00:00.0000000Z"' in first.body
+    assert delivery.pending() == 0
+
+
+async def test_a_hop_that_is_not_announced_has_no_entries(store, new_call):
+    assert make(store, subscription("a", "http://localhost:9/")).compose(new_call(event_id=""), "ctx") == ()
+
+
+async def test_an_oversize_event_is_told_and_sent_with_less(store, new_call):
+    delivery = make(store, subscription("a", "http://localhost:9/"))
+    with capture_logs() as lines:
+        (composed,) = delivery.compose(new_call(custom_headers={"X-A": "1" * 40_000}), "ctx")
+        assert delivery.compose(new_call(resource="other"), "ctx") == ()
+    assert len(composed.body) < 2_000
+    assert [(line["event"], line["left_out"]) for line in lines] == [("event too large", "custom headers")]
+
+
+async def test_an_event_that_cannot_be_made_small_enough_is_not_sent(store, new_call):
+    settings = DeliverySettings(event_bytes=100)
+    delivery = make(store, subscription("a", "http://localhost:9/"), settings=settings)
+    assert delivery.compose(new_call(), "ctx") == ()
+
+
+async def test_a_name_is_there_once(store):
+    with pytest.raises(SubscriptionInvalid, match="dev/a is there twice"):
+        make(store, subscription("a", "http://localhost:9/"), subscription("a", "http://localhost:10/"))
+
+
+# --------------------------------------------------------------------------------------------------------- delivering
+
+
+async def test_a_composed_event_arrives_as_it_was_composed(store, receiver, new_call, started):
+    delivery = await started(store, subscription("a", receiver.url))
+    (composed,) = delivery.compose(new_call(expires_at=SystemClock().wall() + 30.0), "ctx")
+    delivery.publish([composed])
+    await store.until_done(1)
+    (received,) = receiver.events
+    assert received.body == b"[" + composed.body + b"]"
+    assert received.path == "/api/incomingCall?code=a%2Fb=="
+    assert {name: value for name, value in received.headers.items() if name not in ("Host", "Content-Length")} == {
+        "Content-Type": "application/json; charset=utf-8",
+        "aeg-event-type": "Notification",
+        "aeg-subscription-name": "A",
+        "aeg-data-version": "1.0",
+        "aeg-metadata-version": "1",
+        "aeg-delivery-count": "0",
+        "aeg-output-event-id": composed.event_id,
+    }
+    assert store.done == [composed]
+    assert counts(delivery) == (1, 1, 0, 0, 0)
+    assert delivery.pending() == 0
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204])
+async def test_success(store, receiver, started, scripted, status):
+    receiver.answer = scripted(status)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert counts(delivery) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("status", [205, 302, 404, 429, 503])
+async def test_a_failure_is_tried_again_under_the_same_id(store, receiver, started, scripted, status):
+    receiver.answer = scripted(status, status, 200)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert [received.headers["aeg-delivery-count"] for received in receiver.events] == ["0", "1", "2"]
+    assert {received.headers["aeg-output-event-id"] for received in receiver.events} == {"e-1"}
+    assert {received.body for received in receiver.events} == {b'[{"id":"e-1"}]'}
+    assert counts(delivery) == (3, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+async def test_a_refusal_is_not_tried_again(store, receiver, started, scripted, status):
+    receiver.answer = scripted(status, 200)
+    delivery = await started(store, subscription("a", receiver.url))
+    with capture_logs() as lines:
+        delivery.publish([entry()])
+        await store.until_done(1)
+    assert len(receiver.events) == 1
+    assert counts(delivery) == (1, 0, 1, 0, 0)
+    assert [line["why"] for line in lines if line["event"] == "event attempt failed"] == [f"answered {status}"]
+
+
+async def test_the_refusals_are_a_setting(store, receiver, started, scripted):
+    receiver.answer = scripted(400, 200)
+    settings = DeliverySettings(schedules={Profile.TELEPHONY: QUICK}, policies=POLICIES, not_retried=frozenset())
+    delivery = await started(store, subscription("a", receiver.url), settings=settings)
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert counts(delivery) == (2, 1, 0, 0, 0)
+
+
+async def test_retries_end_with_the_ring_window(store, receiver, started, scripted):
+    receiver.answer = scripted(503)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry(ring_s=0.1)])
+    await store.until_done(1)
+    assert delivery.counters.expired == 1
+    assert delivery.counters.attempts > 1
+    assert delivery.pending() == 0
+
+
+async def test_an_event_that_is_too_old_is_not_sent(store, receiver, started):
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry(ring_s=0.0)])
+    assert len(store.done) == 1
+    assert counts(delivery) == (0, 0, 0, 1, 0)
+
+
+async def test_the_wall_clock_may_be_set_while_an_event_waits(store, receiver, started, scripted, eventually):
+    clock = VirtualClock()
+    receiver.answer = scripted(503)
+    settings = DeliverySettings(
+        schedules={Profile.TELEPHONY: Schedule(5.0, (20.0, 1.0))}, policies=POLICIES, not_retried=frozenset()
+    )
+    delivery = await started(store, subscription("a", receiver.url), clock=clock, settings=settings)
+    delivery.publish([OutboxEntry("e-1", "dev/a", "call", b"{}", clock.wall(), clock.wall() + 30.0)])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    clock.set_wall(clock.wall() + 3_600.0)
+    await eventually(lambda: not delivery._outbox._in_flight)
+    clock.advance(20.0)
+    delivery.publish([])
+    await receiver.until(lambda: len(receiver.events) == 2)
+    assert delivery.counters.expired == 0
+
+
+async def test_withdrawing_stops_the_retries(store, receiver, started, scripted, eventually):
+    receiver.answer = scripted(503)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry(), entry("e-2")])
+    await receiver.until(lambda: len(receiver.events) >= 2)
+    delivery.withdraw("e-1")
+    delivery.withdraw("e-2")
+    await eventually(lambda: delivery.pending() == 0)
+    assert store.done == []
+    assert delivery.counters.expired == delivery.counters.failed == 0
+
+
+async def test_an_application_may_decide_before_it_answers(store, receiver, started, eventually):
+    decided = asyncio.Event()
+
+    async def answer(received):
+        if not received.is_validation:
+            await decided.wait()
+        return web.json_response({"validationResponse": received.event.get("data", {}).get("validationCode")})
+
+    receiver.answer = answer
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    delivery.withdraw("e-1")
+    decided.set()
+    await eventually(lambda: delivery.pending() == 0)
+    assert counts(delivery) == (1, 1, 0, 0, 0)
+    assert store.done == []
+
+
+async def test_a_slow_receiver_delays_nobody_else(store, receiver, new_receiver, started, consenting):
+    release = asyncio.Event()
+
+    async def slowly(received):
+        if not received.is_validation:
+            await release.wait()
+        return await consenting(received)
+
+    receiver.answer = slowly
+    quick = new_receiver()
+    await quick.start()
+    settings = DeliverySettings(OutboxLimits(concurrency=2), schedules={Profile.TELEPHONY: QUICK}, policies=POLICIES)
+    delivery = await started(store, subscription("slow", receiver.url), subscription("b", quick.url), settings=settings)
+    delivery.publish([entry(f"e-{n}", name) for n in range(20) for name in ("slow", "b")])
+    await store.until_done(20)
+    assert {done.subscription for done in store.done} == {"dev/b"}
+    assert len(receiver.events) <= 2
+    assert delivery.pending() == 20
+    release.set()
+    await store.until_done(40)
+    await quick.stop()
+
+
+async def test_two_subscriptions_of_one_host_do_not_queue_behind_each_other(store, receiver, started, consenting):
+    release = asyncio.Event()
+
+    async def slowly(received):
+        if received.path == "/slow" and not received.is_validation:
+            await release.wait()
+        return await consenting(received)
+
+    receiver.answer = slowly
+    slow = subscription("slow", f"http://127.0.0.1:{receiver.port}/slow")
+    delivery = await started(store, slow, subscription("b", receiver.url))
+    delivery.publish([entry(f"e-{n}", "slow") for n in range(64)])
+    delivery.publish([entry("e-0", "b")])
+    await store.until_done(1)
+    assert store.done[0].subscription == "dev/b"
+    release.set()
+    await store.until_done(65)
+
+
+async def test_nothing_remains_of_what_is_done(store, receiver, started, eventually):
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry(f"e-{n}") for n in range(200)])
+    await store.until_done(200)
+    await eventually(lambda: delivery.pending() == 0)
+    outbox = delivery._outbox
+    assert not outbox._by_event
+    assert not outbox._waiting
+    assert not outbox._lanes["dev/a"].queue
+    assert delivery.counters.delivered == 200
+
+
+async def test_failures_are_told_in_one_line(store, receiver, started, scripted):
+    receiver.answer = scripted(500, 500, 500, 500, 200)
+    delivery = await started(store, subscription("a", receiver.url))
+    with capture_logs() as lines:
+        delivery.publish([entry()])
+        await store.until_done(1)
+    (line,) = [line for line in lines if line["event"] == "event attempt failed"]
+    assert line["why"] == "answered 500"
+    assert line["endpoint"] == f"http://127.0.0.1:{receiver.port}/api/incomingCall"
+    assert line["log_level"] == "warning"
+
+
+# --------------------------------------------------------------------------------------------------------- handshakes
+
+
+async def test_an_endpoint_that_comes_up_late_gets_handshake_then_event(store, receiver, started, eventually):
+    await receiver.stop()
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await eventually(lambda: delivery.states()["dev/a"][1] != "")
+    assert delivery.states()["dev/a"][0] in (State.PENDING, State.VALIDATING)
+    await receiver.start()
+    await store.until_done(1)
+    assert [received.is_validation for received in receiver.received] == [True, False]
+    assert counts(delivery) == (1, 1, 0, 0, 0)
+
+
+async def test_an_endpoint_that_does_not_consent_gets_no_event(store, receiver, started):
+    async def answer(received):
+        return web.Response(text="OK")
+
+    receiver.answer = answer
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry(ring_s=0.1)])
+    await store.until_done(1)
+    assert receiver.events == []
+    assert counts(delivery) == (0, 0, 0, 1, 0)
+
+
+async def test_opening_the_validation_url_releases_the_events(store, receiver, started):
+    async def answer(received):
+        return web.Response(text="OK")
+
+    receiver.answer = answer
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.received) == 1)
+    assert not delivery.validate_manually("guess")
+    assert receiver.events == []
+    assert delivery.validate_manually(receiver.received[0].event["data"]["validationCode"])
+    await store.until_done(1)
+    assert len(receiver.events) == 1
+
+
+async def test_a_failed_subscription_is_nobody(store, receiver, started, new_call):
+    await receiver.stop()
+    delivery = await started(store, subscription("a", receiver.url, profile=Profile.EVENT_GRID))
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert delivery.states()["dev/a"][0] is State.FAILED
+    assert not delivery.subscribers("dev")
+    assert delivery.compose(new_call(), "ctx") == ()
+    delivery.publish([entry("e-2")])
+    assert counts(delivery) == (0, 0, 0, 0, 2)
+    assert delivery.pending() == 0
+
+
+# -------------------------------------------------------------------------------------------------- starting, stopping
+
+
+async def test_undelivered_entries_are_taken_up_at_start(store, receiver, started):
+    store.pending = [entry("old", ring_s=-1.0), entry("e-1"), entry("e-2", "removed")]
+    with capture_logs() as lines:
+        delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry("e-1")])
+    await store.until_done(3)
+    assert [received.event["id"] for received in receiver.events] == ["e-1"]
+    assert counts(delivery) == (1, 1, 0, 1, 1)
+    assert [(line["event"], line["subscription"]) for line in lines] == [("event dropped", "dev/removed")]
+
+
+async def test_too_many_waiting_events(store, receiver, started):
+    await receiver.stop()
+    settings = DeliverySettings(OutboxLimits(events_pending=2), schedules=SETTINGS.schedules, policies=POLICIES)
+    delivery = await started(store, subscription("a", receiver.url), settings=settings)
+    with capture_logs() as lines:
+        delivery.publish([entry(f"e-{n}") for n in range(4)])
+    assert [done.event_id for done in store.done] == ["e-0", "e-1"]
+    assert delivery.pending() == delivery.counters.dropped == 2
+    assert [line["why"] for line in lines] == ["too many events wait"]
+
+
+async def test_stopping_waits_for_an_answer_that_is_about_to_come(store, receiver, started):
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    await delivery.stop()
+    assert len(store.done) == 1
+
+
+async def test_what_is_undelivered_at_the_stop_stays_stored(store, receiver, started, scripted):
+    receiver.answer = scripted(503)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    await delivery.stop()
+    delivery.publish([entry("e-2")])
+    assert store.done == []
+
+
+async def test_an_attempt_that_does_not_end_is_cut_off_at_the_stop(store, receiver, started, consenting, monkeypatch):
+    monkeypatch.setattr("strowger.events.delivery.STOP_GRACE_S", 0.01)
+
+    async def never(received):
+        if not received.is_validation:
+            await asyncio.Event().wait()
+        return await consenting(received)
+
+    receiver.answer = never
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    await delivery.stop()
+    assert store.done == []
+    assert not delivery._tasks

@@ -1,0 +1,216 @@
+"""Which entries are due."""
+
+from __future__ import annotations
+
+from strowger.calls.ports import OutboxEntry
+from strowger.events.outbox import Outbox, OutboxLimits
+
+A, B = "dev/a", "dev/b"
+
+
+def entry(event_id: str, subscription: str = A) -> OutboxEntry:
+    return OutboxEntry(event_id, subscription, "call", b"{}", 0.0, 30.0)
+
+
+def outbox(*, is_open: bool = True, concurrency: int = 2, events_pending: int = 100) -> Outbox:
+    box = Outbox([A, B], OutboxLimits(concurrency, events_pending))
+    if is_open:
+        box.open(A)
+        box.open(B)
+    return box
+
+
+def started(box: Outbox) -> list[str]:
+    return [delivery.entry.event_id for delivery in box.start()]
+
+
+def is_empty(box: Outbox) -> bool:
+    holders = (box._waiting, box._by_event, *(lane.queue for lane in box._lanes.values()))
+    return len(box) == 0 and not any(holders) and len(box._timers) == 0
+
+
+def test_an_entry_starts_at_once_and_leaves_nothing():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    (delivery,) = box.start()
+    assert (delivery.attempts, len(box), box.next_deadline()) == (1, 1, None)
+    box.finish(delivery)
+    assert is_empty(box)
+
+
+def test_the_same_entry_twice_is_one():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    box.add(entry("1"), 30.0)
+    box.add(entry("1", B), 30.0)
+    assert started(box) == ["1", "1"]
+
+
+def test_concurrency_is_per_subscription():
+    box = outbox(concurrency=2)
+    for number in "123":
+        box.add(entry(number), 30.0)
+    box.add(entry("4", B), 30.0)
+    running = box.start()
+    assert [delivery.entry.event_id for delivery in running] == ["1", "2", "4"]
+    assert started(box) == []
+    box.finish(running[2])
+    assert started(box) == []
+    box.finish(running[0])
+    assert started(box) == ["3"]
+
+
+def test_a_shut_lane_keeps_its_entries_until_it_opens():
+    box = outbox(is_open=False)
+    box.add(entry("1"), 30.0)
+    assert started(box) == []
+    assert box.next_deadline() == 30.0
+    box.open(A)
+    assert started(box) == ["1"]
+    assert box.next_deadline() is None
+
+
+def test_a_waiting_entry_expires_at_its_deadline():
+    box = outbox(is_open=False)
+    box.add(entry("1"), 30.0)
+    box.add(entry("2"), 31.0)
+    assert box.advance(29.999) == []
+    assert box.advance(30.0) == [entry("1")]
+    box.open(A)
+    assert started(box) == ["2"]
+
+
+def test_an_entry_without_a_slot_expires_too():
+    box = outbox(concurrency=1)
+    box.add(entry("1"), 30.0)
+    box.add(entry("2"), 30.0)
+    (running,) = box.start()
+    assert box.advance(30.0) == [entry("2")]
+    box.finish(running)
+    assert started(box) == []
+    assert is_empty(box)
+
+
+def test_a_retry_waits_for_its_time():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    (delivery,) = box.start()
+    box.retry(delivery, 1.0)
+    assert box.advance(0.999) == []
+    assert started(box) == []
+    assert box.next_deadline() == 1.0
+    assert box.advance(1.0) == []
+    (again,) = box.start()
+    assert again is delivery
+    assert again.attempts == 2
+
+
+def test_a_retry_that_is_late_expires():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    (delivery,) = box.start()
+    box.retry(delivery, 29.0)
+    assert box.advance(30.0) == [entry("1")]
+    assert is_empty(box)
+
+
+def test_a_retry_frees_its_slot_meanwhile():
+    box = outbox(concurrency=1)
+    box.add(entry("1"), 30.0)
+    (delivery,) = box.start()
+    box.add(entry("2"), 30.0)
+    box.retry(delivery, 1.0)
+    assert started(box) == ["2"]
+
+
+def test_withdrawn_entries_are_gone_wherever_they_wait():
+    box = outbox(concurrency=1)
+    box.add(entry("queued first", B), 30.0)
+    (delivery,) = box.start()
+    box.retry(delivery, 1.0)
+    box.add(entry("running"), 30.0)
+    box.add(entry("queued"), 30.0)
+    (running,) = box.start()
+    box.withdraw("queued first")
+    box.withdraw("queued")
+    box.withdraw("never heard of")
+    assert len(box) == 1
+    assert box.advance(2.0) == []
+    assert started(box) == []
+    box.finish(running)
+    assert is_empty(box)
+
+
+def test_withdrawing_covers_every_subscription():
+    box = outbox(is_open=False)
+    box.add(entry("1", A), 30.0)
+    box.add(entry("1", B), 30.0)
+    box.withdraw("1")
+    assert is_empty(box)
+
+
+def test_a_withdrawn_attempt_is_not_retried():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    (delivery,) = box.start()
+    box.withdraw("1")
+    assert len(box) == 1
+    box.retry(delivery, 1.0)
+    assert is_empty(box)
+    assert box.advance(2.0) == []
+
+
+def test_a_withdrawn_attempt_may_still_finish():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    (delivery,) = box.start()
+    box.withdraw("1")
+    box.finish(delivery)
+    assert is_empty(box)
+
+
+def test_one_more_than_the_limit_pushes_out_the_longest_waiting():
+    box = outbox(is_open=False, events_pending=3)
+    assert [box.add(entry(number), 30.0) for number in "123"] == [None] * 3
+    assert box.add(entry("4", B), 30.0) == entry("1")
+    assert len(box) == 3
+    box.open(A)
+    assert started(box) == ["2", "3"]
+
+
+def test_attempts_in_flight_count_but_are_never_pushed_out():
+    box = outbox(events_pending=1)
+    box.add(entry("1"), 30.0)
+    (running,) = box.start()
+    assert box.add(entry("2"), 30.0) == entry("2")
+    box.finish(running)
+    assert is_empty(box)
+
+
+def test_the_entries_of_a_failed_subscription_go():
+    box = outbox(is_open=False)
+    box.add(entry("1", A), 30.0)
+    box.add(entry("2", B), 30.0)
+    assert box.discard(A) == [entry("1", A)]
+    assert len(box) == 1
+
+
+def test_a_shut_outbox_starts_nothing():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    box.shut()
+    assert started(box) == []
+
+
+def test_a_long_backlog_drains_in_order_and_in_linear_time():
+    box = outbox(is_open=False, events_pending=20_000)
+    for number in range(20_000):
+        box.add(entry(str(number)), 30.0)
+    box.open(A)
+    seen = []
+    while running := box.start():
+        seen += [delivery.entry.event_id for delivery in running]
+        for delivery in running:
+            box.finish(delivery)
+    assert seen == [str(number) for number in range(20_000)]
+    assert is_empty(box)

@@ -1,0 +1,72 @@
+"""The retry table, by exact times."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from strowger.events.retry import DELIVERED, NOT_RETRIED, SCHEDULES, GiveUp, Profile, Reason, RetryAt, decide
+
+
+def times(profile: Profile, deadline: float, attempt_s: float = 0.0) -> list[float]:
+    """When attempts start, if each fails after `attempt_s`."""
+    now, starts = 0.0, [0.0]
+    while True:
+        decision = decide(SCHEDULES[profile], attempts=len(starts), status=503, now=now + attempt_s, deadline=deadline)
+        if isinstance(decision, GiveUp):
+            assert decision.reason is Reason.EXPIRED
+            return starts
+        now = decision.at
+        starts.append(now)
+
+
+def test_telephony_fits_the_ring_window():
+    assert SCHEDULES[Profile.TELEPHONY].timeout_s == 3.0
+    assert times(Profile.TELEPHONY, 30.0) == [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 23.5]
+
+
+def test_telephony_with_an_endpoint_that_hangs():
+    assert times(Profile.TELEPHONY, 30.0, attempt_s=3.0) == [0.0, 3.5, 7.5, 12.5, 19.5]
+
+
+def test_event_grid_steps():
+    steps = [10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 10_800.0, 21_600.0, 43_200.0, 43_200.0]
+    starts = times(Profile.EVENT_GRID, 10 * 86_400.0)
+    assert SCHEDULES[Profile.EVENT_GRID].timeout_s == 30.0
+    assert [later - earlier for earlier, later in itertools.pairwise(starts)][: len(steps)] == steps
+
+
+def test_event_grid_gets_one_retry_into_a_ring_window():
+    assert times(Profile.EVENT_GRID, 30.0) == [0.0, 10.0]
+    assert times(Profile.EVENT_GRID, 30.0, attempt_s=30.0) == [0.0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+def test_refusals_are_not_retried(status):
+    decision = decide(SCHEDULES[Profile.TELEPHONY], attempts=1, status=status, now=0.0, deadline=30.0)
+    assert decision == GiveUp(Reason.REFUSED)
+
+
+@pytest.mark.parametrize("status", [None, 100, 205, 206, 301, 302, 307, 404, 408, 410, 429, 500, 502, 503, 504])
+def test_everything_else_is_retried(status):
+    decision = decide(SCHEDULES[Profile.TELEPHONY], attempts=1, status=status, now=0.0, deadline=30.0)
+    assert decision == RetryAt(0.5)
+
+
+def test_the_refusals_are_a_setting():
+    schedule = SCHEDULES[Profile.TELEPHONY]
+    retried = decide(schedule, attempts=1, status=400, now=0.0, deadline=9.0, not_retried=frozenset({410}))
+    given_up = decide(schedule, attempts=1, status=410, now=0.0, deadline=9.0, not_retried=frozenset({410}))
+    assert (retried, given_up) == (RetryAt(0.5), GiveUp(Reason.REFUSED))
+
+
+def test_the_deadline_itself_is_too_late():
+    schedule = SCHEDULES[Profile.TELEPHONY]
+    assert decide(schedule, attempts=1, status=None, now=1.0, deadline=1.5) == GiveUp(Reason.EXPIRED)
+    assert decide(schedule, attempts=1, status=None, now=1.0, deadline=1.5001) == RetryAt(1.5)
+
+
+def test_success_and_refusal_do_not_meet():
+    assert sorted(DELIVERED) == [200, 201, 202, 203, 204]
+    assert not DELIVERED & NOT_RETRIED

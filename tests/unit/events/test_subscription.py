@@ -1,0 +1,57 @@
+"""What a subscription may look like."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.events.errors import SubscriptionInvalid
+from strowger.events.retry import Profile
+from strowger.events.subscription import NAME_LENGTH, Subscription
+
+
+def subscription(**changes) -> Subscription:
+    members = {"resource": "dev", "name": "my-app", "endpoint": "http://localhost:8080/api", "topic": "/t"}
+    return Subscription(**(members | changes))
+
+
+def test_defaults():
+    assert subscription().profile is Profile.TELEPHONY
+    assert subscription().verify_tls
+    assert subscription().key == "dev/my-app"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://127.0.0.1:8080",
+        "https://[::1]:7071/runtime/webhooks/EventGrid?functionName=X&code=a%2Fb==",
+        "https://example.com/",
+    ],
+)
+def test_endpoints(endpoint):
+    assert subscription(endpoint=endpoint).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "localhost:8080", "ftp://h/", "http://", "http:///p", "http://h:x/", "http://h:0/", "http://h:70000/",
+     "http://[::1/", "http://h/a b", "http://h/\r\nX: y"],
+)  # fmt: skip
+def test_endpoints_that_cannot_be_served(endpoint):
+    with pytest.raises(SubscriptionInvalid, match="endpoint of dev/my-app"):
+        subscription(endpoint=endpoint)
+
+
+@pytest.mark.parametrize("name", ["", "a\r\nb", "naïve", "n" * (NAME_LENGTH + 1)])
+def test_names_that_cannot_be_a_header(name):
+    with pytest.raises(SubscriptionInvalid, match="name"):
+        subscription(name=name)
+
+
+def test_the_longest_name():
+    assert subscription(name="n" * NAME_LENGTH).name == "n" * NAME_LENGTH
+
+
+def test_secrets_of_the_endpoint_are_not_shown():
+    secretive = subscription(endpoint="https://ann:pass@example.com:444/hook?code=secret#part")
+    assert secretive.shown_endpoint == "https://example.com:444/hook"

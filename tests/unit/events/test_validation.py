@@ -1,0 +1,151 @@
+"""Shaking hands with endpoints, against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from strowger.base.clock import VirtualClock
+from strowger.base.ids import SeededIds
+from strowger.events.handshake import POLICIES, State
+from strowger.events.retry import Profile
+from strowger.events.subscription import Subscription
+from strowger.events.validation import Validation
+from strowger.events.webhook import WebhookClient
+
+pytestmark = pytest.mark.asyncio
+
+
+class Bench:
+    """A validation of one subscription under a clock that stands still."""
+
+    def __init__(self, client: WebhookClient, endpoint: str, profile: Profile = Profile.TELEPHONY) -> None:
+        self.clock = VirtualClock()
+        self.settled: list[tuple[str, bool]] = []
+        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile)
+        self.validation = Validation(
+            {subscription.key: subscription},
+            POLICIES,
+            client,
+            self.clock,
+            SeededIds(1),
+            lambda code: f"https://localhost:7444/validate?code={code}",
+            self._settled,
+        )
+
+    def _settled(self, subscription: Subscription, *, is_valid: bool) -> None:
+        self.settled.append((subscription.key, is_valid))
+
+    async def turn(self) -> list[str]:
+        """Ask whoever is due now."""
+        due = self.validation.advance(self.clock.monotonic())
+        for key in due:
+            await self.validation.ask(key)
+        return due
+
+    @property
+    def state(self) -> tuple[State, str]:
+        return self.validation.states()["dev/my-app"]
+
+
+@pytest_asyncio.fixture
+async def client():
+    client = WebhookClient()
+    await client.open()
+    yield client
+    await client.close()
+
+
+async def test_what_an_endpoint_is_asked(client, receiver):
+    bench = Bench(client, receiver.url)
+    assert await bench.turn() == ["dev/my-app"]
+    (received,) = receiver.received
+    event = received.event
+    assert received.headers["aeg-event-type"] == "SubscriptionValidation"
+    assert received.headers["aeg-subscription-name"] == "MY-APP"
+    assert event["eventTime"] == "2026-01-01T00:00:00.0000000Z"
+    code = event["data"]["validationCode"]
+    assert event["data"]["validationUrl"] == f"https://localhost:7444/validate?code={code}"
+    assert bench.state == (State.VALID, "echoed the code")
+    assert bench.settled == [("dev/my-app", True)]
+    assert bench.validation.next_deadline() is None
+
+
+async def test_every_change_is_told_once(client, receiver):
+    await receiver.stop()
+    bench = Bench(client, receiver.url)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await bench.turn()
+            bench.clock.advance(5.0)
+        await receiver.start()
+        await bench.turn()
+        await bench.turn()
+    assert [line["event"] for line in lines] == ["subscription pending", "subscription valid"]
+    assert lines[0]["log_level"] == "warning"
+    assert lines[0]["advice"].startswith("start the application")
+    assert lines[0]["why"].startswith("cannot connect")
+    assert lines[0]["endpoint"] == f"http://127.0.0.1:{receiver.port}/api/incomingCall"
+
+
+async def test_the_url_is_told_to_the_person_who_must_open_it(client, receiver):
+    async def answer(received):
+        return web.Response(text="OK")
+
+    receiver.answer = answer
+    bench = Bench(client, receiver.url)
+    with capture_logs() as lines:
+        await bench.turn()
+    code = receiver.received[0].event["data"]["validationCode"]
+    assert lines[0]["event"] == "subscription awaiting manual action"
+    assert lines[0]["advice"].endswith(f"https://localhost:7444/validate?code={code}")
+    assert not bench.validation.confirm("another")
+    assert bench.validation.confirm(code)
+    assert bench.settled == [("dev/my-app", True)]
+
+
+async def test_the_event_grid_profile_fails_in_the_end(client, receiver):
+    await receiver.stop()
+    bench = Bench(client, receiver.url, Profile.EVENT_GRID)
+    await bench.turn()
+    bench.clock.advance(5.0)
+    await bench.turn()
+    assert bench.state[0] is State.FAILED
+    assert bench.settled == [("dev/my-app", False)]
+    assert await bench.turn() == []
+
+
+async def test_the_event_grid_profile_fails_when_nobody_opens_the_url(client, receiver):
+    async def answer(received):
+        return web.Response(text="OK")
+
+    receiver.answer = answer
+    bench = Bench(client, receiver.url, Profile.EVENT_GRID)
+    await bench.turn()
+    bench.clock.advance(300.0)
+    assert await bench.turn() == []
+    assert bench.settled == [("dev/my-app", False)]
+
+
+async def test_an_attempt_that_is_cut_off_is_made_again(client, receiver):
+    asked = asyncio.Event()
+
+    async def answer(received):
+        asked.set()
+        await asyncio.Event().wait()
+        return web.Response()
+
+    receiver.answer = answer
+    bench = Bench(client, receiver.url)
+    bench.validation.advance(0.0)
+    task = asyncio.create_task(bench.validation.ask("dev/my-app"))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.state == (State.PENDING, "cut off")
+    assert bench.validation.next_deadline() == 1.0

@@ -1,0 +1,183 @@
+"""One POST, against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from strowger.base.clock import SystemClock
+from strowger.events.errors import SubscriptionInvalid, Unanswered
+from strowger.events.subscription import Subscription
+from strowger.events.webhook import ANSWER_BYTES, Target, WebhookClient
+from strowger.tls import create_dev_ca, server_context
+
+pytestmark = pytest.mark.asyncio
+HEADERS = {"Content-Type": "application/json; charset=utf-8", "aeg-event-type": "Notification"}
+
+
+@pytest_asyncio.fixture
+async def client():
+    client = WebhookClient()
+    await client.open()
+    yield client
+    await client.close()
+
+
+def target(url: str, timeout_s: float = 5.0) -> Target:
+    return Target(Subscription("dev", "my-app", url, "/t"), timeout_s)
+
+
+async def test_what_is_sent(client, receiver, scripted, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    receiver.answer = scripted(202)
+    assert (await client.post(target(receiver.url), HEADERS, b"[]")).status == 202
+    (received,) = receiver.received
+    assert received.path == "/api/incomingCall?code=a%2Fb=="
+    assert received.body == b"[]"
+    assert received.headers == {
+        "Host": f"127.0.0.1:{receiver.port}",
+        "Content-Type": "application/json; charset=utf-8",
+        "aeg-event-type": "Notification",
+        "Content-Length": "2",
+    }
+
+
+async def test_the_body_is_read_only_when_asked_for(client, receiver):
+    async def answer(received):
+        return web.Response(body=b"x" * ANSWER_BYTES)
+
+    receiver.answer = answer
+    assert (await client.post(target(receiver.url), HEADERS, b"[]")).body == b""
+    assert (await client.post(target(receiver.url), HEADERS, b"[]", read=True)).body == b"x" * ANSWER_BYTES
+
+
+async def test_a_body_that_is_too_long(client, receiver):
+    async def answer(received):
+        return web.Response(body=b"x" * (ANSWER_BYTES + 1))
+
+    receiver.answer = answer
+    with pytest.raises(Unanswered, match="longer than 65536 bytes"):
+        await client.post(target(receiver.url), HEADERS, b"[]", read=True)
+    assert (await client.post(target(receiver.url), HEADERS, b"[]")).status == 200
+
+
+async def test_redirects_are_not_followed(client, receiver):
+    async def answer(received):
+        return web.Response(status=302, headers={"Location": "/elsewhere"})
+
+    receiver.answer = answer
+    assert (await client.post(target(receiver.url), HEADERS, b"[]")).status == 302
+    assert len(receiver.received) == 1
+
+
+async def test_cookies_are_not_kept(client, receiver):
+    async def answer(received):
+        return web.Response(headers={"Set-Cookie": "a=b"})
+
+    receiver.answer = answer
+    for _ in range(2):
+        await client.post(target(receiver.url.replace("127.0.0.1", "localhost")), HEADERS, b"[]")
+    assert "Cookie" not in receiver.received[1].headers
+
+
+async def test_the_connection_is_used_again(client, receiver):
+    for _ in range(3):
+        await client.post(target(receiver.url), HEADERS, b"[]")
+    assert client._session is not None
+    assert sum(len(kept) for kept in client._session.connector._conns.values()) == 1
+
+
+async def test_nobody_listens(client, receiver):
+    await receiver.stop()
+    with pytest.raises(Unanswered, match="cannot connect"):
+        await client.post(target(receiver.url), HEADERS, b"[]")
+
+
+async def test_nobody_answers(client, receiver):
+    release = asyncio.Event()
+
+    async def answer(received):
+        await release.wait()
+        return web.Response()
+
+    receiver.answer = answer
+    with pytest.raises(Unanswered, match=r"no answer within 0\.05 s"):
+        await client.post(target(receiver.url, 0.05), HEADERS, b"[]")
+    release.set()
+
+
+@contextlib.asynccontextmanager
+async def raw_server(answer: bytes, *, hold: asyncio.Event | None = None):
+    async def serve(reader, writer):
+        await reader.readuntil(b"[]")
+        writer.write(answer)
+        await writer.drain()
+        if hold is not None:
+            await hold.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        if hold is not None:
+            hold.set()
+        server.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00\xff\x1b[2J\r\n\r\n", b"HTTP/1.1 banana\r\n\r\n", b"SSH-2.0-x\r\n"])
+async def test_no_http(client, answer):
+    async with raw_server(answer) as url:
+        with pytest.raises(Unanswered) as caught:
+            await client.post(target(url), HEADERS, b"[]")
+    assert str(caught.value).isprintable()
+
+
+async def test_half_a_body_is_a_status_all_the_same(client):
+    async with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") as url:
+        assert (await client.post(target(url), HEADERS, b"[]")).status == 200
+        with pytest.raises(Unanswered):
+            await client.post(target(url), HEADERS, b"[]", read=True)
+
+
+async def test_a_body_that_never_ends_is_a_status_all_the_same(client):
+    hold = asyncio.Event()
+    async with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", hold=hold) as url:
+        assert (await client.post(target(url, 0.05), HEADERS, b"[]")).status == 200
+
+
+async def test_a_closed_client_answers_nothing():
+    client = WebhookClient()
+    with pytest.raises(Unanswered, match="stopping"):
+        await client.post(target("http://127.0.0.1:9/"), HEADERS, b"[]")
+    await client.close()
+
+
+async def test_a_host_that_cannot_be_encoded():
+    with pytest.raises(SubscriptionInvalid, match="endpoint of dev/my-app"):
+        target(f"http://{'ö' * 70}.example/")
+
+
+async def test_an_endpoint_outside_ascii():
+    assert target("http://bücher.example/ö").url.raw_path == "/%C3%B6"
+
+
+async def test_certificates_are_checked_unless_told_otherwise(client, tmp_path):
+    ours = create_dev_ca(tmp_path, now=SystemClock().wall())
+
+    async def take(request: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    runner = web.ServerRunner(web.Server(take), shutdown_timeout=0.05)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(ours.cert, ours.key)).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    with pytest.raises(Unanswered, match="its certificate is not trusted"):
+        await client.post(target(url), HEADERS, b"[]")
+    trusting = Target(Subscription("dev", "my-app", url, "/t", verify_tls=False), 5.0)
+    assert (await client.post(trusting, HEADERS, b"[]")).status == 200
+    await runner.cleanup()
