@@ -1,0 +1,45 @@
+"""The bounds of the transport room. Each has a name, a unit and a reason; each is counted when it bites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TransportLimits:
+    """Bounds of sockets, connections, queues and waits."""
+
+    tcp_connections: int = 4_000
+    """TCP connections at once, in both directions. Above it the oldest silent one makes way, else the new one."""
+    tcp_connections_per_address: int = 100
+    """Accepted TCP connections at once from one IPv4 address or one IPv6 /64."""
+    tcp_connecting: int = 256
+    """TCP connections being opened by us at once."""
+    tcp_idle_s: float = 3_600.0
+    """Seconds without a byte either way before a connection is closed. A phone without keep-alives is heard of when it
+    renews its registration, which is an hour by default (RFC 3261 §10.2)."""
+    tcp_message_s: float = 32.0
+    """Seconds a started message may take to arrive, and an accepted connection its first one. That is how long a sender
+    waits for an answer anyway (64·T1, RFC 3261 §17.1.2.2)."""
+    tcp_write_buffer_bytes: int = 256 * 1024
+    """Octets that wait for one peer to read, or to be connected to. A peer further behind does not read."""
+    connect_timeout_s: float = 5.0
+    """Seconds until a connection we open must stand."""
+    connecting_queue: int = 64
+    """Messages that wait for one connection to stand, or for one host name to be resolved."""
+    close_s: float = 1.0
+    """Seconds a closing connection has to take what was already written."""
+    udp_receive_buffer_bytes: int = 4 * 1024 * 1024
+    """Kernel buffer of each UDP socket, in both directions. The kernel may grant less; that is logged."""
+    datagram_bytes: int = 65_507
+    """Octets of the longest datagram received: what UDP over IPv4 can carry."""
+    resolve_names: int = 1_000
+    """Host names whose addresses are remembered."""
+    resolve_pending: int = 16
+    """Host names being looked up at once."""
+    resolve_timeout_s: float = 4.0
+    """Seconds a look-up may take; a caller is told within five that the call cannot go there."""
+    resolve_retry_s: float = 5.0
+    """Seconds after a failed look-up during which the name is not asked for again."""
+    resolve_stale_s: float = 3_600.0
+    """Seconds for which an address once found is still used when the name cannot be looked up again."""
