@@ -1,4 +1,6 @@
-"""An exchange with everything around it faked: a clock that is set by hand, a store that commits when told, ports that write down what they are asked."""
+"""An exchange with everything around it faked: a clock that is set by hand, a store that commits when told, ports that
+write down what they are asked.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What is known of one call: plain data that the machine changes and the store keeps.
 
-A call is one caller's INVITE from arrival until its final response is delivered; a hop is one addressee of it. Times are
-wall-clock seconds since 1970, because a monotonic clock does not survive a restart; running deadlines are kept monotonic by the exchange.
+A call is one caller's INVITE from arrival until its final response is delivered; a hop is one addressee of it. Times
+are wall-clock seconds since 1970, because a monotonic clock does not survive a restart; running deadlines are kept
+monotonic by the exchange.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The incomingCallContext: the signed handle with which an application decides about one hop of one call.
 
-Three base64url parts joined by dots. The middle one is JSON with a `cc` member, because applications in the field read it
-(ACS: IncomingCall event, incomingCallContext); the third is an HMAC-SHA256 over the first two. Nothing a client sends is decoded before its signature holds.
-Single use comes from the call machine: a hop takes one decision.
+Three base64url parts joined by dots. The middle one is JSON with a `cc` member, because applications in the field
+read it (ACS: IncomingCall event, incomingCallContext); the third is an HMAC-SHA256 over the first two. Nothing a
+client sends is decoded before its signature holds. Single use comes from the call machine: a hop takes one decision.
 """
 
 from __future__ import annotations

@@ -55,7 +55,9 @@ class CallControl(Protocol):
     """The use cases offered to applications."""
 
     def redirect(self, command: RedirectCall, answer: Answer) -> None:
-        """Close the current hop and open one for the target. Answers a `DecisionRefused` or `StoreUnavailable` otherwise."""
+        """Close the current hop and open one for the target. Answers a `DecisionRefused` or `StoreUnavailable`
+        otherwise.
+        """
 
     def reject(self, command: RejectCall, answer: Answer) -> None:
         """Close the current hop and end the call. Answers a `DecisionRefused` or `StoreUnavailable` otherwise."""

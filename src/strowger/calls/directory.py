@@ -1,4 +1,5 @@
-"""Who is ours and which way leads outside: numbers, users, trunks and routes, looked up when a call arrives or is redirected.
+"""Who is ours and which way leads outside: numbers, users, trunks and routes, looked up when a call arrives or is
+redirected.
 
 Outside numbers are denied until a route allows them.
 """
@@ -138,9 +139,8 @@ class Directory:
             if route.kind is target.kind and dialled.startswith(route.prefix):
                 trunk = self._trunks[route.to]
                 return RingPlan(target, (_trunk_uri(trunk.uri, dialled),), trunk.name)
-        raise TargetUnroutable(
-            f'no route leads to a target of kind {target.kind.value} like this: add a [[route]] with kind = "{target.kind.value}" and a matching prefix'
-        )
+        kind = target.kind.value
+        raise TargetUnroutable(f'no route leads to this {kind}: add a [[route]] with kind = "{kind}" and its prefix')
 
 
 def _user_plan(user: User) -> RingPlan:

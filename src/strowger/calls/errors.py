@@ -78,7 +78,9 @@ class TargetUnroutable(DecisionRefused):
 
 
 class CallRefused(CallError):
-    """A call that is not taken; `status` is the SIP status for the caller, `retry_after_s` is 0 when a repeat is pointless."""
+    """A call that is not taken; `status` is the SIP status for the caller, `retry_after_s` is 0 when a repeat is
+    pointless.
+    """
 
     def __init__(self, status: int, why: str, *, retry_after_s: int = 0) -> None:
         super().__init__(why)

@@ -1,8 +1,9 @@
 """The exchange: one owner for every call, and one queue through which everything that happens to it passes.
 
-An input is put to the call machine; the changed call is committed; only then are the effects performed (persist first). While
-a commit is under way further inputs of that call wait in its queue, so races become an order. Nothing here does I/O: the
-store, the SIP edge and the announcer are ports, and the shell asks `next_deadline` and calls `advance`.
+An input is put to the call machine; the changed call is committed; only then are the effects performed (persist
+first). While a commit is under way further inputs of that call wait in its queue, so races become an order. Nothing
+here does I/O: the store, the SIP edge and the announcer are ports, and the shell asks `next_deadline` and calls
+`advance`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ from strowger.calls.ports import Announcer, Arrival, Commit, Receipt, RingPlan, 
 INPUTS_WAITING_PER_CALL: Final = 64
 """Inputs queued behind one commit; a call that gets more is being attacked, and further decisions are refused."""
 
+SAVE_AGAIN_S: Final = 1.0
+"""An end that the store refused is offered again this often, so that a call that is over does not come back after a
+restart.
+"""
+
+_UNSAVED: Final = "unsaved"
 _REJECT_PHRASES: Final = {
     RejectReason.NONE: "Decline",
     RejectReason.BUSY: "Busy Here",
@@ -91,7 +98,7 @@ class _LiveCall:
 class Exchange:
     """All calls of one node, and the decisions about them. Implements `decision.CallControl`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything around it comes in from outside
         self,
         *,
         directory: Directory,
@@ -114,6 +121,7 @@ class Exchange:
         self._limits = limits or Limits()
         self._observe = observe or (lambda call, what: None)
         self._live: dict[str, _LiveCall] = {}
+        self._unsaved: dict[str, Commit] = {}
         self._encode = msgspec.json.Encoder().encode
         self.telephony: Telephony
         self.is_draining = False
@@ -124,7 +132,8 @@ class Exchange:
     # What the SIP edge tells -----------------------------------------------------------------------------------------
 
     def arrive(self, arrival: Arrival) -> str:
-        """Take a new INVITE; returns the call id. Nothing may be answered before the effects come. Raises CallRefused."""
+        """Take a new INVITE; returns the call id. Nothing may be answered before the effects come. Raises CallRefused.
+        """
         if self.is_draining or len(self._live) >= self._limits.held_calls:
             raise CallRefused(503, "no more calls are taken just now", retry_after_s=5)
         resource, plan = self._directory.addressee(arrival.dialled)
@@ -254,8 +263,29 @@ class Exchange:
 
     def advance(self, now: float) -> None:
         """Expire every hop whose time is over."""
-        for call_id in self._deadlines.due(now):
-            self._tell(call_id, self._expire)
+        for name in self._deadlines.due(now):
+            if name == _UNSAVED:
+                self._save_again()
+            else:
+                self._tell(name, self._expire)
+
+    def _save_again(self) -> None:
+        units, self._unsaved = self._unsaved, {}
+        for unit in units.values():
+            self._save(unit)
+
+    def _save(self, unit: Commit) -> None:
+        def saved(error: CallError | None) -> None:
+            if error is not None:
+                self._keep_unsaved(unit)
+
+        self._store.commit(unit, saved)
+
+    def _keep_unsaved(self, unit: Commit) -> None:
+        """Bounded by the calls that may live at once; beyond that the stored rows expire by their deadlines."""
+        if len(self._unsaved) < self._limits.held_calls:
+            self._unsaved[unit.call_id] = unit
+            self._deadlines.arm(_UNSAVED, self._clock.monotonic() + SAVE_AGAIN_S)
 
     def _expire(self, live: _LiveCall) -> None:
         hop = live.call.hop
@@ -364,11 +394,15 @@ class Exchange:
             if error is None or _cannot_be_refused(what):
                 live.revision += 1
                 live.call = after
-                if error is None and entries:
+                if error is None:
                     self._announcer.publish(entries)
+                else:
+                    self._keep_unsaved(unit)
                 self._perform(live, what, occurrence, effects, closed_event)
-            elif what in (Input.HOLD, Input.RING, Input.NOBODY) and not before.hops:
+            elif not before.hops:
+                # The call never came to be; a CANCEL that waited is answered with the final response.
                 self._drop(live)
+                live.waiting = None
                 self.telephony.finish(after.call_id, 503, "Service Unavailable", None)
             if answer is not None:
                 answer(Accepted(after.call_id) if error is None else error)
@@ -434,7 +468,8 @@ def _announces(effects: list[machine.Effect]) -> bool:
 
 
 def _cannot_be_refused(what: Input) -> bool:
-    """What has happened on the wire holds even when the store is down; the stored row then expires by itself."""
+    """What has happened on the wire holds even when the store is down; it is then saved as soon as the store is back.
+    """
     return what in (Input.CANCEL, Input.DEADLINE, Input.ANSWERED, Input.HOP_FAILED, Input.TOO_MANY)
 
 

@@ -1,7 +1,8 @@
 """Communication identifiers: who a call is from and for.
 
-The raw id carries everything an identifier says (ACS: Communication Identifiers, rawId grammar), so an identifier is its kind and its raw id;
-the members of the wire form are read back from it. Wire spelling belongs to the ACS and Event Grid rooms.
+The raw id carries everything an identifier says (ACS: Communication Identifiers, rawId grammar), so an identifier is
+its kind and its raw id; the members of the wire form are read back from it. Wire spelling belongs to the ACS and
+Event Grid rooms.
 """
 
 from __future__ import annotations

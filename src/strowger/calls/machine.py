@@ -6,8 +6,9 @@
                        ▼                ▼
          REJECTED  CANCELLED  EXPIRED  FAILED  ANSWERED        final; nothing leaves them
 
-The machine is pure: it takes a call, an input and the time, and returns the changed call with the effects to perform once the change is committed.
-It leaves to others: when an input is due, who may give it, and how an effect is carried out (`exchange`, `ports`).
+The machine is pure: it takes a call, an input and the time, and returns the changed call with the effects to perform
+once the change is committed. It leaves to others: when an input is due, who may give it, and how an effect is carried
+out (`exchange`, `ports`).
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ class UnexpectedInput(Exception):
 
 
 def handle(call: Call, what: Input, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
-    """The call after the input, and the effects in order of execution. Inputs to an ended call change nothing. Raises UnexpectedInput."""
+    """The call after the input, and the effects in order of execution. Inputs to an ended call change nothing. Raises
+    UnexpectedInput.
+    """
     row = TABLE.get((call.state, what))
     if row is None:
         raise UnexpectedInput(f"{what} in state {call.state}")
@@ -194,7 +197,7 @@ TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
     (State.RINGING, Input.DEADLINE): (State.EXPIRED, _end),
     (State.RINGING, Input.ANSWERED): (State.ANSWERED, _end),
     (State.RINGING, Input.HOP_FAILED): (State.FAILED, _end),
-    # A final state stays. Decisions never get here (the exchange answers CallOver); these three may cross the end on the wire.
+    # A final state stays. Decisions never get here (the exchange answers CallOver); these may cross it on the wire.
     **{
         (state, late): (state, _ignore)
         for state in (State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED)
@@ -212,4 +215,6 @@ IMPOSSIBLE: Final[frozenset[tuple[State, Input]]] = frozenset(
         if what not in (Input.CANCEL, Input.DEADLINE, Input.HOP_FAILED)
     }
 )
-"""Pairs the exchange never lets through: nothing acts on a call that is not committed, nobody answers where nobody is rung, nobody decides after the end."""
+"""Pairs the exchange never lets through: nothing acts on a call that is not committed, nobody answers where nobody is
+rung, nobody decides after the end.
+"""

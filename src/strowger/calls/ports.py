@@ -76,7 +76,8 @@ class StoredCall(msgspec.Struct, frozen=True, gc=False):
 
 
 Done = Callable[[CallError | None], None]
-"""Called once: with None when the change is durable, else with what went wrong (`StoreUnavailable`, or `HopClosed` for a lost compare-and-set)."""
+"""Called once: with None when the change is durable, else with `StoreUnavailable` or, for a lost compare-and-set,
+`HopClosed`."""
 
 
 class Store(Protocol):
@@ -135,7 +136,9 @@ class Telephony(Protocol):
         """Cancel every branch of the hop that has not ended."""
 
     def finish(self, call_id: str, status: int, reason: str, relayed: object | None) -> None:
-        """Give the caller the final response: `relayed` as it came from the target, else one made from status and reason."""
+        """Give the caller the final response: `relayed` as it came from the target, else one made from status and
+        reason.
+        """
 
     def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
         """A branch answered after its hop was decided: end that dialog, the caller never hears of it."""

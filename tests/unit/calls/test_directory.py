@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.exchange import ALICE, BOB, NUMBER, arrival, directory
 
 from strowger.calls.directory import Directory, Number, escape_user
 from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
 from strowger.calls.identifier import Identifier, Kind, from_raw_id, phone_number, teams_app, teams_user
 from strowger.calls.ports import RingPlan
+from tests.support.exchange import ALICE, BOB, NUMBER, arrival, directory
 
 CALLER = phone_number("+31612345678")
 TEAMS_ID = "2a4d0f3e-52a5-4d1f-9b0d-7a4a3f1f0001"

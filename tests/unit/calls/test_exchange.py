@@ -1,9 +1,10 @@
-"""The exchange: nothing is done before it is durable, one decision per hop, and a precise answer to everybody who comes second."""
+"""The exchange: nothing is done before it is durable, one decision per hop, and a precise answer to everybody who comes
+second.
+"""
 
 from __future__ import annotations
 
 import pytest
-from support.exchange import ALICE, BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandStore, user
 
 from strowger.calls.call import State
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
@@ -19,9 +20,10 @@ from strowger.calls.errors import (
     TargetUnroutable,
     TooManyRedirects,
 )
-from strowger.calls.exchange import INPUTS_WAITING_PER_CALL, Limits
+from strowger.calls.exchange import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S, Limits
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ports import Receipt
+from tests.support.exchange import ALICE, BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandStore, user
 
 OUT = ("sip:+18005550199@127.0.0.1:5090",)
 BOBS = ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072")
@@ -352,6 +354,21 @@ def test_without_a_store_a_held_call_still_cancels_and_expires() -> None:
     bench.store.flush()
     assert [entry for entry in bench.take() if entry[0] == "finish"] == [("finish", 487, None), ("finish", 480, None)]
     assert len(bench.exchange) == 0
+
+
+def test_an_end_the_store_refused_is_saved_once_the_store_is_back() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    bench.store.failure = StoreUnavailable("disk full")
+    bench.exchange.cancel(call_id)
+    bench.store.flush()
+    assert bench.store.stored(call_id).state is State.HELD
+    bench.store.failure = None
+    bench.clock.now += SAVE_AGAIN_S
+    bench.exchange.advance(bench.clock.now)
+    bench.store.flush()
+    assert bench.store.stored(call_id).state is State.CANCELLED
+    assert bench.exchange.next_deadline() is None
 
 
 def test_decisions_waiting_behind_one_commit_are_bounded() -> None:

@@ -1,0 +1,99 @@
+"""What the edge reads out of an arriving request before anybody decides about it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import unquote
+
+from strowger.calls.ports import Arrival
+from strowger.sip.flow import Flow
+from strowger.sip.message.address import Address
+from strowger.sip.message.errors import Refusal
+from strowger.sip.message.message import Request, Response
+from strowger.sip.message.uri import SipUri, TelUri, parse_uri
+from strowger.sip.message.via import stamp
+from strowger.sip.network import SIP_PORT
+
+OWN_CONCLUSIONS: Final = {408: "no response at all", 500: "it could not be reached, or is out of service"}
+"""What to say of a target that gave no response of its own."""
+
+_UNDERSTOOD_EXTENSIONS: Final = frozenset[str]()
+"""Option tags we implement ourselves; those in Require concern the far end and pass (RFC 3261 §16.3 step 5)."""
+
+
+def stamp_source(request: Request, flow: Flow) -> Flow:
+    """Note the source in the top Via and return the way back for responses (RFC 3261 §18.2.1, §18.2.2, RFC 3581 §4).
+
+    Over a connection the way back is that connection, and the Via's port should it be gone. Raises ParseError.
+    """
+    via = request.top_via
+    received = flow.received if via.rport is not None or not _same_host(via.host, flow.received) else None
+    if received is not None:
+        rport = flow.port if via.rport is not None else None
+        request.replace_value("Via", stamp(via.raw, received, rport))
+    if via.rport is not None and not flow.reliable:
+        return flow
+    return flow._replace(port=via.port or SIP_PORT)
+
+
+def _same_host(written: str, address: str) -> bool:
+    if written == address:
+        return True
+    try:
+        return ipaddress.ip_address(written.strip("[]")) == ipaddress.ip_address(address)
+    except ValueError:
+        return False
+
+
+def require_forwardable(request: Request) -> None:
+    """The checks a proxy makes before it forwards (RFC 3261 §16.3). Raises Refusal."""
+    if request.max_forwards == 0:
+        raise Refusal(483, "Too Many Hops")
+    _require_extensions(request, "Proxy-Require")
+
+
+def require_understood(request: Request) -> None:
+    """The check a server makes before it answers itself (RFC 3261 §8.2.2.3). Raises Refusal."""
+    _require_extensions(request, "Require")
+
+
+def _require_extensions(request: Request, name: str) -> None:
+    if not request.has(name):
+        return
+    unknown = [tag for tag in request.values(name) if tag.lower() not in _UNDERSTOOD_EXTENSIONS]
+    if unknown:
+        raise Refusal(420, "Bad Extension", (("Unsupported", ", ".join(unknown)),))
+
+
+def arrival_of(invite: Request, source: str, leg: bytes) -> Arrival:
+    """The INVITE in the calls room's terms."""
+    dialled, host = _addressed(invite.uri)
+    caller = invite.from_
+    user, _ = _addressed(caller.uri)
+    return Arrival(dialled, host, user, caller.uri, caller.display_text, source, leg, {})
+
+
+def _addressed(uri: str) -> tuple[str, str]:
+    scheme = uri.partition(":")[0].lower()
+    if scheme not in ("sip", "sips", "tel"):
+        return "", ""
+    parsed = parse_uri(uri)
+    if isinstance(parsed, TelUri):
+        return parsed.number, ""
+    return unquote(parsed.user or "").partition(";")[0], parsed.host
+
+
+def top_route(request: Request) -> SipUri | None:
+    """The URI of the first Route value, if it is one we can follow."""
+    if not request.has("Route"):
+        return None
+    uri = parse_uri(Address.parse(request.values("Route")[0]).uri)
+    return uri if isinstance(uri, SipUri) else None
+
+
+def summary(message: Request | Response | None) -> str:
+    """A few words naming a message in a log line."""
+    if message is None:
+        return ""
+    return message.method if isinstance(message, Request) else f"{message.status} {message.reason}"

@@ -1,0 +1,154 @@
+"""The loop that joins transports and core: feed one message, let the core do what follows, re-arm one timer.
+
+The only SIP file with an event loop besides the transports. It parses, because a message that cannot be parsed has no
+place in the core, and it keeps the time, because nothing below it may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from strowger.base.text import printable
+from strowger.sip.edge import Edge
+from strowger.sip.flow import Flow
+from strowger.sip.message.errors import ParseError
+from strowger.sip.message.message import parse_message
+from strowger.sip.network import Unreachable
+from strowger.sip.transport.errors import NoListener
+from strowger.sip.transport.transports import Transports
+
+LONGEST_SLEEP_S: Final = 1.0
+"""The timer is looked at this often even when nobody seems to need it."""
+GARBLED_LOGGED_PER_S: Final = 10
+"""Malformed messages written to the log in one second; the rest are counted only."""
+
+_log = structlog.get_logger("strowger.sip")
+
+
+class Timed(Protocol):
+    """Something with deadlines on the monotonic clock."""
+
+    def next_deadline(self) -> float | None: ...
+    def advance(self, now: float) -> None: ...
+
+
+class Driver:
+    """Feeds the edge and runs the timers of everything that has some."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, monotonic: Callable[[], float]) -> None:
+        self._loop = loop
+        self._now = monotonic
+        self._edge: Edge
+        self._send: Callable[[Flow, bytes, str], None]
+        self._timed: tuple[Timed, ...] = ()
+        self._handle: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
+        self._is_stale = False
+        self._garbled_second = 0
+        self._garbled_logged = 0
+        self.counters: Counter[str] = Counter()
+
+    def attach(self, edge: Edge, send: Callable[[Flow, bytes, str], None], *timed: Timed) -> None:
+        """Join the core; done once, before the first message."""
+        self._edge = edge
+        self._send = send
+        self._timed = timed
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One datagram or one framed message."""
+        try:
+            message = parse_message(data, datagram=not flow.reliable)
+        except ParseError as error:
+            self._garbled(error.reason, flow)
+            reply = self._edge.reply_to_unparsed(error, flow)
+            if reply is not None:
+                self._send(*reply, "")
+        else:
+            self._edge.receive(message, flow)
+        self.touch()
+
+    def unframeable(self, flow: Flow, error: ParseError) -> bytes | None:
+        """A stream whose next message cannot be told from the rest: what to say before it is closed."""
+        self._garbled(error.reason, flow)
+        reply = self._edge.reply_to_unparsed(error, flow)
+        return reply[1] if reply is not None else None
+
+    def failed(self, key: str, reason: str) -> None:
+        """Something that was sent under a transaction's key could not be delivered."""
+        self.counters["undeliverable"] += 1
+        _log.info("undeliverable", reason=printable(reason, 200))
+        self._edge.transport_failed(key)
+        self.touch()
+
+    def ignored(self, reason: str, summary: str) -> None:
+        """A message the core did nothing with."""
+        self.counters["ignored"] += 1
+        _log.debug("ignored", reason=printable(reason, 200), message=printable(summary, 100))
+
+    def touch(self) -> None:
+        """Something happened: look at the deadlines once this turn of the loop is done."""
+        if not self._is_stale:
+            self._is_stale = True
+            self._loop.call_soon(self._rearm)
+
+    def stop(self) -> None:
+        """Run no more timers."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _rearm(self) -> None:
+        self._is_stale = False
+        now = self._now()
+        deadlines = [deadline for part in self._timed if (deadline := part.next_deadline()) is not None]
+        wanted = min(min(deadlines, default=now + LONGEST_SLEEP_S), now + LONGEST_SLEEP_S)
+        if self._handle is not None and not self._handle.cancelled() and now < self._armed_for <= wanted:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._armed_for = wanted
+        self._handle = self._loop.call_later(max(0.0, wanted - now), self._advance)
+
+    def _advance(self) -> None:
+        self._handle = None
+        now = self._now()
+        for part in self._timed:
+            part.advance(now)
+        self._rearm()
+
+    def _garbled(self, reason: str, flow: Flow) -> None:
+        self.counters["garbled"] += 1
+        second = int(self._now())
+        if second != self._garbled_second:
+            self._garbled_second, self._garbled_logged = second, 0
+        self._garbled_logged += 1
+        if self._garbled_logged <= GARBLED_LOGGED_PER_S:
+            _log.info("not a SIP message", reason=printable(reason, 200), source=f"{flow.host}:{flow.port}")
+
+
+class Sockets:
+    """The transports as the edge sees them."""
+
+    def __init__(self, transports: Transports) -> None:
+        self._transports = transports
+        self.sent_by = transports.sent_by
+        self.send = transports.send
+
+    def flow_to(self, transport: str, host: str, port: int) -> Flow:
+        """A way to a peer. Raises Unreachable when no listener of ours speaks that transport and address family."""
+        try:
+            return self._transports.flow_to(transport, host, port)
+        except NoListener as error:
+            raise Unreachable(str(error)) from error
+
+    def flow_back(self, transport: str, host: str, port: int, listener: int) -> Flow:
+        """The way back through the listener a peer once used, or another that reaches it. Raises Unreachable."""
+        try:
+            is_same = self._transports.local(listener)[0] == transport
+        except IndexError:  # fewer listeners than before the restart
+            is_same = False
+        return Flow(transport, host, port, listener, 0) if is_same else self.flow_to(transport, host, port)

@@ -1,0 +1,402 @@
+"""The SIP edge: the calls room's Telephony, spoken in SIP, and SIP's events, told to the exchange.
+
+The only SIP file that decides anything about calls, and it decides nothing but words. No I/O: messages leave through
+the network it is given, time comes in as a callable. It leaves to others: matching and retransmission (transaction),
+choosing among branches (proxy, forks), every decision about a call (calls).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from strowger.calls.call import Hop, State
+from strowger.calls.errors import CallRefused
+from strowger.calls.exchange import Exchange
+from strowger.calls.ports import StoredCall
+from strowger.sip import arrival
+from strowger.sip.flow import Flow
+from strowger.sip.forks import Forks
+from strowger.sip.in_dialog import InDialog
+from strowger.sip.leg import Fork, Leg, StoredLeg, decode_leg, encode_leg
+from strowger.sip.message.build import cancel_for, response_to
+from strowger.sip.message.check import check_request, check_response
+from strowger.sip.message.errors import ParseError, Refusal, SipError
+from strowger.sip.message.message import Request, Response
+from strowger.sip.network import Network, Unreachable
+from strowger.sip.proxy.forwarding import Forwarding, forward_response
+from strowger.sip.proxy.response_context import CANCEL_PATIENCE_S
+from strowger.sip.transaction.errors import TransactionError
+from strowger.sip.transaction.invite_client import State as BranchState
+from strowger.sip.transaction.layer import TransactionLayer
+from strowger.sip.transaction.outputs import (
+    AckArrived,
+    Ignored,
+    Output,
+    RequestArrived,
+    ResponseArrived,
+    Send,
+    Terminated,
+    TimedOut,
+    TransportFailed,
+)
+from strowger.sip.transaction.timers import TimerHeap
+
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+"""What a caller may send here; everything else outside a dialog is answered 405."""
+
+Trace = Callable[[str, str], None]
+"""Told what was not worth an answer: the reason, and the message in a few words."""
+
+
+class Edge:
+    """Calls on one side, SIP on the other. Implements `calls.ports.Telephony` and `forks.Listener`."""
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        layer: TransactionLayer,
+        network: Network,
+        forwarding: Forwarding,
+        monotonic: Callable[[], float],
+        record_route: bool = False,
+        ignored: Trace | None = None,
+    ) -> None:
+        self._exchange = exchange
+        self._layer = layer
+        self._network = network
+        self._forwarding = forwarding
+        self._now = monotonic
+        self._record_route = record_route
+        self.ignored: Trace = ignored or (lambda reason, summary: None)
+        self._in_dialog = InDialog(network, forwarding)
+        self._forks = Forks(
+            self, layer, network, forwarding, self._in_dialog, monotonic=monotonic, record_route=record_route
+        )
+        self._legs: dict[str, Leg] = {}
+        self._legs_by_key: dict[str, Leg] = {}
+        self._owed = TimerHeap()
+        """How long a restored answered call waits for its 2xx to come again."""
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    # From the network ------------------------------------------------------------------------------------------------
+
+    def receive(self, message: Request | Response, flow: Flow) -> None:
+        """Take one parsed message. A request that cannot be served is answered; a pointless response is dropped."""
+        if isinstance(message, Response):
+            self._receive_response(message, flow)
+            return
+        try:
+            flow = arrival.stamp_source(message, flow)
+            check_request(message)
+            self._receive_request(message, flow)
+        except Refusal as refusal:
+            self._refuse(message, flow, refusal.status, refusal.reason, refusal.headers)
+        except ParseError as error:
+            self._refuse(message, flow, error.status or 400, error.reason, ())
+        except Unreachable as error:
+            self._refuse(message, flow, 404, str(error), ())
+
+    def reply_to_unparsed(self, error: ParseError, flow: Flow) -> tuple[Flow, bytes] | None:
+        """What to say to bytes that are no message: nothing, unless they are a request with enough left to answer."""
+        request = error.request
+        if request is None or error.status is None or request.method == "ACK":
+            return None
+        try:
+            flow = arrival.stamp_source(request, flow)
+            tag = self._forwarding.tag(request.uri)
+            return flow, response_to(request, error.status, error.reason, to_tag=tag).to_bytes()
+        except SipError:
+            return None
+
+    def transport_failed(self, key: str) -> None:
+        """Something sent under this transaction's key did not leave."""
+        self.perform(self._layer.transport_failed(key, self._now()))
+
+    def next_deadline(self) -> float | None:
+        """Monotonic time at which `advance` has something to do."""
+        parts = (self._layer.next_deadline(), self._forks.next_deadline(), self._owed.next_deadline())
+        return min((deadline for deadline in parts if deadline is not None), default=None)
+
+    def advance(self, now: float) -> None:
+        """Run the timers that are due: those of transactions, Timer C, and the patience with owed answers."""
+        self.perform(self._layer.advance(now))
+        self._forks.advance(now)
+        for call_id in self._owed.due(now):
+            self._stop_owing(call_id)
+
+    def _receive_request(self, request: Request, flow: Flow) -> None:
+        if request.method == "ACK" or (request.method == "CANCEL" and self._layer.find_invite(request)):
+            self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
+        elif request.to_tag is not None:
+            arrival.require_forwardable(request)
+            if not self._in_dialog.forward(request):
+                self._refuse(request, flow, 481, None, ())
+        elif request.method == "INVITE":
+            self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
+        else:
+            self._answer_statelessly(request, flow)
+
+    def _receive_response(self, response: Response, flow: Flow) -> None:
+        try:
+            check_response(response)
+            if not self._in_dialog.pass_back(response):
+                self.perform(self._layer.receive(response, flow, self._now(), flow.reliable))
+        except (ParseError, Unreachable) as error:
+            self.ignored(str(error), arrival.summary(response))
+
+    def perform(self, outputs: Iterable[Output]) -> None:
+        """Do what the transaction layer asks, in its order."""
+        for output in outputs:
+            match output:
+                case Send(flow, payload, key):
+                    self._network.send(flow, payload, key)  # type: ignore[arg-type] # handed through the layer
+                case ResponseArrived(key, response):
+                    self._forks.receive(key, response)
+                case RequestArrived(key, request, flow):
+                    self._request_arrived(key, request, flow)  # type: ignore[arg-type] # handed through the layer
+                case TimedOut(key):
+                    self._forks.silence(key)
+                case TransportFailed(key):
+                    self._forks.unreachable(key)
+                case AckArrived(request):
+                    if not self._in_dialog.forward(request):
+                        self.ignored("an ACK that belongs to nothing here", arrival.summary(request))
+                case Terminated(key):
+                    self._forget(key)
+                case Ignored(reason, message):
+                    self.ignored(reason, arrival.summary(message))
+
+    # Requests --------------------------------------------------------------------------------------------------------
+
+    def _request_arrived(self, key: str, request: Request, flow: Flow) -> None:
+        if request.method == "CANCEL":
+            self._cancelled(key, request)
+            return
+        tag = self._forwarding.tag(key)
+        try:
+            self._admit(key, request, flow)
+        except CallRefused as refusal:
+            self.ignored(str(refusal), arrival.summary(request))
+            retry = (("Retry-After", str(refusal.retry_after_s)),) if refusal.retry_after_s else ()
+            self._respond(key, response_to(request, refusal.status, to_tag=tag, headers=retry))
+        except Refusal as refusal:
+            self._respond(
+                key, response_to(request, refusal.status, refusal.reason, to_tag=tag, headers=refusal.headers)
+            )
+
+    def _admit(self, key: str, invite: Request, flow: Flow) -> None:
+        arrival.require_forwardable(invite)
+        if self._forwarding.is_loop(invite):
+            raise Refusal(482, "Loop Detected")
+        payload = invite.to_bytes()
+        stored = encode_leg(StoredLeg(flow.transport, flow.host, flow.port, flow.listener, payload))
+        call_id = self._exchange.arrive(arrival.arrival_of(invite, flow.host, stored))
+        self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
+
+    def _cancelled(self, key: str, cancel: Request) -> None:
+        leg = self._legs_by_key.get(self._layer.find_invite(cancel) or "")
+        if leg is None or leg.is_finished or leg.cancel_key:
+            self._respond(key, response_to(cancel, 200, to_tag=self._forwarding.tag(key)))
+            return
+        leg.cancel_key = key
+        self._exchange.cancel(leg.call_id)
+
+    def _answer_statelessly(self, request: Request, flow: Flow) -> None:
+        if request.method == "CANCEL":
+            self._refuse(request, flow, 481, None, ())
+            return
+        arrival.require_understood(request)
+        if request.method == "OPTIONS":
+            self._refuse(request, flow, 200, None, (("Allow", ALLOW), ("Accept", "application/sdp")))
+        else:
+            self._refuse(request, flow, 405, None, (("Allow", ALLOW),))
+
+    def _refuse(
+        self, request: Request, flow: Flow, status: int, reason: str | None, headers: Sequence[tuple[str, str]]
+    ) -> None:
+        if request.method == "ACK":
+            self.ignored(reason or str(status), arrival.summary(request))
+            return
+        try:
+            response = response_to(request, status, reason, to_tag=self._forwarding.tag(request.uri), headers=headers)
+        except SipError as error:
+            self.ignored(f"no answer is possible: {error}", arrival.summary(request))
+            return
+        self._network.send(flow, response.to_bytes(), "")
+
+    # Telephony -------------------------------------------------------------------------------------------------------
+
+    def proceed(self, call_id: str, *, ringing: bool) -> None:
+        """100, and 180 when the call is held: the caller hears ringing while the application decides."""
+        leg = self._legs[call_id]
+        invite = leg.request()
+        self._respond(leg.key, response_to(invite, 100))
+        if ringing:
+            self._say_ringing(leg, invite)
+
+    def ring(self, call_id: str, hop_index: int, hop: Hop) -> None:
+        """Fork the INVITE to every URI of the hop."""
+        leg = self._legs.get(call_id)
+        if leg is not None:
+            self._forks.start(leg, leg.add_fork(hop_index, hop.ring, self._now()))
+
+    def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
+        """CANCEL every branch of the hop that has not ended."""
+        leg = self._legs.get(call_id)
+        fork = leg.forks.get(hop_index) if leg is not None else None
+        if leg is not None and fork is not None:
+            self._forks.cancel(leg, fork)
+
+    def finish(self, call_id: str, status: int, reason: str, relayed: object | None) -> None:
+        """The caller's final response, after the 200 to a CANCEL if that is what ended the call."""
+        leg = self._legs.get(call_id)
+        if leg is None:
+            return
+        leg.is_finished = True
+        tag = self._forwarding.tag(call_id)
+        if leg.cancel_key:
+            self._respond(leg.cancel_key, response_to(cancel_for(leg.request()), 200, to_tag=tag))
+        if isinstance(relayed, Response):
+            self._relay_final(leg, relayed)
+        else:
+            retry = (("Retry-After", "5"),) if status == 503 else ()
+            self._respond(leg.key, response_to(leg.request(), status, reason or None, to_tag=tag, headers=retry))
+
+    def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
+        """A branch answered after its hop was decided: end that dialog."""
+        leg = self._legs.get(call_id)
+        fork = leg.forks.get(hop_index) if leg is not None else None
+        if leg is not None and fork is not None and isinstance(relayed, Response):
+            self._forks.disown(leg, fork, relayed)
+
+    def _say_ringing(self, leg: Leg, invite: Request) -> None:
+        headers = (("Contact", f"<sip:{self._network.sent_by(leg.flow)}>"),)
+        self._respond(leg.key, response_to(invite, 180, to_tag=self._forwarding.tag(leg.call_id), headers=headers))
+
+    def _relay_final(self, leg: Leg, response: Response) -> None:
+        self._respond(leg.key, forward_response(response))
+        if response.status < 300:
+            leg.answer = response
+            if not self._record_route:
+                self._in_dialog.remember(leg.request(), response)
+            self._forks.silence_losers(leg)
+
+    # What the forks tell ---------------------------------------------------------------------------------------------
+
+    def ringing(self, leg: Leg, response: Response) -> None:
+        """Pass a provisional response on to a caller who still waits."""
+        if not leg.is_finished:
+            self._respond(leg.key, forward_response(response))
+
+    def answered(self, leg: Leg, fork: Fork, branch: int, response: Response) -> None:
+        """The first 2xx: decided by the exchange, unless that happened before a restart."""
+        if leg.is_answer_owed:
+            self._relay_final(leg, response)
+        else:
+            self._exchange.answered(leg.call_id, fork.hop_index, fork.uris[branch], response)
+
+    def answered_again(self, leg: Leg, response: Response) -> None:
+        """The winner has no ACK yet: the caller gets its 2xx once more."""
+        if leg.answer is not None:
+            self._respond(leg.key, forward_response(response))
+
+    def failed(self, fork: Fork, branch: int, status: int, response: Response | None) -> None:
+        """Every branch ended: the best final response goes to the exchange."""
+        said = f"{response.status} {response.reason}" if response else arrival.OWN_CONCLUSIONS.get(status, str(status))
+        call_id = fork.name.rpartition("/")[0]
+        reason = response.reason if response else ""
+        why = f"{fork.uris[branch]}: {said}"
+        self._exchange.hop_failed(call_id, fork.hop_index, status, reason, why, response)
+
+    # After a restart -------------------------------------------------------------------------------------------------
+
+    def restore(self, stored: StoredCall) -> None:
+        """The caller's transaction and the current hop's fork, as they were; nothing is sent but late CANCELs."""
+        call = stored.call
+        leg = self._restored_leg(stored)
+        self._silence_closed_hops(leg, call.hops[:-1], call.hop.opened_at)
+        if call.state is State.RINGING:
+            leg.add_fork(call.hop_index, call.hop.ring, self._now())
+
+    def resume(self, call_id: str) -> None:
+        """180 again, which also resets the caller's Timer C; each branch again under its old branch parameter."""
+        leg = self._legs.get(call_id)
+        if leg is None or leg.is_finished:
+            return
+        self._say_ringing(leg, leg.request())
+        for fork in leg.forks.values():
+            if not any(fork.keys):
+                self._forks.start(leg, fork)
+
+    def restore_ended(self, stored: StoredCall) -> None:
+        """A call that ended just before a restart: its caller may lack the final response, its targets the CANCEL."""
+        call = stored.call
+        leg = self._restored_leg(stored)
+        leg.is_finished = True
+        if call.state is State.ANSWERED:
+            self._silence_closed_hops(leg, call.hops[:-1], call.ended_at)
+            self._expect_answer_again(leg, call.hop_index, call.hop)
+            return
+        self._silence_closed_hops(leg, call.hops, call.ended_at)
+        final = response_to(leg.request(), call.final_status, to_tag=self._forwarding.tag(call.call_id))
+        self._respond(leg.key, final)
+
+    def _restored_leg(self, stored: StoredCall) -> Leg:
+        saved = decode_leg(stored.leg)
+        flow = self._network.flow_back(saved.transport, saved.host, saved.port, saved.listener)
+        leg = Leg(stored.call.call_id, "", flow, saved.invite)
+        leg.key = self._layer.restore_invite_server(leg.request(), flow, self._now(), flow.reliable, None)
+        self._legs[leg.call_id] = self._legs_by_key[leg.key] = leg
+        return leg
+
+    def _silence_closed_hops(self, leg: Leg, hops: Sequence[Hop], at: float) -> None:
+        """A crash may have come between the decision and its CANCELs: send them, again if need be."""
+        for hop_index, hop in enumerate(hops):
+            if hop.ring and hop.closed_at >= at - CANCEL_PATIENCE_S:
+                fork = leg.add_fork(hop_index, hop.ring, self._now())
+                if self._is_adopted(leg, fork, BranchState.PROCEEDING):
+                    self._forks.cancel(leg, fork)
+
+    def _expect_answer_again(self, leg: Leg, hop_index: int, hop: Hop) -> None:
+        """The target repeats its 2xx until it has the caller's ACK; the first repeat is relayed as if it were new."""
+        leg.is_answer_owed = True
+        if self._is_adopted(leg, leg.add_fork(hop_index, hop.ring, self._now()), BranchState.ACCEPTED):
+            self._owed.arm(leg.call_id, self._now() + CANCEL_PATIENCE_S)
+        else:
+            self._drop(leg)
+
+    def _is_adopted(self, leg: Leg, fork: Fork, state: BranchState) -> bool:
+        """Whether the branches could be taken up; not when the listener they used is gone from the settings."""
+        try:
+            self._forks.adopt(leg, fork, state)
+        except (Unreachable, SipError, TransactionError) as error:
+            self.ignored(f"a branch of before the restart is lost: {error}", leg.call_id)
+            return False
+        return True
+
+    def _stop_owing(self, call_id: str) -> None:
+        """The 2xx did not come again: everybody had it already."""
+        leg = self._legs.get(call_id)
+        if leg is not None and leg.answer is None:
+            self._drop(leg)
+
+    # Upkeep ----------------------------------------------------------------------------------------------------------
+
+    def _respond(self, key: str, response: Response) -> None:
+        self.perform(self._layer.respond(key, response, self._now()))
+
+    def _drop(self, leg: Leg) -> None:
+        self._layer.forget(leg.key)
+        self._forget(leg.key)
+
+    def _forget(self, key: str) -> None:
+        if self._forks.forget(key):
+            return
+        leg = self._legs_by_key.pop(key, None)
+        if leg is not None:
+            self._legs.pop(leg.call_id, None)
+            self._forks.drop(leg)

@@ -1,0 +1,101 @@
+"""Requests within a dialog that come by here, forwarded without a transaction (RFC 3261 §16.11, §16.12).
+
+Two kinds are let through and no other: those that carry the Record-Route we wrote, proven by its token; and those of a
+call answered here lately whose phone sends everything to its outbound proxy. The second kind reaches only the two
+parties of that call, and is forgotten at a restart: a convenience for phones, not part of any call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Final
+
+from strowger.sip.arrival import top_route
+from strowger.sip.flow import Flow
+from strowger.sip.message.address import Address
+from strowger.sip.message.errors import ParseError
+from strowger.sip.message.message import Message, Request, Response
+from strowger.sip.message.uri import SipUri, parse_uri
+from strowger.sip.network import SIP_PORT, Network, flow_to_uri
+from strowger.sip.proxy.forwarding import Forwarding, forward_in_dialog, forward_response
+
+DIALOGS_REMEMBERED: Final = 20_000
+"""Answered calls whose in-dialog requests are let through without a Record-Route; the oldest is forgotten first."""
+
+
+class InDialog:
+    """The way of requests and responses within dialogs."""
+
+    __slots__ = ("_forwarding", "_limit", "_network", "_parties")
+
+    def __init__(self, network: Network, forwarding: Forwarding, limit: int = DIALOGS_REMEMBERED) -> None:
+        self._network = network
+        self._forwarding = forwarding
+        self._limit = limit
+        self._parties: OrderedDict[bytes, tuple[str, str]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._parties)
+
+    def remember(self, invite: Request, answer: Response) -> None:
+        """Note the contacts of both sides of an answered call."""
+        self._parties[_dialog(answer)] = (_contact(invite), _contact(answer))
+        if len(self._parties) > self._limit:
+            self._parties.popitem(last=False)
+
+    def forward(self, request: Request) -> bool:
+        """Send the request on; False when it has no business here. Raises Unreachable, ParseError."""
+        if not self._is_admitted(request):
+            return False
+        flow = self.next_hop(request)
+        branch = self._forwarding.stateless_branch(request)
+        forwarded = forward_in_dialog(request, request.uri, self._network.sent_by(flow), flow.transport, branch)
+        self._network.send(flow, forwarded.to_bytes(), "")
+        return True
+
+    def pass_back(self, response: Response) -> bool:
+        """Send the response to a request forwarded here on to where that came from; False for any other."""
+        if not self._forwarding.is_stateless_response(response):
+            return False
+        forwarded = forward_response(response)
+        via = forwarded.top_via
+        host = via.received or via.host.strip("[]")
+        port = int(via.rport) if via.rport else via.port or SIP_PORT
+        self._network.send(self._network.flow_to(via.transport, host, port), forwarded.to_bytes(), "")
+        return True
+
+    def next_hop(self, request: Request) -> Flow:
+        """The way along the route set, or to the Request-URI. Raises Unreachable, ParseError."""
+        route = top_route(request)
+        return flow_to_uri(self._network, str(route) if route is not None else request.uri)
+
+    def _is_admitted(self, request: Request) -> bool:
+        route = top_route(request)
+        if route is not None and route.user == self._forwarding.route_token(request.call_id):
+            request.pop_value("Route")
+            return True
+        if request.has("Route"):
+            return False
+        parties = self._parties.get(_dialog(request))
+        place = _place(request.uri)
+        return bool(place) and parties is not None and place in parties
+
+
+def _dialog(message: Message) -> bytes:
+    tags = sorted((message.from_tag or "", message.to_tag or ""))
+    return hashlib.blake2b("\n".join((message.call_id, *tags)).encode("latin-1"), digest_size=16).digest()
+
+
+def _contact(message: Message) -> str:
+    contacts = message.values("Contact")
+    return _place(Address.parse(contacts[0]).uri) if contacts else ""
+
+
+def _place(uri: str) -> str:
+    """Host and port of a SIP URI, empty for anything else; an empty place is never a party."""
+    try:
+        parsed = parse_uri(uri)
+    except ParseError:
+        return ""
+    return f"{parsed.host}:{parsed.port or SIP_PORT}" if isinstance(parsed, SipUri) else ""

@@ -1,0 +1,76 @@
+"""What the SIP side remembers of one call: the caller's transaction, and one fork per hop that was rung."""
+
+from __future__ import annotations
+
+import msgspec
+
+from strowger.sip.flow import Flow
+from strowger.sip.message.message import Request, Response, parse_message
+from strowger.sip.proxy.response_context import ResponseContext
+
+
+class StoredLeg(msgspec.Struct, frozen=True):
+    """The caller's side as the store keeps it: enough to be in the same transaction again after a restart."""
+
+    transport: str
+    host: str
+    port: int
+    listener: int
+    invite: bytes
+    """The INVITE as received, with `received` and `rport` noted in its top Via."""
+
+
+encode_leg = msgspec.msgpack.Encoder().encode
+decode_leg = msgspec.msgpack.Decoder(StoredLeg).decode
+
+
+class Fork:
+    """One hop's branches: the response context and, for each branch, where it went and under which transaction."""
+
+    __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "uris")
+
+    def __init__(self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float) -> None:
+        self.name = f"{call_id}/{hop_index}"
+        self.hop_index = hop_index
+        self.uris = uris
+        self.context = ResponseContext(len(uris), now)
+        self.flows: list[Flow | None] = [None] * len(uris)
+        self.keys: list[str] = [""] * len(uris)
+        self.disowned = 0
+        """Bit mask of the branches whose unwanted answer was ended with BYE."""
+
+
+_NO_FORKS: dict[int, Fork] = {}
+
+
+class Leg:
+    """The caller's side of one call. Holds bytes, not parsed messages: ten thousand of these may wait."""
+
+    __slots__ = ("answer", "call_id", "cancel_key", "flow", "forks", "invite", "is_answer_owed", "is_finished", "key")
+
+    def __init__(self, call_id: str, key: str, flow: Flow, invite: bytes) -> None:
+        self.call_id = call_id
+        self.key = key
+        self.flow = flow
+        self.invite = invite
+        self.cancel_key = ""
+        """The caller's CANCEL, answered once its effect is durable."""
+        self.forks: dict[int, Fork] = _NO_FORKS
+        self.is_finished = False
+        self.is_answer_owed = False
+        """Restored after its answer was decided: the target's repeated 2xx still has to be relayed."""
+        self.answer: Response | None = None
+        """The 2xx given to the caller, of which repeats are passed on."""
+
+    def request(self) -> Request:
+        """The caller's INVITE, parsed anew."""
+        message = parse_message(self.invite)
+        assert isinstance(message, Request)
+        return message
+
+    def add_fork(self, hop_index: int, uris: tuple[str, ...], now: float) -> Fork:
+        """Open the fork of a hop."""
+        if self.forks is _NO_FORKS:
+            self.forks = {}
+        fork = self.forks[hop_index] = Fork(self.call_id, hop_index, uris, now)
+        return fork

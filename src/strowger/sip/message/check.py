@@ -1,0 +1,111 @@
+"""Is a message fit to be acted upon? The checks above the split into lines (RFC 3261 §8.2, §16.3 step 1, §18.1.2).
+
+Every header the rooms above read is read here once, so a malformed value is met at the door and not in the middle of a
+call. What needs knowledge of the server is left to those rooms: known methods, Require, Max-Forwards 0, credentials,
+body types.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strowger.sip.message.address import Address
+from strowger.sip.message.errors import ParseError, Refusal
+from strowger.sip.message.grammar import count_values, has_blank_or_control, split_list
+from strowger.sip.message.headers import Message
+from strowger.sip.message.limits import MAX_ADDRESSES, MAX_VIA
+from strowger.sip.message.message import Request, Response
+from strowger.sip.message.uri import SipUri, parse_uri
+from strowger.sip.message.via import Via
+
+_ONCE: Final = ("From", "To", "Call-ID", "CSeq")
+_AT_MOST_ONCE: Final = ("Max-Forwards", "Content-Type", "Expires")
+_ADDRESSES: Final = ("Contact", "Route", "Record-Route")
+_OUR_SCHEMES: Final = ("sip", "sips", "tel")
+
+
+def check_request(request: Request) -> None:
+    """Raises Refusal (400, 416 or 513) for a request that must not be acted upon."""
+    try:
+        _check(request)
+        if request.cseq.method != request.method:
+            raise ParseError(400, "The method in CSeq is not that of the request")
+        _check_request_uri(request.uri)
+    except ParseError as error:
+        raise Refusal(error.status or 400, error.reason) from error
+
+
+def check_response(response: Response) -> None:
+    """Raises ParseError with status None for a response that must be dropped."""
+    try:
+        _check(response)
+    except ParseError as error:
+        raise ParseError(None, error.reason) from error
+
+
+def _check(message: Message) -> None:
+    for name in _ONCE:
+        if (count := message.count(name)) != 1:
+            raise ParseError(400, f"{name} is given twice" if count else f"{name} is missing")
+    for name in _AT_MOST_ONCE:
+        if message.count(name) > 1:
+            raise ParseError(400, f"{name} is given twice")
+    _check_party("From", message)
+    _check_party("To", message)
+    if has_blank_or_control(message.call_id):
+        raise ParseError(400, "Call-ID holds white space or control characters")
+    _ = message.cseq, message.max_forwards
+    _check_vias(message)
+    for name in _ADDRESSES:
+        if message.has(name):
+            _check_addresses(name, message)
+
+
+def _check_party(name: str, message: Message) -> None:
+    """From and To: one address, any scheme, but no broken URI of a scheme that is ours."""
+    try:
+        address = message.from_ if name == "From" else message.to
+        if "tag" in address.params and address.tag is None:
+            raise ParseError(400, "The tag has no value")
+        if address.uri.partition(":")[0].lower() in _OUR_SCHEMES:
+            parse_uri(address.uri)
+    except ParseError as error:
+        raise _about(name, error) from error
+
+
+def _check_vias(message: Message) -> None:
+    try:
+        _ = message.top_via
+        for via in _bounded_values("Via", message, MAX_VIA)[1:]:
+            Via.parse(via)
+    except ParseError as error:
+        raise _about("Via", error) from error
+
+
+def _check_addresses(name: str, message: Message) -> None:
+    try:
+        for value in _bounded_values(name, message, MAX_ADDRESSES):
+            if value != "*" or name != "Contact":
+                Address.parse(value)
+    except ParseError as error:
+        raise _about(name, error) from error
+
+
+def _check_request_uri(text: str) -> None:
+    try:
+        uri = parse_uri(text)
+        if isinstance(uri, SipUri) and uri.headers is not None:
+            raise ParseError(400, "The URI has a header part")
+    except ParseError as error:
+        raise _about("Request-URI", error) from error
+
+
+def _bounded_values(name: str, message: Message, maximum: int) -> list[str]:
+    lines = message.all(name)
+    if sum(map(count_values, lines)) > maximum:
+        raise ParseError(513, "Too many values")
+    return [value for line in lines for value in split_list(line)]
+
+
+def _about(name: str, error: ParseError) -> ParseError:
+    return ParseError(error.status, f"{name}: {error.reason}")

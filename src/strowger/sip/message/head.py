@@ -1,0 +1,73 @@
+"""The head of a message: start line, header lines, and the length of the body (RFC 3261 §7, §7.3.1, §18.3).
+
+Datagrams and streams are read by this one file, so the framer and the parser cannot disagree about where a message
+ends. A bare CR or LF, a line without a proper name, and a second Content-Length are refused: each is read differently
+by different implementations, which is how a header gets past a filter.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strowger.sip.message.errors import ParseError
+from strowger.sip.message.grammar import decimal, unfold
+from strowger.sip.message.limits import MAX_HEADER_LINE_BYTES, MAX_HEADER_LINES
+from strowger.sip.message.names import names_of
+
+_LARGEST_CONTENT_LENGTH: Final = 2**31 - 1
+
+
+def read_head(text: str) -> tuple[str, list[str], list[str]]:
+    """Splits a head, given without its empty line: start line, header lines with continuations, their canonical names.
+
+    Raises ParseError(400 or 513).
+    """
+    lines = text.split("\r\n")
+    start = lines.pop(0)
+    breaks = len(lines)
+    if text.count("\n") != breaks or text.count("\r") != breaks:
+        raise ParseError(400, "The head holds a bare CR or LF")
+    if breaks > MAX_HEADER_LINES and breaks - text.count("\r\n ") - text.count("\r\n\t") > MAX_HEADER_LINES:
+        raise ParseError(513, "Too many header lines")
+    if breaks > MAX_HEADER_LINES:
+        lines = fold(lines)
+    names = names_of(lines)
+    if "" in names:  # a continuation line has no name either
+        lines = fold(lines)
+        names = names_of(lines)
+        if "" in names:
+            raise ParseError(400, "A header line has no proper name")
+    if len(text) > MAX_HEADER_LINE_BYTES and max(map(len, (start, *lines))) > MAX_HEADER_LINE_BYTES:
+        raise ParseError(513, "A header line is too long")
+    return start, lines, names
+
+
+def fold(physical: list[str]) -> list[str]:
+    """Joins continuation lines to the line they continue, line breaks kept.
+
+    Raises ParseError(400) when the first line is a continuation.
+    """
+    if not physical:
+        return []
+    begins = [index for index, line in enumerate(physical) if line[:1] not in (" ", "\t")]
+    if begins[:1] != [0]:
+        raise ParseError(400, "The start line is folded")
+    ends = [*begins[1:], len(physical)]
+    return ["\r\n".join(physical[begin:end]) for begin, end in zip(begins, ends, strict=True)]
+
+
+def value_of(line: str) -> str:
+    """The value of a header line, unfolded and stripped."""
+    return unfold(line.partition(":")[2])
+
+
+def content_length(lines: list[str], names: list[str]) -> int | None:
+    """The Content-Length, None when there is none; raises ParseError(400) when it is no number or given twice."""
+    if "content-length" not in names:
+        return None
+    if names.count("content-length") > 1:
+        raise ParseError(400, "Content-Length is given twice")
+    length = decimal(value_of(lines[names.index("content-length")]), _LARGEST_CONTENT_LENGTH)
+    if length is None:
+        raise ParseError(400, "Content-Length is not a number")
+    return length

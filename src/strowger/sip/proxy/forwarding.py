@@ -1,0 +1,109 @@
+"""What a proxy changes in the messages it passes on, and nothing else (RFC 3261 §16.3, §16.6, §16.7 step 3).
+
+Headers we do not own keep every byte, their order, case and folding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+from strowger.sip.message.message import Message, Request, Response
+
+MAGIC_COOKIE: Final = "z9hG4bK"
+DEFAULT_MAX_FORWARDS: Final = 70
+_SECRET_BYTES: Final = 32
+
+
+class Forwarding:
+    """Makes branches, loop marks and route tokens of this installation, all derived from one secret.
+
+    A branch is a pure function of call, hop and target, so that after a restart the INVITE goes out again under the
+    same branch and the target sees a retransmission instead of a second call (RFC 3261 §17.2.3).
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret[:_SECRET_BYTES]
+
+    def branch(self, call_id: str, hop_index: int, target_index: int, loop_mark: str) -> str:
+        """The branch parameter of one forked INVITE; unguessable, and readable as ours by its loop mark."""
+        return f"{MAGIC_COOKIE}{self._digest(f'branch {call_id} {hop_index} {target_index}', 12)}.{loop_mark}"
+
+    def tag(self, call_id: str) -> str:
+        """The To tag of the responses we make ourselves for a call."""
+        return self._digest(f"tag {call_id}", 8)
+
+    def loop_mark(self, request: Request) -> str:
+        """What must differ when a request comes by again on purpose, a spiral (RFC 3261 §16.6 step 8)."""
+        parts = (
+            request.uri,
+            request.from_tag,
+            request.to_tag,
+            request.call_id,
+            str(request.cseq.number),
+            request.first("Route"),
+        )
+        return self._digest("loop " + "\n".join(part or "" for part in parts), 6)
+
+    def is_loop(self, request: Request) -> bool:
+        """Whether this very request passed here before (RFC 3261 §16.3 step 4). Only we can make our keyed marks."""
+        if ";branch=" not in (vias := ",".join(request.all("Via"))):
+            return False
+        return f".{self.loop_mark(request)}" in vias
+
+    def stateless_branch(self, request: Request) -> str:
+        """The branch for a request forwarded without a transaction: equal for its retransmissions (RFC 3261 §16.11)."""
+        return self._stateless(request, request.vias[0])
+
+    def is_stateless_response(self, response: Response) -> bool:
+        """Whether we forwarded the request of this response statelessly; only then may it be passed on."""
+        vias = response.vias
+        if len(vias) < 2:
+            return False
+        return hmac.compare_digest(response.top_via.branch or "", self._stateless(response, vias[1]))
+
+    def route_token(self, call_id_header: str) -> str:
+        """The user part of our Record-Route: proof, at a later in-dialog request, that we were on its path."""
+        return self._digest(f"route {call_id_header}", 12)
+
+    def _stateless(self, message: Message, via: str) -> str:
+        return f"{MAGIC_COOKIE}s{self._digest(f'stateless {via} {message.call_id} {message.cseq.number}', 12)}"
+
+    def _digest(self, text: str, size: int) -> str:
+        return hashlib.blake2b(text.encode("latin-1", "replace"), key=self._secret, digest_size=size).hexdigest()
+
+
+def forward_invite(
+    invite: Request, uri: str, sent_by: str, transport: str, branch: str, record_route: str | None
+) -> Request:
+    """The INVITE for one target (RFC 3261 §16.6). The caller's Route set is dropped: the target was chosen here, not by
+    the caller.
+    """
+    forwarded = invite.copy()
+    forwarded.uri = uri
+    forwarded.remove("Route")
+    return _forwarded(forwarded, sent_by, transport, branch, record_route)
+
+
+def forward_in_dialog(request: Request, uri: str, sent_by: str, transport: str, branch: str) -> Request:
+    """A request within a dialog whose route set we are part of; its remaining Route headers stay."""
+    forwarded = request.copy()
+    forwarded.uri = uri
+    return _forwarded(forwarded, sent_by, transport, branch, None)
+
+
+def _forwarded(request: Request, sent_by: str, transport: str, branch: str, record_route: str | None) -> Request:
+    hops = request.max_forwards
+    request.set("Max-Forwards", str(DEFAULT_MAX_FORWARDS if hops is None else hops - 1))
+    if record_route is not None:
+        request.prepend("Record-Route", record_route)
+    request.prepend("Via", f"SIP/2.0/{transport} {sent_by};branch={branch};rport")
+    return request
+
+
+def forward_response(response: Response) -> Response:
+    """The response without our own Via (RFC 3261 §16.7 step 3)."""
+    forwarded = response.copy()
+    forwarded.pop_value("Via")
+    return forwarded

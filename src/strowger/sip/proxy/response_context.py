@@ -1,0 +1,242 @@
+"""The response context: one request forked to several branches, until each has ended (RFC 3261 §16.7).
+
+A branch:
+
+    TRYING ──1xx──▶ PROCEEDING ──2xx──▶ ENDED        a cancelled branch that has not been heard from waits for
+       │                │                 ▲          its first provisional before CANCEL may be sent (RFC 3261 §9.1)
+       └────────────────┴──3xx-6xx, silence, failure, Timer C
+
+The context answers with outputs in order of execution and keeps no clock; `now` comes in, `next_deadline` goes out.
+It leaves to others: transactions, the caller's side, and what to do with a 2xx that lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from strowger.sip.message.message import Response
+
+TIMER_C_S: Final = 185.0
+"""Longest silence of a ringing branch, restarted by each provisional above 100; must exceed three minutes (RFC 3261
+§16.6 step 11).
+"""
+CANCEL_PATIENCE_S: Final = 32.0
+"""A cancelled branch that stays silent this long is given up: 64*T1 (RFC 3261 §9.1)."""
+BRANCHES_PER_HOP: Final = 25
+"""Targets one hop may ring at once."""
+
+_PREFERRED: Final = (401, 407, 415, 420, 484)
+_SERVER_FAILURE: Final = 500
+_UNAVAILABLE: Final = 503
+_GLOBAL_FAILURE: Final = 600
+_TIMEOUT: Final = 408
+
+
+class BranchState(StrEnum):
+    """How far one target is."""
+
+    TRYING = "trying"
+    PROCEEDING = "proceeding"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """Pass this 101-199 on to the caller."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """This branch sent the first 2xx of the context."""
+
+    branch: int
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredAgain:
+    """The winning branch repeats its 2xx: the ACK has not reached it yet."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredTooLate:
+    """A 2xx from a branch after another one won, or after the context was cancelled."""
+
+    branch: int
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBranch:
+    """Send CANCEL on this branch."""
+
+    branch: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUpBranch:
+    """Forget this branch's transaction: it was cancelled and stays silent."""
+
+    branch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Every branch ended without a 2xx. `response` is None when the status is our own conclusion."""
+
+    status: int
+    response: Response | None
+    branch: int
+
+
+ContextOutput = Provisional | Answered | AnsweredAgain | AnsweredTooLate | CancelBranch | GiveUpBranch | Failed
+
+
+class _Branch:
+    __slots__ = ("cancel_pending", "deadline", "final", "response", "state")
+
+    def __init__(self, deadline: float) -> None:
+        self.state = BranchState.TRYING
+        self.deadline = deadline
+        self.cancel_pending = False
+        self.final = 0
+        self.response: Response | None = None
+
+
+class ResponseContext:
+    """The branches of one hop. `winner` is the index of the answered branch, or None."""
+
+    __slots__ = ("_branches", "_reported", "cancelled", "winner")
+
+    def __init__(self, branches: int, now: float) -> None:
+        self._branches = [_Branch(now + TIMER_C_S) for _ in range(branches)]
+        self._reported = False
+        self.cancelled = False
+        self.winner: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every branch has ended."""
+        return all(branch.state is BranchState.ENDED for branch in self._branches)
+
+    def next_deadline(self) -> float | None:
+        """When `advance` has something to do, on the clock of the `now` arguments."""
+        return min(
+            (branch.deadline for branch in self._branches if branch.state is not BranchState.ENDED), default=None
+        )
+
+    def adopt_ringing(self) -> None:
+        """Take every branch for one that was heard from: the context of a call that rang before a restart."""
+        for branch in self._branches:
+            branch.state = BranchState.PROCEEDING
+
+    def receive(self, index: int, response: Response, now: float) -> Sequence[ContextOutput]:
+        """A response arrived on a branch."""
+        branch = self._branches[index]
+        if response.status < 200:
+            return self._provisional(index, branch, response, now)
+        if response.status < 300:
+            return self._success(index, branch, response)
+        return self._final(index, branch, response.status, response)
+
+    def silence(self, index: int) -> Sequence[ContextOutput]:
+        """The branch's transaction timed out: as if it had sent 408 (RFC 3261 §16.9)."""
+        return self._final(index, self._branches[index], _TIMEOUT, None)
+
+    def unreachable(self, index: int) -> Sequence[ContextOutput]:
+        """The branch's request could not be delivered: as if it had sent 503 (RFC 3261 §16.9)."""
+        return self._final(index, self._branches[index], _UNAVAILABLE, None)
+
+    def cancel(self, now: float) -> Sequence[ContextOutput]:
+        """The hop was decided otherwise: silence every branch (RFC 3261 §16.10)."""
+        self.cancelled = True
+        return self._cancel_pending(now)
+
+    def advance(self, now: float) -> Sequence[ContextOutput]:
+        """Look at the branches whose time is over: Timer C, or patience with a cancelled branch (RFC 3261 §16.8)."""
+        outputs: list[ContextOutput] = []
+        for index, branch in enumerate(self._branches):
+            if branch.state is not BranchState.ENDED and branch.deadline <= now:
+                outputs += self._overdue(index, branch, now)
+        return outputs
+
+    def _provisional(self, index: int, branch: _Branch, response: Response, now: float) -> Sequence[ContextOutput]:
+        if branch.state is BranchState.ENDED:
+            return ()
+        branch.state = BranchState.PROCEEDING
+        if branch.cancel_pending:
+            branch.cancel_pending = False
+            return (CancelBranch(index),)
+        if response.status == 100 or self.winner is not None or self.cancelled:
+            return ()
+        branch.deadline = now + TIMER_C_S
+        return (Provisional(response),)
+
+    def _success(self, index: int, branch: _Branch, response: Response) -> Sequence[ContextOutput]:
+        branch.state = BranchState.ENDED
+        if self.winner == index:
+            return (AnsweredAgain(response),)
+        if self.winner is not None or self.cancelled:
+            return (AnsweredTooLate(index, response), *self._conclude())
+        self.winner = index
+        return (Answered(index, response),)
+
+    def _final(self, index: int, branch: _Branch, status: int, response: Response | None) -> Sequence[ContextOutput]:
+        if branch.state is BranchState.ENDED:
+            return ()
+        branch.state, branch.final, branch.response = BranchState.ENDED, status, response
+        return self._conclude()
+
+    def _conclude(self) -> Sequence[ContextOutput]:
+        if self._reported or self.cancelled or self.winner is not None or not self.is_over:
+            return ()
+        self._reported = True
+        index = min(range(len(self._branches)), key=lambda i: _preference(self._branches[i].final))
+        best = self._branches[index]
+        # RFC 3261 §16.7 step 6: a 503 speaks of one target only and would make the caller avoid all of us.
+        status = _SERVER_FAILURE if best.final == _UNAVAILABLE else best.final
+        return (Failed(status, best.response if status == best.final else None, index),)
+
+    def _cancel_pending(self, now: float) -> Sequence[ContextOutput]:
+        outputs: list[ContextOutput] = []
+        for index, branch in enumerate(self._branches):
+            if branch.state is BranchState.ENDED:
+                continue
+            branch.deadline = now + CANCEL_PATIENCE_S
+            if branch.state is BranchState.PROCEEDING:
+                outputs.append(CancelBranch(index))
+            else:
+                branch.cancel_pending = True
+        return outputs
+
+    def silence_losers(self, now: float) -> Sequence[ContextOutput]:
+        """After the winner's answer is durable: cancel its siblings (RFC 3261 §16.7 step 10)."""
+        return self._cancel_pending(now)
+
+    def _overdue(self, index: int, branch: _Branch, now: float) -> Sequence[ContextOutput]:
+        if self.cancelled or self.winner is not None:
+            branch.state, branch.final = BranchState.ENDED, _TIMEOUT
+            return (GiveUpBranch(index),)
+        # Timer C: the branch is cancelled, and counts as 408 if even that brings no final response.
+        branch.deadline = now + CANCEL_PATIENCE_S
+        if branch.cancel_pending or branch.state is BranchState.TRYING:
+            return (GiveUpBranch(index), *self._final(index, branch, _TIMEOUT, None))
+        branch.cancel_pending = True
+        branch.state = BranchState.TRYING
+        return (CancelBranch(index),)
+
+
+def _preference(status: int) -> tuple[int, int]:
+    """Lower is better: 6xx, then the lowest class; within 4xx those that help the caller to try again (RFC 3261 §16.7
+    step 6).
+    """
+    if status >= _GLOBAL_FAILURE:
+        return 0, 0
+    return status // 100, 0 if status in _PREFERRED else 1

@@ -1,0 +1,121 @@
+"""An edge between a hand-driven exchange and a wire that is a list, fed by hand and read back line by line."""
+
+from __future__ import annotations
+
+from strowger.sip.edge import Edge
+from strowger.sip.message import Request, Response, parse_message
+from strowger.sip.network import Unreachable
+from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.transaction.layer import TransactionLayer
+from strowger.sip.flow import Flow
+from tests.support.exchange import NUMBER, Bench
+
+US = "192.0.2.1:5060"
+CALLER = Flow("UDP", "192.0.2.9", 5062, 0, 0)
+
+INVITE = """INVITE sip:{to}@192.0.2.1 SIP/2.0
+Via: SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKcaller{n};rport
+Max-Forwards: {hops}
+From: "Ann" <sip:+31612345678@192.0.2.9>;tag=ann
+To: <sip:{to}@192.0.2.1>
+Call-ID: call-{n}@192.0.2.9
+CSeq: 1 INVITE
+Contact: <sip:ann@192.0.2.9:5062>
+Content-Length: 0
+
+"""
+
+
+class Wire:
+    """A network of two listeners, UDP and TCP over IPv4."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Flow, Request | Response]] = []
+
+    def flow_to(self, transport: str, host: str, port: int) -> Flow:
+        if transport not in ("UDP", "TCP"):
+            raise Unreachable(f"no listener for {transport}")
+        return Flow(transport, host, port, 0, 0)
+
+    def flow_back(self, transport: str, host: str, port: int, listener: int) -> Flow:
+        return Flow(transport, host, port, listener, 0)
+
+    def sent_by(self, flow: Flow) -> str:
+        return US
+
+    def send(self, flow: Flow, payload: bytes, key: str) -> None:
+        self.sent.append((flow, parse_message(payload)))
+
+    def take(self) -> list[tuple[Flow, Request | Response]]:
+        """What was sent since last time."""
+        sent, self.sent = self.sent, []
+        return sent
+
+
+class EdgeBench:
+    """Edge, layer and exchange of one server; `line()` says what went out, one line per message."""
+
+    def __init__(self, bench: Bench | None = None, *, record_route: bool = False) -> None:
+        self.bench = bench or Bench()
+        self.wire = Wire()
+        self.layer = TransactionLayer()
+        self.ignored: list[str] = []
+        self.edge = Edge(
+            exchange=self.bench.exchange,
+            layer=self.layer,
+            network=self.wire,
+            forwarding=Forwarding(b"f" * 32),
+            monotonic=self.bench.clock.monotonic,
+            record_route=record_route,
+            ignored=lambda reason, summary: self.ignored.append(reason),
+        )
+        self.bench.exchange.telephony = self.edge
+
+    def feed(self, text: str | bytes, flow: Flow = CALLER, *, flush: bool = True) -> list[str]:
+        """Let one message arrive, commit what it caused, and say what went out."""
+        data = text if isinstance(text, bytes) else text.replace("\n", "\r\n").encode()
+        self.edge.receive(parse_message(data), flow)
+        return self.out(flush=flush)
+
+    def out(self, *, flush: bool = True) -> list[str]:
+        """What went out: `who: what`."""
+        if flush:
+            self.bench.store.flush()
+        self.last = self.wire.take()
+        return [f"{flow.host}:{flow.port} {_summary(message)}" for flow, message in self.last]
+
+    def invite(self, to: str = NUMBER, n: int = 1, hops: int = 70) -> list[str]:
+        return self.feed(INVITE.format(to=to, n=n, hops=hops))
+
+    def answer(
+        self, request: Request, status: int, *, contact: str = "sip:target@192.0.2.77:5090", tag: str = "t"
+    ) -> list[str]:
+        """The target answers a request that was sent to it."""
+        headers = [("Via", via) for via in request.vias]
+        headers += [(name, request.first(name) or "") for name in ("From", "Call-ID", "CSeq")]
+        to = request.first("To") or ""
+        headers += [("To", to if request.to_tag else f"{to};tag={tag}"), ("Contact", f"<{contact}>")]
+        headers += [("Record-Route", value) for value in request.values("Record-Route")]
+        reason = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}.get(status, "Reason")
+        return self.feed(Response.make(status, reason, headers).to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))
+
+    def later(self, seconds: float) -> list[str]:
+        """Let time pass, timer by timer."""
+        until = self.bench.clock.now + seconds
+        lines: list[str] = []
+        while True:
+            deadlines = [d for d in (self.edge.next_deadline(), self.bench.exchange.next_deadline()) if d is not None]
+            if not deadlines or min(deadlines) > until:
+                break
+            self.bench.clock.now = max(self.bench.clock.now, min(deadlines))
+            self.edge.advance(self.bench.clock.now)
+            self.bench.exchange.advance(self.bench.clock.now)
+            lines += self.out()
+        self.bench.clock.now = until
+        return lines
+
+
+def _summary(message: Request | Response) -> str:
+    if isinstance(message, Request):
+        return f"{message.method} {message.uri}"
+    return f"{message.status} {message.cseq.method}"

@@ -1,0 +1,156 @@
+"""The response context: the first answer wins, losers are cancelled, the best refusal counts, nobody rings for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.sip.message import Response
+from strowger.sip.proxy.response_context import (
+    CANCEL_PATIENCE_S,
+    TIMER_C_S,
+    Answered,
+    AnsweredAgain,
+    AnsweredTooLate,
+    CancelBranch,
+    Failed,
+    GiveUpBranch,
+    Provisional,
+    ResponseContext,
+)
+
+NOW = 100.0
+
+
+def a(status: int) -> Response:
+    return Response.make(status, "Reason", [("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx"), ("CSeq", "1 INVITE")])
+
+
+def a_context(branches: int = 2) -> ResponseContext:
+    return ResponseContext(branches, NOW)
+
+
+def test_provisional_responses_pass_but_100_does_not() -> None:
+    context, ringing = a_context(), a(180)
+    assert context.receive(0, a(100), NOW) == ()
+    assert context.receive(0, ringing, NOW) == (Provisional(ringing),)
+
+
+def test_the_first_2xx_wins_and_its_repeats_pass() -> None:
+    context, ok = a_context(), a(200)
+    assert context.receive(1, ok, NOW) == (Answered(1, ok),)
+    assert context.receive(1, ok, NOW) == (AnsweredAgain(ok),)
+    assert context.winner == 1
+
+
+def test_the_losers_are_cancelled_once_they_have_been_heard_from() -> None:
+    context = a_context(3)
+    context.receive(1, a(180), NOW)
+    context.receive(0, a(200), NOW)
+    assert context.silence_losers(NOW) == [CancelBranch(1)]
+    assert context.receive(2, a(100), NOW) == (CancelBranch(2),)
+    assert context.receive(2, a(180), NOW) == ()
+
+
+def test_a_2xx_of_a_loser_is_too_late() -> None:
+    context, late = a_context(), a(200)
+    context.receive(0, a(200), NOW)
+    assert context.receive(1, late, NOW) == (AnsweredTooLate(1, late),)
+
+
+def test_a_2xx_after_the_hop_was_decided_is_too_late() -> None:
+    context, late = a_context(1), a(200)
+    context.receive(0, a(180), NOW)
+    assert context.cancel(NOW) == [CancelBranch(0)]
+    assert context.receive(0, late, NOW) == (AnsweredTooLate(0, late),)
+
+
+def test_a_failure_waits_for_the_other_branches() -> None:
+    context, busy = a_context(), a(486)
+    assert context.receive(0, busy, NOW) == ()
+    assert context.receive(1, a(404), NOW)[0].status in (404, 486)  # type: ignore[union-attr]
+    assert context.is_over
+
+
+@pytest.mark.parametrize(
+    ("finals", "best"),
+    [
+        ((486, 603), 603),
+        ((486, 302), 302),
+        ((500, 404), 404),
+        ((404, 401), 401),
+        ((480, 484), 484),
+        ((503, 408), 408),
+        ((404, 480), 404),
+    ],
+)
+def test_the_best_response(finals: tuple[int, ...], best: int) -> None:
+    context = a_context(len(finals))
+    outputs = [output for index, status in enumerate(finals) for output in context.receive(index, a(status), NOW)]
+    assert [(output.status, output.response.status) for output in outputs] == [(best, best)]  # type: ignore[union-attr]
+
+
+def test_a_503_speaks_of_one_target_only() -> None:
+    assert a_context(1).receive(0, a(503), NOW) == (Failed(500, None, 0),)
+
+
+def test_silence_is_408_and_unreachable_is_500() -> None:
+    assert a_context(1).silence(0) == (Failed(408, None, 0),)
+    assert a_context(1).unreachable(0) == (Failed(500, None, 0),)
+
+
+def test_one_silent_branch_does_not_keep_another_from_answering() -> None:
+    context, ok = a_context(), a(200)
+    assert context.silence(0) == ()
+    assert context.receive(1, ok, NOW) == (Answered(1, ok),)
+
+
+def test_a_final_response_counts_once() -> None:
+    context = a_context(1)
+    context.receive(0, a(486), NOW)
+    assert context.receive(0, a(603), NOW) == ()
+    assert context.receive(0, a(180), NOW) == ()
+    assert context.silence(0) == ()
+
+
+def test_a_cancelled_context_reports_no_failure() -> None:
+    context = a_context(1)
+    context.receive(0, a(180), NOW)
+    context.cancel(NOW)
+    assert context.receive(0, a(487), NOW) == ()
+
+
+def test_a_cancelled_branch_that_stays_silent_is_given_up() -> None:
+    context = a_context(1)
+    assert context.cancel(NOW) == []
+    assert context.next_deadline() == NOW + CANCEL_PATIENCE_S
+    assert context.advance(NOW + CANCEL_PATIENCE_S - 0.001) == []
+    assert context.advance(NOW + CANCEL_PATIENCE_S) == [GiveUpBranch(0)]
+    assert context.next_deadline() is None
+
+
+def test_timer_c_is_restarted_by_each_provisional() -> None:
+    context = a_context(1)
+    assert context.next_deadline() == NOW + TIMER_C_S
+    context.receive(0, a(180), NOW + 50)
+    assert context.next_deadline() == NOW + 50 + TIMER_C_S
+    context.receive(0, a(100), NOW + 60)
+    assert context.next_deadline() == NOW + 50 + TIMER_C_S
+
+
+def test_timer_c_cancels_a_ringing_branch_and_then_gives_it_up() -> None:
+    context = a_context(1)
+    context.receive(0, a(180), NOW)
+    assert context.advance(NOW + TIMER_C_S) == [CancelBranch(0)]
+    terminated = a(487)
+    assert context.receive(0, terminated, NOW + TIMER_C_S) == (Failed(487, terminated, 0),)
+
+
+def test_timer_c_of_a_branch_never_heard_from_is_a_timeout() -> None:
+    context = a_context(1)
+    assert context.advance(NOW + TIMER_C_S) == [GiveUpBranch(0), Failed(408, None, 0)]
+
+
+def test_a_restored_context_cancels_at_once() -> None:
+    context = a_context(2)
+    context.adopt_ringing()
+    assert context.cancel(NOW) == [CancelBranch(0), CancelBranch(1)]

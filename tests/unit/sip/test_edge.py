@@ -1,0 +1,411 @@
+"""The edge as a ladder: which message goes where, after which message or decision came in."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from strowger.calls.call import Call
+from strowger.calls.decision import RedirectCall, RejectCall
+from strowger.calls.identifier import Identifier, phone_number
+from strowger.calls.ports import StoredCall
+from strowger.sip.flow import Flow
+from strowger.sip.message import Request, Response
+from tests.support.exchange import BOB, NUMBER, OUTSIDE, Bench, HandStore, user
+from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench
+
+ANN = "192.0.2.9:5062"
+TRUNK = "127.0.0.1:5090"
+OUT_URI = f"sip:{OUTSIDE}@127.0.0.1:5090"
+
+
+def redirect(edge: EdgeBench, target: Identifier, hop_index: int = 0) -> list[str]:
+    call_id = next(iter(edge.bench.store.rows))
+    context = edge.bench.recorder.contexts[f"{call_id}/{hop_index}"]
+    edge.bench.exchange.redirect(RedirectCall("dev", context, target), lambda outcome: None)
+    return edge.out()
+
+
+def reject(edge: EdgeBench) -> list[str]:
+    call_id = next(iter(edge.bench.store.rows))
+    edge.bench.exchange.reject(RejectCall("dev", edge.bench.recorder.contexts[f"{call_id}/0"]), lambda outcome: None)
+    return edge.out()
+
+
+def request_to(edge: EdgeBench, host: str, method: str = "INVITE") -> Request:
+    """The last request that was sent to a host."""
+    for flow, message in reversed(edge.last):
+        if flow.host == host and isinstance(message, Request) and message.method == method:
+            return message
+    raise AssertionError(f"no {method} was sent to {host}")
+
+
+def ringing() -> tuple[EdgeBench, Request]:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    out = request_to(edge, "127.0.0.1")
+    edge.answer(out, 180)
+    return edge, out
+
+
+def ack(to_tag: str, uri: str = f"sip:{NUMBER}@192.0.2.1") -> str:
+    return (
+        INVITE.format(to=NUMBER, n=1, hops=70)
+        .replace(f"INVITE sip:{NUMBER}@192.0.2.1", f"ACK {uri}")
+        .replace("1 INVITE", "1 ACK")
+        .replace("@192.0.2.1>\nCall-ID", f"@192.0.2.1>;tag={to_tag}\nCall-ID")
+    )
+
+
+def cancel() -> str:
+    return INVITE.format(to=NUMBER, n=1, hops=70).replace("INVITE sip", "CANCEL sip").replace("1 INVITE", "1 CANCEL")
+
+
+def test_nothing_is_sent_before_the_call_is_committed() -> None:
+    edge = EdgeBench()
+    assert edge.feed(INVITE.format(to=NUMBER, n=1, hops=70), flush=False) == []
+    assert edge.feed(INVITE.format(to=NUMBER, n=1, hops=70), flush=False) == [], "a repeat is absorbed"
+    assert edge.out() == [f"{ANN} 100 INVITE", f"{ANN} 180 INVITE"]
+    assert len(edge.bench.store.rows) == 1
+
+
+def test_a_repeated_invite_gets_the_last_response_again() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    assert edge.invite() == [f"{ANN} 180 INVITE"]
+
+
+def test_redirected_answered() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    assert redirect(edge, phone_number(OUTSIDE)) == [f"{TRUNK} INVITE {OUT_URI}"]
+    out = request_to(edge, "127.0.0.1")
+    assert edge.answer(out, 100) == []
+    assert edge.answer(out, 180) == [f"{ANN} 180 INVITE"]
+    assert edge.answer(out, 200) == [f"{ANN} 200 INVITE"]
+    answer = edge.last[0][1]
+    assert isinstance(answer, Response)
+    assert (answer.to_tag, len(answer.vias)) == ("t", 1)
+    assert edge.answer(out, 200) == [f"{ANN} 200 INVITE"], "until the ACK arrives the target repeats itself"
+
+
+def test_the_forwarded_invite_carries_our_via_and_one_hop_less() -> None:
+    edge = EdgeBench()
+    edge.invite(hops=5)
+    redirect(edge, phone_number(OUTSIDE))
+    out = request_to(edge, "127.0.0.1")
+    assert out.vias[0].startswith(f"SIP/2.0/UDP {US};branch=z9hG4bK")
+    assert out.vias[1] == "SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKcaller1;rport=5062;received=192.0.2.9"
+    assert (out.max_forwards, out.has("Record-Route")) == (4, False)
+
+
+@pytest.mark.parametrize(("status", "told"), [(486, 486), (603, 603), (302, 302), (503, 500)])
+def test_the_targets_refusal_reaches_the_caller(status: int, told: int) -> None:
+    edge, out = ringing()
+    assert edge.answer(out, status) == [f"{TRUNK} ACK {OUT_URI}", f"{ANN} {told} INVITE"]
+
+
+def test_a_target_that_never_responds_is_408() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    lines = edge.later(33)
+    assert lines.count(f"{TRUNK} INVITE {OUT_URI}") == 6
+    assert lines[6:][0] == f"{ANN} 408 INVITE"
+
+
+def test_a_target_that_cannot_be_reached_is_500() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    key = next(iter(edge.edge._forks._branches))
+    edge.edge.transport_failed(key)
+    assert edge.out() == [f"{ANN} 500 INVITE"]
+
+
+def test_nobody_answers_in_time() -> None:
+    edge, out = ringing()
+    assert edge.later(60)[:2] == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 480 INVITE"]
+    assert edge.answer(out, 487) == [f"{TRUNK} ACK {OUT_URI}"]
+
+
+def test_nobody_decides_in_time() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    assert edge.later(29.9) == []
+    assert edge.later(0.2) == [f"{ANN} 480 INVITE"]
+    assert edge.feed(ack("x")) == []
+    assert edge.later(60) == []
+    assert len(edge.layer) == 0
+
+
+def test_reject_is_repeated_until_acknowledged() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    assert reject(edge) == [f"{ANN} 603 INVITE"]
+    assert edge.later(0.5) == [f"{ANN} 603 INVITE"]
+    assert edge.feed(ack("x")) == []
+    assert edge.later(40) == []
+
+
+def test_cancel_while_held() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    assert edge.feed(cancel(), flush=False) == []
+    assert edge.out() == [f"{ANN} 200 CANCEL", f"{ANN} 487 INVITE"]
+    assert edge.feed(cancel()) == [f"{ANN} 200 CANCEL"]
+
+
+def test_cancel_while_ringing() -> None:
+    edge, out = ringing()
+    assert edge.feed(cancel()) == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 200 CANCEL", f"{ANN} 487 INVITE"]
+    sent = edge.last[0][1]
+    assert isinstance(sent, Request)
+    assert (sent.top_via.branch, sent.cseq.method) == (out.top_via.branch, "CANCEL")
+
+
+def test_a_cancel_waits_for_the_targets_first_response() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    out = request_to(edge, "127.0.0.1")
+    assert edge.feed(cancel()) == [f"{ANN} 200 CANCEL", f"{ANN} 487 INVITE"]
+    assert edge.answer(out, 180) == [f"{TRUNK} CANCEL {OUT_URI}"]
+
+
+def test_a_cancel_of_nothing_is_481_and_one_after_the_answer_changes_nothing() -> None:
+    edge, out = ringing()
+    assert EdgeBench().feed(cancel()) == [f"{ANN} 481 CANCEL"]
+    edge.answer(out, 200)
+    assert edge.feed(cancel()) == [f"{ANN} 200 CANCEL"]
+
+
+def test_an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() -> None:
+    edge, out = ringing()
+    edge.feed(cancel())
+    target = "sip:target@192.0.2.77:5090"
+    assert edge.answer(out, 200) == [f"192.0.2.77:5090 ACK {target}", f"192.0.2.77:5090 BYE {target}"]
+    bye = edge.last[1][1]
+    assert isinstance(bye, Request)
+    assert (bye.to_tag, bye.from_tag, bye.cseq) == ("t", "ann", (2, "BYE"))
+    assert edge.answer(out, 200) == [f"192.0.2.77:5090 ACK {target}"], "its repeat is acknowledged, not ended twice"
+
+
+def test_all_phones_of_a_user_ring_and_the_first_answer_silences_the_others() -> None:
+    edge = EdgeBench()
+    assert edge.invite("bob") == [
+        f"{ANN} 100 INVITE",
+        "127.0.0.1:5072 INVITE sip:bob@127.0.0.1:5072",
+        "127.0.0.2:5072 INVITE sip:bob@127.0.0.2:5072",
+    ]
+    first, second = request_to(edge, "127.0.0.1"), request_to(edge, "127.0.0.2")
+    edge.answer(first, 180, tag="1")
+    edge.answer(second, 180, tag="2")
+    assert edge.answer(first, 200, tag="1") == [f"{ANN} 200 INVITE", "127.0.0.2:5072 CANCEL sip:bob@127.0.0.2:5072"]
+    sent = edge.last[1][1]
+    assert isinstance(sent, Request)
+    assert sent.first("Reason") == 'SIP;cause=200;text="Call completed elsewhere"'
+    assert edge.answer(second, 487, tag="2") == ["127.0.0.2:5072 ACK sip:bob@127.0.0.2:5072"]
+
+
+def test_two_phones_answer_and_the_caller_hears_of_one() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    first, second = request_to(edge, "127.0.0.1"), request_to(edge, "127.0.0.2")
+    edge.answer(first, 200, tag="1")
+    lines = edge.answer(second, 200, tag="2", contact="sip:bob@127.0.0.2:5072")
+    assert lines == ["127.0.0.2:5072 ACK sip:bob@127.0.0.2:5072", "127.0.0.2:5072 BYE sip:bob@127.0.0.2:5072"]
+
+
+def test_a_user_is_redirected_away_while_ringing() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    first, second = request_to(edge, "127.0.0.1"), request_to(edge, "127.0.0.2")
+    edge.answer(first, 180)
+    assert redirect(edge, phone_number(OUTSIDE)) == [
+        "127.0.0.1:5072 CANCEL sip:bob@127.0.0.1:5072",
+        f"{TRUNK} INVITE {OUT_URI}",
+    ]
+    cancelled = edge.answer(second, 180)
+    assert cancelled == ["127.0.0.2:5072 CANCEL sip:bob@127.0.0.2:5072"], "and the caller hears nothing of it"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (("Max-Forwards: 70", "Max-Forwards: 0"), 483),
+        (("Max-Forwards: 70", "Max-Forwards: 70\nProxy-Require: teleport"), 420),
+        ((f"INVITE sip:{NUMBER}", "INVITE sip:carol"), 404),
+        (("CSeq: 1 INVITE", "CSeq: 1 OPTIONS"), 400),
+        (("INVITE sip:+31201110001@192.0.2.1 ", "INVITE mailto:ann@example.org "), 416),
+    ],
+)
+def test_an_invite_that_is_not_taken(change: tuple[str, str], status: int) -> None:
+    edge = EdgeBench()
+    text = INVITE.format(to=NUMBER, n=1, hops=70).replace(*change, 1)
+    lines = edge.feed(text)
+    assert [line.split()[1] for line in lines] == [str(status)]
+    assert edge.bench.store.rows == {}
+
+
+def test_a_request_that_loops_is_482() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, user(BOB))
+    looped = request_to(edge, "127.0.0.1").copy()
+    looped.uri = f"sip:{NUMBER}@192.0.2.1"
+    assert "482 INVITE" in edge.feed(looped.to_bytes())[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "line"), [("OPTIONS", "200"), ("REGISTER", "405"), ("MESSAGE", "405"), ("FOO", "405"), ("PRACK", "405")]
+)
+def test_requests_outside_a_dialog(method: str, line: str) -> None:
+    edge = EdgeBench()
+    text = INVITE.format(to=NUMBER, n=1, hops=70).replace("INVITE", method)
+    assert edge.feed(text) == [f"{ANN} {line} {method}"]
+    assert edge.last[0][1].first("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS"
+    assert len(edge.layer) == 0, "answered without keeping anything"
+
+
+def test_an_unknown_extension_is_required_of_us() -> None:
+    text = INVITE.format(to=NUMBER, n=1, hops=70).replace("INVITE", "OPTIONS").replace("Max", "Require: a, b\nMax")
+    edge = EdgeBench()
+    assert edge.feed(text) == [f"{ANN} 420 OPTIONS"]
+    assert edge.last[0][1].first("Unsupported") == "a, b"
+
+
+def test_without_rport_the_answer_goes_to_the_port_of_the_via() -> None:
+    edge = EdgeBench()
+    text = INVITE.format(to=NUMBER, n=1, hops=70).replace(";rport", "")
+    assert edge.feed(text, Flow("UDP", "198.51.100.7", 33333, 0, 0))[0] == "198.51.100.7:5062 100 INVITE"
+    response = edge.last[0][1]
+    assert response.vias == ["SIP/2.0/UDP 192.0.2.9:5062;branch=z9hG4bKcaller1;received=198.51.100.7"]
+
+
+def test_in_dialog_requests_of_an_answered_call_reach_only_its_parties() -> None:
+    edge, out = ringing()
+    edge.answer(out, 200)
+    assert edge.feed(ack("t", "sip:target@192.0.2.77:5090")) == ["192.0.2.77:5090 ACK sip:target@192.0.2.77:5090"]
+    bye = ack("t", "sip:target@192.0.2.77:5090").replace("ACK", "BYE").replace("caller1", "bye")
+    assert edge.feed(bye) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
+    assert edge.answer(request_to(edge, "192.0.2.77", "BYE"), 200) == [f"{ANN} 200 BYE"]
+    elsewhere = bye.replace("192.0.2.77", "203.0.113.1")
+    assert edge.feed(elsewhere) == [f"{ANN} 481 BYE"]
+    assert edge.feed(bye.replace(";tag=t\n", ";tag=guessed\n")) == [f"{ANN} 481 BYE"]
+
+
+def test_with_record_route_the_dialog_follows_our_token_even_after_a_restart() -> None:
+    edge = EdgeBench(record_route=True)
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    out = request_to(edge, "127.0.0.1")
+    route = out.first("Record-Route")
+    assert route is not None
+    edge.answer(out, 200)
+    bye = ack("t", "sip:target@192.0.2.77:5090").replace("ACK", "BYE").replace("Max", f"Route: {route}\nMax")
+    for server in (edge, EdgeBench(record_route=True)):
+        assert server.feed(bye) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
+        assert not server.last[0][1].has("Route")
+        assert server.feed(bye.replace("call-1@", "call-2@")) == [f"{ANN} 481 BYE"]
+
+
+def test_a_stray_response_goes_nowhere() -> None:
+    edge, out = ringing()
+    stray = out.copy()
+    stray.replace_value("Via", f"SIP/2.0/UDP {US};branch=z9hG4bKforged")
+    assert edge.answer(stray, 200) == []
+    assert edge.ignored
+
+
+def restarted(edge: EdgeBench) -> EdgeBench:
+    """kill -9 and start again: the store and the clocks stay."""
+    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
+    for stored in edge.bench.store.live_calls():
+        after.bench.exchange.restore(stored)
+    return after
+
+
+def test_a_held_call_goes_on_after_a_restart() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    after = restarted(edge)
+    assert after.invite() == [], "a repeat finds its transaction"
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == [f"{ANN} 180 INVITE"]
+    after.bench.recorder.contexts = edge.bench.recorder.contexts
+    assert redirect(after, phone_number(OUTSIDE)) == [f"{TRUNK} INVITE {OUT_URI}"]
+
+
+def test_a_ringing_target_gets_the_very_same_invite_after_a_restart() -> None:
+    edge, out = ringing()
+    after = restarted(edge)
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == [f"{ANN} 180 INVITE", f"{TRUNK} INVITE {OUT_URI}"]
+    assert after.last[1][1].to_bytes() == out.to_bytes()
+    assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
+
+
+def test_a_cancel_lost_in_a_crash_is_sent_after_the_restart() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    redirect(edge, phone_number(OUTSIDE))
+    after = restarted(edge)
+    assert sorted(after.out()) == [
+        "127.0.0.1:5072 CANCEL sip:bob@127.0.0.1:5072",
+        "127.0.0.2:5072 CANCEL sip:bob@127.0.0.2:5072",
+    ]
+
+
+def test_a_final_response_lost_in_a_crash_is_sent_after_the_restart() -> None:
+    edge, _ = ringing()
+    edge.feed(cancel())
+    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
+    for stored in ended_calls(edge.bench.store):
+        after.edge.restore_ended(stored)
+    assert after.out() == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 487 INVITE"]
+
+
+def test_an_answer_lost_in_a_crash_is_relayed_when_the_target_repeats_it() -> None:
+    edge, out = ringing()
+    edge.answer(out, 200)
+    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
+    for stored in ended_calls(edge.bench.store):
+        after.edge.restore_ended(stored)
+    assert after.out() == []
+    assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
+    assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
+    after.later(40)
+    assert len(after.layer) == 0
+
+
+def test_an_answered_call_that_everybody_knows_of_leaves_nothing_after_a_restart() -> None:
+    edge, out = ringing()
+    edge.answer(out, 200)
+    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
+    for stored in ended_calls(edge.bench.store):
+        after.edge.restore_ended(stored)
+    assert after.later(40) == []
+    assert (len(after.layer), len(after.edge), after.edge.next_deadline()) == (0, 0, None)
+
+
+def test_nothing_is_left_of_a_call_once_its_timers_have_run_out() -> None:
+    edge, out = ringing()
+    edge.answer(out, 200)
+    edge.later(70)
+    assert (len(edge.layer), len(edge.edge), edge.edge._legs_by_key, len(edge.edge._forks)) == (0, 0, {}, 0)
+    assert edge.edge.next_deadline() is None
+
+
+def ended_calls(store: HandStore) -> list[StoredCall]:
+    decode = msgspec.json.Decoder(Call).decode
+    return [StoredCall(decode(unit.call), unit.revision, leg) for unit, leg in store.rows.values() if unit.ended_at]
+
+
+def test_the_caller_is_the_source_of_the_call() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert (call.caller.raw_id, call.display_name, call.resource) == ("4:+31612345678", "Ann", "dev")
+    assert CALLER.host == "192.0.2.9"
