@@ -1,0 +1,340 @@
+"""The composition root: settings in, every part built, joined and started in order, stopped in reverse.
+
+Nothing is decided here. The order matters once: the store is read and every held call is back in memory before the
+first listener opens, so that no request can arrive for a call that is not known yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import secrets
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import uvloop
+
+from strowger.acs.api import Api, ApiSettings
+from strowger.acs.auth import Resource
+from strowger.acs.http import HttpListener
+from strowger.acs.http_limits import HttpLimits
+from strowger.base.clock import Clock, SystemClock
+from strowger.base.ids import Ids, SystemIds
+from strowger.base.tasks import spawn
+from strowger.calls.call import Call
+from strowger.calls.context import ContextSigner
+from strowger.calls.directory import Directory, Number, Route, Trunk, User
+from strowger.calls.exchange import Exchange, Limits
+from strowger.calls.identifier import Kind
+from strowger.calls.ports import Store, StoredCall
+from strowger.events.delivery import DeliverySettings, EventDelivery
+from strowger.events.outbox import OutboxLimits
+from strowger.events.retry import Profile
+from strowger.events.schema import resource_topic
+from strowger.events.subscription import Subscription
+from strowger.settings import Settings
+from strowger.settings import Subscription as SubscriptionRow
+from strowger.sip.driver import Driver, Sockets
+from strowger.sip.edge import Edge
+from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.transaction.layer import TransactionLayer
+from strowger.sip.transaction.timers import TimerHeap, Timings
+from strowger.sip.transport.errors import TransportError
+from strowger.sip.transport.flow import host_port, parse_listen
+from strowger.sip.transport.limits import TransportLimits
+from strowger.sip.transport.transports import Transports
+from strowger.storage.errors import StoreError
+from strowger.storage.memory import MemoryStore
+from strowger.storage.retention import Retention
+from strowger.storage.sqlite import SqliteStore
+from strowger.tls import DevCa, create_dev_ca, server_context
+
+DATABASE: Final = "strowger.db"
+SECRET_BYTES: Final = 32
+RESUMED_AT_ONCE: Final = 100
+RESUME_PAUSE_S: Final = 0.05
+"""After a restart this many calls are taken up again every so many seconds: a burst would overflow the peers' socket
+buffers.
+"""
+PRUNE_EVERY_S: Final = 60.0
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long the store's thread may have to wait for the interpreter while the loop is busy."""
+ENDED_LATELY_S: Final = 32.0
+"""A call that ended within this time before a restart may still owe its caller the final response: 64*T1."""
+
+Watcher = Callable[[Call, str], None]
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+class Server:
+    """One running Strowger."""
+
+    def __init__(
+        self, settings: Settings, *, memory: bool = False, clock: Clock | None = None, ids: Ids | None = None
+    ) -> None:
+        self.settings = settings
+        self.data_dir = settings.server.data_dir
+        self._memory = memory
+        self._clock = clock or SystemClock()
+        self._ids = ids or SystemIds()
+        self._stack = AsyncExitStack()
+        self._watchers: list[Watcher] = []
+        self.api_ports: list[int] = []
+        self.sip_addresses: list[str] = []
+        self.dev_ca: DevCa | None = None
+        self.is_ready = False
+
+    async def start(self) -> None:
+        """Build and start everything. Raises StartError; whatever was started by then is stopped again."""
+        try:
+            await self._start()
+        except (StoreError, TransportError, OSError) as error:
+            await self._stack.aclose()
+            raise StartError(str(error)) from error
+
+    async def stop(self) -> None:
+        """Stop in reverse order. Calls that still live are in the store and are taken up at the next start."""
+        self.is_ready = False
+        await self._stack.aclose()
+
+    async def drain(self, at_most_s: float) -> None:
+        """Take no new calls and wait until those that live have ended, `at_most_s` seconds at the most."""
+        self.exchange.is_draining = True
+        empty = asyncio.Event()
+        unwatch = self.watch(lambda call, what: None if len(self.exchange) else empty.set())
+        with contextlib.suppress(TimeoutError):
+            if len(self.exchange):
+                await asyncio.wait_for(empty.wait(), at_most_s)
+        unwatch()
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of every durable change of a call; returns how to stop that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    # Parts -----------------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.store = self._open_store(loop)
+        self._stack.callback(self.store.close)
+        self.delivery = self._delivery()
+        self.driver = Driver(loop, self._clock.monotonic)
+        self.transports = Transports(
+            receive=self.driver.receive,
+            failed=self.driver.failed,
+            garbled=self.driver.unframeable,
+            limits=self._transport_limits(),
+        )
+        self._stack.push_async_callback(self.transports.stop)
+        self.exchange = self._exchange()
+        self.edge = self._edge()
+        self.exchange.telephony = self.edge
+        self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange)
+        self._stack.callback(self.driver.stop)
+        await self._open_doors()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        self.is_ready = True
+
+    async def _open_doors(self) -> None:
+        for listener in self.settings.listen.sip:
+            index = await self.transports.listen(parse_listen(str(listener)))
+            transport, host, port = self.transports.local(index)
+            self.sip_addresses.append(f"{transport.lower()}:{host_port(host, port)}")
+        calls = self.store.live_calls()
+        for stored in calls:
+            self.exchange.restore(stored)
+        self._restore_ended()
+        self._stack.push_async_callback(self.delivery.stop)
+        await self.delivery.start()
+        await self._open_api()
+        self._background(self._resume(calls), "resume")
+        self._background(self._prune(), "prune")
+
+    def _open_store(self, loop: asyncio.AbstractEventLoop) -> Store:
+        limits = self.settings.limits
+        retention = Retention(
+            calls_kept=limits.calls_kept,
+            calls_kept_for_s=limits.calls_kept_for,
+            receipts_kept=limits.repeatability_entries,
+            receipts_kept_for_s=limits.repeatability_kept_for,
+            events_pending=limits.events_pending,
+        )
+        if self._memory:
+            return MemoryStore(loop.call_soon, retention)
+        return SqliteStore.open(self.data_dir / DATABASE, loop=loop, retention=retention)
+
+    def _delivery(self) -> EventDelivery:
+        limits = self.settings.limits
+        return EventDelivery(
+            [self._subscription(row) for row in self.settings.subscriptions],
+            self.store,
+            self._clock,
+            self._ids,
+            validation_url=self._validation_url,
+            settings=DeliverySettings(OutboxLimits(events_pending=limits.events_pending), limits.event_bytes),
+        )
+
+    def _subscription(self, row: SubscriptionRow) -> Subscription:
+        resource = next(each for each in self.settings.resources if each.name == row.resource)
+        topic = resource_topic(resource.id, resource.name)
+        return Subscription(row.resource, row.name, row.endpoint, topic, Profile(row.profile))
+
+    def _validation_url(self, code: str) -> str:
+        console = self.settings.listen.console
+        return f"http://{console[0]}/subscriptions/validate?code={code}" if console else ""
+
+    def _transport_limits(self) -> TransportLimits:
+        limits = self.settings.limits
+        return TransportLimits(
+            tcp_connections=limits.tcp_connections, tcp_connections_per_address=limits.tcp_connections_per_address
+        )
+
+    def _directory(self) -> Directory:
+        rows = self.settings
+        return Directory(
+            numbers=[Number(row.resource, row.e164) for row in rows.numbers],
+            users=[User(row.resource, row.name, row.id, row.contacts) for row in rows.users],
+            trunks=[Trunk(row.name, row.uri) for row in rows.trunks],
+            routes=[Route(Kind(row.kind), row.match, row.to) for row in rows.routes],
+            user_may_dial_out=rows.compat.voip_to_phone == "allow",
+        )
+
+    def _exchange(self) -> Exchange:
+        limits = self.settings.limits
+        return Exchange(
+            directory=self._directory(),
+            contexts=ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname()),
+            store=self.store,
+            announcer=self.delivery,
+            clock=self._clock,
+            deadlines=TimerHeap(),
+            new_id=self._ids.uuid4,
+            limits=Limits(
+                hold_s=limits.hold,
+                ring_s=limits.ring,
+                ring_budget_s=limits.ring_budget,
+                redirects_per_call=limits.redirects_per_call,
+                held_calls=limits.held_calls,
+                reject_none_status=self.settings.compat.reject_none_status,
+            ),
+            observe=self._observe,
+        )
+
+    def _edge(self) -> Edge:
+        return Edge(
+            exchange=self.exchange,
+            layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
+            network=Sockets(self.transports),
+            forwarding=Forwarding(self._secret("forwarding")),
+            monotonic=self._clock.monotonic,
+            record_route=self.settings.sip.record_route == "on",
+            ignored=self.driver.ignored,
+        )
+
+    async def _open_api(self) -> None:
+        limits, compat = self.settings.limits, self.settings.compat
+        api = Api(
+            self.exchange,
+            self.store,
+            [Resource(row.name, row.hosts, row.key_octets) for row in self.settings.resources],
+            wall=self._clock.wall,
+            token=self._ids.token,
+            settings=ApiSettings(
+                request_body_bytes=limits.request_body,
+                clock_skew_s=limits.clock_skew,
+                signatures_remembered=limits.signatures_remembered,
+                repeatability=compat.repeatability,
+                repeatability_kept_for_s=limits.repeatability_kept_for,
+                shows_string_to_sign=self.settings.tls.mode == "dev-ca",
+            ),
+        )
+        http = HttpListener(api.handle, wall=self._clock.wall, limits=HttpLimits(body_bytes=limits.request_body))
+        self._stack.push_async_callback(http.stop)
+        context = self._tls_context()
+        for listener in self.settings.listen.api:
+            self.api_ports.append(await http.start(listener.host, listener.port, context))
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        tls = self.settings.tls
+        if tls.mode == "off":
+            return None
+        if tls.mode == "files":
+            assert tls.cert is not None
+            assert tls.key is not None
+            return server_context(tls.cert, tls.key)
+        hosts = [host for row in self.settings.resources for host in row.hosts]
+        self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
+        return server_context(self.dev_ca.cert, self.dev_ca.key)
+
+    # Upkeep ----------------------------------------------------------------------------------------------------------
+
+    def _restore_ended(self) -> None:
+        for stored in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S):
+            if stored.leg:
+                self.edge.restore_ended(stored)
+
+    async def _resume(self, calls: Sequence[StoredCall]) -> None:
+        for start in range(0, len(calls), RESUMED_AT_ONCE):
+            for stored in calls[start : start + RESUMED_AT_ONCE]:
+                self.exchange.resume(stored.call.call_id)
+            self.driver.touch()
+            await asyncio.sleep(RESUME_PAUSE_S)
+
+    async def _prune(self) -> None:
+        while True:
+            self.store.prune(self._clock.wall())
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    def _background(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = spawn(work, name)
+        self._stack.callback(task.cancel)
+
+    def _observe(self, call: Call, what: str) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(call, what)
+
+    def _secret(self, name: str) -> bytes:
+        return self.store.secret(name, lambda: secrets.token_bytes(SECRET_BYTES))
+
+
+def run(
+    settings: Settings,
+    *,
+    memory: bool = False,
+    ready: Callable[[Server], None],
+    draining: Callable[[Server], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal stops at once. Raises StartError."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    uvloop.run(_serve(Server(settings, memory=memory), ready, draining or (lambda server: None)))
+
+
+async def _serve(server: Server, ready: Callable[[Server], None], draining: Callable[[Server], None]) -> None:
+    loop = asyncio.get_running_loop()
+    asked, insisted = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: (insisted if asked.is_set() else asked).set())  # noqa: PLW0108
+    await server.start()
+    try:
+        ready(server)
+        await asked.wait()
+        draining(server)
+        drained = spawn(server.drain(server.settings.limits.drain), "drain")
+        hurried = spawn(insisted.wait(), "insist")
+        await asyncio.wait((drained, hurried), return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
+        hurried.cancel()
+    finally:
+        await server.stop()
