@@ -16,7 +16,9 @@ import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -27,17 +29,21 @@ from strowger.acs.http_limits import HttpLimits
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
 from strowger.base.tasks import spawn
-from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.directory import Directory, Number, Route, Trunk, User
 from strowger.calls.exchange import Exchange, Limits
 from strowger.calls.identifier import Kind
 from strowger.calls.ports import Store, StoredCall
+from strowger.console.console import Console
+from strowger.console.metrics import Metrics
+from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.events.delivery import DeliverySettings, EventDelivery
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
 from strowger.events.subscription import Subscription
+from strowger.inspection import Inspection
+from strowger.settings import Resource as ResourceRow
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.sip.driver import Driver, Sockets
@@ -68,9 +74,6 @@ SWITCH_INTERVAL_S: Final = 0.0005
 ENDED_LATELY_S: Final = 32.0
 """A call that ended within this time before a restart may still owe its caller the final response: 64*T1."""
 
-Watcher = Callable[[Call, str], None]
-
-
 class StartError(Exception):
     """The server cannot start; the text says why and what to do."""
 
@@ -87,39 +90,43 @@ class Server:
         self._clock = clock or SystemClock()
         self._ids = ids or SystemIds()
         self._stack = AsyncExitStack()
-        self._watchers: list[Watcher] = []
-        self.api_ports: list[int] = []
+        self.api_addresses: list[str] = []
+        self.console_addresses: list[str] = []
         self.sip_addresses: list[str] = []
         self.dev_ca: DevCa | None = None
-        self.is_ready = False
 
     async def start(self) -> None:
         """Build and start everything. Raises StartError; whatever was started by then is stopped again."""
         try:
             await self._start()
-        except (StoreError, TransportError, OSError) as error:
+        except (StoreError, TransportError, OSError, ValueError) as error:
             await self._stack.aclose()
             raise StartError(str(error)) from error
 
     async def stop(self) -> None:
         """Stop in reverse order. Calls that still live are in the store and are taken up at the next start."""
-        self.is_ready = False
+        self.inspection.is_serving = False
         await self._stack.aclose()
 
     async def drain(self, at_most_s: float) -> None:
         """Take no new calls and wait until those that live have ended, `at_most_s` seconds at the most."""
         self.exchange.is_draining = True
         empty = asyncio.Event()
-        unwatch = self.watch(lambda call, what: None if len(self.exchange) else empty.set())
+        unwatch = self.inspection.subscribe(lambda call, what: None if len(self.exchange) else empty.set())
         with contextlib.suppress(TimeoutError):
             if len(self.exchange):
                 await asyncio.wait_for(empty.wait(), at_most_s)
         unwatch()
 
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Tell `watcher` of every durable change of a call; returns how to stop that."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher)
+    @property
+    def connection_strings(self) -> dict[str, str]:
+        """What an application connects with, by resource (ACS: connection string)."""
+        return {row.name: connection_string(self.settings, row) for row in self.settings.resources}
+
+    @property
+    def admin_token_path(self) -> Path:
+        """The file with the token of the admin API, readable by its owner only."""
+        return self.data_dir / ADMIN_TOKEN
 
     # Parts -----------------------------------------------------------------------------------------------------------
 
@@ -137,6 +144,7 @@ class Server:
         )
         self._stack.push_async_callback(self.transports.stop)
         self.exchange = self._exchange()
+        self.inspection = Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports)
         self.edge = self._edge()
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange)
@@ -145,7 +153,7 @@ class Server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        self.is_ready = True
+        self.inspection.is_serving = True
 
     async def _open_doors(self) -> None:
         for listener in self.settings.listen.sip:
@@ -158,6 +166,7 @@ class Server:
         self._restore_ended()
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
+        await self._open_console()
         await self._open_api()
         self._background(self._resume(calls), "resume")
         self._background(self._prune(), "prune")
@@ -229,7 +238,7 @@ class Server:
                 held_calls=limits.held_calls,
                 reject_none_status=self.settings.compat.reject_none_status,
             ),
-            observe=self._observe,
+            observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 
     def _edge(self) -> Edge:
@@ -264,7 +273,20 @@ class Server:
         self._stack.push_async_callback(http.stop)
         context = self._tls_context()
         for listener in self.settings.listen.api:
-            self.api_ports.append(await http.start(listener.host, listener.port, context))
+            port = await http.start(listener.host, listener.port, context)
+            self.api_addresses.append(host_port(listener.host, port))
+
+    async def _open_console(self) -> None:
+        token = kept(self.admin_token_path, self._ids.token)
+        console = Console(self.inspection, token, self._clock.wall)
+        metrics = Metrics(self.inspection.samples)
+        self._stack.push_async_callback(console.stop)
+        self._stack.push_async_callback(metrics.stop)
+        for listener in self.settings.listen.console:
+            port = await console.start(listener.host, listener.port)
+            self.console_addresses.append(host_port(listener.host, port))
+        for listener in self.settings.listen.metrics:
+            await metrics.start(listener.host, listener.port)
 
     def _tls_context(self) -> ssl.SSLContext | None:
         tls = self.settings.tls
@@ -301,12 +323,19 @@ class Server:
         task = spawn(work, name)
         self._stack.callback(task.cancel)
 
-    def _observe(self, call: Call, what: str) -> None:
-        for watcher in tuple(self._watchers):
-            watcher(call, what)
-
     def _secret(self, name: str) -> bytes:
         return self.store.secret(name, lambda: secrets.token_bytes(SECRET_BYTES))
+
+
+def connection_string(settings: Settings, resource: ResourceRow) -> str:
+    """Endpoint and primary key of a resource: the public URL, under the resource's own host if that is another."""
+    url = urlsplit(settings.server.public_url)
+    if url.hostname in resource.hosts or url.netloc in resource.hosts:
+        authority = url.netloc
+    else:
+        host, port = resource.hosts[0], url.port
+        authority = f"{host}:{port}" if port and ":" not in host else host
+    return f"endpoint={url.scheme}://{authority}/;accesskey={resource.keys[0]}"
 
 
 def run(

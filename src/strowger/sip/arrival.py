@@ -28,7 +28,8 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
     Over a connection the way back is that connection, and the Via's port should it be gone. Raises ParseError.
     """
     via = request.top_via
-    received = flow.received if via.rport is not None or not _same_host(via.host, flow.received) else None
+    is_plain = via.rport is None and via.received is None and _same_host(via.host, flow.received)
+    received = None if is_plain else flow.received  # also over one that the peer wrote itself
     if received is not None:
         rport = flow.port if via.rport is not None else None
         request.replace_value("Via", stamp(via.raw, received, rport))

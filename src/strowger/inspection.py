@@ -1,0 +1,92 @@
+"""What a running server tells of itself: calls, readiness and measurements, for the console and for Prometheus.
+
+Reads counters that are kept anyway, when asked; nothing here costs a call anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from strowger.calls.call import FINAL_STATES, Call
+from strowger.calls.exchange import Exchange
+from strowger.calls.ports import Store
+from strowger.console.metrics import Sample
+from strowger.console.queries import OK, Watcher
+from strowger.events.delivery import EventDelivery
+from strowger.sip.driver import Driver
+from strowger.sip.transport.transports import Transports
+
+
+class Inspection:
+    """The server as an operator sees it. Implements `console.queries.Queries`."""
+
+    def __init__(
+        self, exchange: Exchange, store: Store, delivery: EventDelivery, driver: Driver, transports: Transports
+    ) -> None:
+        self._exchange = exchange
+        self._store = store
+        self._delivery = delivery
+        self._driver = driver
+        self._transports = transports
+        self._watchers: list[Watcher] = []
+        self._ended: Counter[str] = Counter()
+        self._decided: Counter[str] = Counter()
+        self.is_serving = False
+
+    def observe(self, call: Call, what: str) -> None:
+        """Count a durable change of a call and pass it on to whoever watches."""
+        self._decided[what] += 1
+        if call.state in FINAL_STATES:
+            self._ended[call.state.value] += 1
+        for watcher in tuple(self._watchers):
+            watcher(call, what)
+
+    def calls(self, limit: int) -> list[Call]:
+        """The newest calls first."""
+        return self._store.recent_calls(limit)
+
+    def call(self, call_id: str) -> Call | None:
+        """One call by its id, or by a beginning of it that no other call has."""
+        return self._store.find_call(call_id)
+
+    def subscribe(self, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of every change from now on; what is returned ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def readiness(self) -> dict[str, str]:
+        """Each part that must work before calls are taken: OK, or why it does not."""
+        return {
+            "listeners": OK if self.is_serving else "starting or stopping",
+            "store": OK if self._store.is_writable() else "the last change could not be written",
+            "calls": "draining: no new calls are taken" if self._exchange.is_draining else OK,
+        }
+
+    def validate_subscription(self, code: str) -> bool:
+        """Take the opening of a validation URL as consent."""
+        return self._delivery.validate_manually(code)
+
+    def samples(self) -> Iterator[Sample]:
+        """Every measurement, now."""
+        yield Sample("strowger_calls_live", "gauge", "Calls held or ringing.", (), len(self._exchange))
+        for state, number in sorted(self._ended.items()):
+            yield Sample("strowger_calls_ended", "counter", "Calls by how they ended.", (("state", state),), number)
+        for what, number in sorted(self._decided.items()):
+            yield Sample("strowger_call_inputs", "counter", "What happened to calls.", (("input", what),), number)
+        yield Sample("strowger_events_pending", "gauge", "Events not delivered yet.", (), self._delivery.pending())
+        events = self._delivery.counters
+        for outcome in ("attempts", "delivered", "failed", "expired", "dropped"):
+            labels = (("outcome", outcome),)
+            yield Sample("strowger_events", "counter", "What became of events.", labels, getattr(events, outcome))
+        yield from self._sip_samples()
+
+    def _sip_samples(self) -> Iterator[Sample]:
+        sip = self._transports.counters
+        for name in ("datagrams_in", "datagrams_out", "messages_in", "messages_out", "connections_accepted"):
+            yield Sample(f"strowger_sip_{name}", "counter", "What passed the SIP sockets.", (), getattr(sip, name))
+        yield Sample("strowger_sip_connections_open", "gauge", "TCP connections open.", (), sip.connections_open)
+        for trouble, number in sorted(sip.troubles.items()):
+            yield Sample("strowger_sip_troubles", "counter", "Trouble by kind.", (("kind", trouble),), number)
+        for name, number in sorted(self._driver.counters.items()):
+            yield Sample("strowger_sip_messages", "counter", "Messages not acted upon.", (("reason", name),), number)

@@ -1,0 +1,102 @@
+"""What is read out of an arriving request, and what is noted in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.sip.arrival import arrival_of, require_forwardable, require_understood, stamp_source, summary, top_route
+from strowger.sip.flow import Flow
+from strowger.sip.message import Refusal, Request, Response, parse_message
+from tests.support.sip_edge import INVITE
+
+
+def a_request(*changes: tuple[str, str], to: str = "+31201110001") -> Request:
+    text = INVITE.format(to=to, n=1, hops=70)
+    for before, after in changes:
+        text = text.replace(before, after)
+    message = parse_message(text.replace("\n", "\r\n").encode())
+    assert isinstance(message, Request)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("via", "flow", "stamped", "way_back"),
+    [
+        (";rport", Flow("UDP", "192.0.2.9", 5062, 0), ";rport=5062;received=192.0.2.9", ("192.0.2.9", 5062)),
+        (";rport", Flow("UDP", "198.51.100.7", 9, 0), ";rport=9;received=198.51.100.7", ("198.51.100.7", 9)),
+        ("", Flow("UDP", "192.0.2.9", 5062, 0), "", ("192.0.2.9", 5062)),
+        ("", Flow("UDP", "198.51.100.7", 9, 0), ";received=198.51.100.7", ("198.51.100.7", 5062)),
+        (";received=203.0.113.5", Flow("UDP", "192.0.2.9", 9, 0), ";received=192.0.2.9", ("192.0.2.9", 5062)),
+        ("", Flow("TCP", "192.0.2.9", 40_000, 0, 7), "", ("192.0.2.9", 5062)),
+        (";rport", Flow("TCP", "192.0.2.9", 40_000, 0, 7), ";rport=40000;received=192.0.2.9", ("192.0.2.9", 5062)),
+    ],
+)
+def test_the_source_is_noted_and_the_answer_finds_its_way(
+    via: str, flow: Flow, stamped: str, way_back: tuple[str, int]
+) -> None:
+    request = a_request((";rport", via))
+    back = stamp_source(request, flow)
+    assert request.vias[0].partition("z9hG4bKcaller1")[2] == stamped
+    assert (back.host, back.port, back.connection) == (*way_back, flow.connection)
+
+
+def test_an_ipv6_source_is_noted_without_its_zone() -> None:
+    request = a_request()
+    stamp_source(request, Flow("UDP", "fe80::1%eth0", 5060, 0))
+    assert request.top_via.received == "fe80::1"
+
+
+def test_a_host_name_in_the_via_is_not_looked_up() -> None:
+    request = a_request(("192.0.2.9:5062;branch", "phone.example:5062;branch"), (";rport", ""))
+    stamp_source(request, Flow("UDP", "192.0.2.9", 5062, 0))
+    assert request.top_via.received == "192.0.2.9"
+
+
+def test_the_limits_of_forwarding() -> None:
+    require_forwardable(a_request())
+    with pytest.raises(Refusal) as refused:
+        require_forwardable(a_request(("Forwards: 70", "Forwards: 0")))
+    assert refused.value.status == 483
+    with pytest.raises(Refusal) as refused:
+        require_forwardable(a_request(("Max-Forwards", "Proxy-Require: foo\nMax-Forwards")))
+    assert (refused.value.status, refused.value.headers) == (420, (("Unsupported", "foo"),))
+    require_forwardable(a_request(("Max-Forwards", "Require: 100rel\nMax-Forwards")))
+    with pytest.raises(Refusal):
+        require_understood(a_request(("Max-Forwards", "Require: 100rel\nMax-Forwards")))
+
+
+@pytest.mark.parametrize(
+    ("uri", "dialled"),
+    [
+        ("sip:+31201110001@192.0.2.1", "+31201110001"),
+        ("sip:%2B31201110001@192.0.2.1;user=phone", "+31201110001"),
+        ("sip:+31201110001;isub=1@192.0.2.1", "+31201110001"),
+        ("sip:8%3Aacs%3Ar_u@192.0.2.1", "8:acs:r_u"),
+        ("sip:192.0.2.1", ""),
+        ("tel:+31201110001", "+31201110001"),
+        ("tel:+31-20-111-0001", "+31201110001"),
+    ],
+)
+def test_whom_the_request_uri_dials(uri: str, dialled: str) -> None:
+    request = a_request(("INVITE sip:+31201110001@192.0.2.1", f"INVITE {uri}"))
+    assert arrival_of(request, "192.0.2.9", b"").dialled == dialled
+
+
+def test_who_calls() -> None:
+    got = arrival_of(a_request(('"Ann"', '"Änn"')), "192.0.2.9", b"leg")
+    assert (got.caller, got.display_name, got.source, got.leg) == ("+31612345678", "Änn", "192.0.2.9", b"leg")
+    foreign = arrival_of(a_request(("<sip:+31612345678@192.0.2.9>", "<im:ann@example.org>")), "192.0.2.9", b"")
+    assert (foreign.caller, foreign.caller_uri) == ("", "im:ann@example.org")
+
+
+def test_the_first_route() -> None:
+    assert top_route(a_request()) is None
+    route = top_route(a_request(("Max-Forwards", "Route: <sip:token@192.0.2.1;lr>, <sip:b;lr>\nMax-Forwards")))
+    assert route is not None
+    assert route.user == "token"
+
+
+def test_a_message_in_a_few_words() -> None:
+    assert summary(a_request()) == "INVITE"
+    assert summary(Response.make(180, "Ringing", [])) == "180 Ringing"
+    assert summary(None) == ""
