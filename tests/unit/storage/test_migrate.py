@@ -1,0 +1,70 @@
+import sqlite3
+
+import pytest
+
+from strowger.storage.errors import DatabaseTooNew
+from strowger.storage.migrate import Migration, migrate, migrations
+
+STEPS = migrations()
+
+
+@pytest.fixture
+def connection():
+    opened = sqlite3.connect(":memory:", isolation_level=None)
+    yield opened
+    opened.close()
+
+
+def schema(connection):
+    return connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+
+def test_a_new_database_has_every_table(connection):
+    assert migrate(connection, STEPS) == len(STEPS)
+    assert [name for kind, name, *_ in schema(connection) if kind == "table"] == [
+        "calls", "migrations", "outbox", "receipts", "secrets",
+    ]  # fmt: skip
+    assert connection.execute("SELECT number, name FROM migrations").fetchall() == [
+        (1, "calls"), (2, "outbox"), (3, "receipts"), (4, "secrets"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", range(len(STEPS)))
+def test_an_old_database_becomes_the_same_as_a_new_one_and_keeps_its_rows(connection, start):
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(fresh, STEPS)
+    expected = schema(fresh)
+    fresh.close()
+
+    migrate(connection, STEPS[:start])
+    row = (1, "abcd", "dev", "held", 1.0, 0.0, 1, b"{}", b"leg")
+    if start:
+        connection.execute("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    migrate(connection, STEPS)
+    assert schema(connection) == expected
+    assert connection.execute("SELECT * FROM calls").fetchall() == [row] * bool(start)
+
+
+def test_a_second_run_changes_nothing(connection):
+    migrate(connection, STEPS)
+    before = connection.total_changes
+    assert migrate(connection, STEPS) == len(STEPS)
+    assert connection.total_changes == before
+
+
+def test_a_newer_database_is_refused_untouched(connection):
+    migrate(connection, [*STEPS, Migration(len(STEPS) + 1, "tomorrow", "CREATE TABLE tomorrow (x);")])
+    before = schema(connection)
+    with pytest.raises(DatabaseTooNew) as caught:
+        migrate(connection, STEPS)
+    assert (caught.value.found, caught.value.known) == (len(STEPS) + 1, len(STEPS))
+    assert schema(connection) == before
+
+
+def test_a_step_that_fails_is_undone_as_a_whole_and_the_ones_before_stay(connection):
+    broken = Migration(len(STEPS) + 1, "broken", "CREATE TABLE half (x); CREATE TABLE calls (x);")
+    with pytest.raises(sqlite3.OperationalError, match="table calls already exists"):
+        migrate(connection, [*STEPS, broken])
+    assert not connection.in_transaction
+    assert "half" not in {name for _, name, *_ in schema(connection)}
+    assert migrate(connection, STEPS) == len(STEPS)
