@@ -4,6 +4,9 @@ An input is put to the call machine; the changed call is committed; only then ar
 first). While a commit is under way further inputs of that call wait in its queue, so races become an order. Nothing
 here does I/O: the store, the SIP edge and the announcer are ports, and the shell asks `next_deadline` and calls
 `advance`.
+
+One exception: the answer of a target that no application was told of is passed on at once and written a moment later.
+Nobody can decide about that hop any more, so nothing can contradict it (docs/decisions/0001-persist-first.md).
 """
 
 from __future__ import annotations
@@ -374,6 +377,7 @@ class Exchange:
             return
         entries = self._announcer.compose(after, self._context(after)) if _announces(effects) else ()
         closed_event = before.hop.event_id if before.hops else ""
+        is_patient = what is Input.ANSWERED and not closed_event
         unit = Commit(
             call=self._encode(after),
             call_id=after.call_id,
@@ -385,8 +389,15 @@ class Exchange:
             leg=leg,
             events=entries,
             withdrawn=closed_event,
+            is_patient=is_patient,
             receipt=receipt and msgspec.structs.replace(receipt, correlation_id=after.call_id),
         )
+        if is_patient:
+            live.revision += 1
+            live.call = after
+            self._perform(live, what, occurrence, effects, closed_event)
+            self._save(unit)
+            return
         live.committing = True
 
         def committed(error: CallError | None) -> None:

@@ -14,7 +14,6 @@ out (`exchange`, `ports`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -46,8 +45,7 @@ class Input(StrEnum):
     """Every branch of the current hop ended without a 2xx; the best final response is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(msgspec.Struct, frozen=True, gc=False):
     """What the input brings with it; each input uses the fields it needs."""
 
     at: float
@@ -65,35 +63,30 @@ class Occurrence:
     """The target's own response, handed through untouched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proceed:
+class Proceed(msgspec.Struct, frozen=True, gc=False):
     """Send 100, and 180 when `ringing`."""
 
     ringing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(msgspec.Struct, frozen=True, gc=False):
     """Deliver the IncomingCall event of the current hop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(msgspec.Struct, frozen=True, gc=False):
     """Ring the current hop's branches."""
 
     hop_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopRinging:
+class StopRinging(msgspec.Struct, frozen=True, gc=False):
     """Cancel the branches of a hop that was decided."""
 
     hop_index: int
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, gc=False):
     """Give the caller the final response."""
 
     status: int

@@ -65,6 +65,8 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     withdrawn: str = ""
     """The event id whose undelivered entries are dropped, because its hop is closed."""
     receipt: Receipt | None = None
+    is_patient: bool = False
+    """Nothing waits for it: it may be written along with the next change, a fraction of a second later."""
 
 
 class StoredCall(msgspec.Struct, frozen=True, gc=False):

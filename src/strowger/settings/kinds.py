@@ -120,7 +120,7 @@ KEYS: Final = Kind(
     resolve=reader.keys,
 )
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
-SIP_URI: Final = Kind("SIP URI", '"sip:host", "sip:user@host;transport=tcp" or "sips:…"', reader.sip_uri, "")
+SIP_URI: Final = Kind("SIP URI", '"sip:host" or "sip:user@host;transport=tcp"', reader.sip_uri, "")
 SIP_URIS: Final = Kind(
     "SIP URIs", '["sip:user@host:port", …]', reader.each(reader.sip_uri, 0, 10), (), from_text=_list_from_text
 )

@@ -132,9 +132,12 @@ def sip_uri(value: object) -> str:
     """A URI that can be rung. Only its shape is checked here; the SIP room reads it when it is used."""
     text = line(value)
     scheme, _, rest = text.partition(":")
-    host = rest.rpartition("@")[2].partition("?")[0].partition(";")[0]
-    if scheme.lower() not in {"sip", "sips"} or not host or set(text) & set(' <>"'):
-        raise ValueError(f"{text!r} is not a sip: or sips: URI")
+    address, *parameters = rest.rpartition("@")[2].partition("?")[0].split(";")
+    if scheme.lower() != "sip" or not address or set(text) & set(' <>"'):
+        raise ValueError(f"{text!r} is not a sip: URI")
+    transports = [parameter[10:] for parameter in map(str.lower, parameters) if parameter.startswith("transport=")]
+    if any(transport not in {"udp", "tcp"} for transport in transports):
+        raise ValueError(f"{text!r} asks for a transport that is not spoken here; udp and tcp are")
     return text
 
 

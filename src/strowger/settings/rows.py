@@ -148,6 +148,7 @@ class Limits:
     hold: float = row(kinds.DURATION, "30s", "How long an application may think before the caller gets 480.")
     ring: float = row(kinds.DURATION, "60s", "How long a redirected call rings its target.")
     ring_budget: float = row(kinds.DURATION, "180s", "How long one call may ring in all, over all its redirects.")
+    drain: float = row(kinds.DURATION, "35s", "How long a server that is told to stop waits for its calls to end.")
     redirects_per_call: int = row(kinds.count(1, 70), 5, "Redirects of one call; beyond it the caller gets 482.")
     held_calls: int = row(kinds.count(1), 10_000, "Calls that wait or ring at one time; beyond it callers get 503.")
     transactions: int = row(kinds.count(1), 50_000, "SIP transactions at one time; beyond it new requests get 503.")
@@ -196,9 +197,6 @@ class Sip:
         kinds.choice("off", "on"),
         "off",
         "on: stay in the path of answered calls, for phones that cannot reach each other.",
-    )
-    user_agent: str = row(
-        kinds.OPTIONAL_TEXT, "", "Server header of our SIP responses; empty sends none, so no version leaks."
     )
     t1: float = row(
         kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."

@@ -91,8 +91,9 @@ class Edge:
             return
         try:
             flow = arrival.stamp_source(message, flow)
-            check_request(message)
-            self._receive_request(message, flow)
+            if not self._in_dialog.forward_routed(message):
+                check_request(message)
+                self._receive_request(message, flow)
         except Refusal as refusal:
             self._refuse(message, flow, refusal.status, refusal.reason, refusal.headers)
         except ParseError as error:
@@ -142,8 +143,8 @@ class Edge:
 
     def _receive_response(self, response: Response, flow: Flow) -> None:
         try:
-            check_response(response)
             if not self._in_dialog.pass_back(response):
+                check_response(response)
                 self.perform(self._layer.receive(response, flow, self._now(), flow.reliable))
         except (ParseError, Unreachable) as error:
             self.ignored(str(error), arrival.summary(response))

@@ -11,7 +11,7 @@ import hashlib
 from collections import OrderedDict
 from typing import Final
 
-from strowger.sip.arrival import top_route
+from strowger.sip.arrival import require_forwardable, top_route
 from strowger.sip.flow import Flow
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError
@@ -44,15 +44,36 @@ class InDialog:
         if len(self._parties) > self._limit:
             self._parties.popitem(last=False)
 
-    def forward(self, request: Request) -> bool:
-        """Send the request on; False when it has no business here. Raises Unreachable, ParseError."""
-        if not self._is_admitted(request):
+    def forward_routed(self, request: Request) -> bool:
+        """Send a request on that follows our Record-Route; False for any other.
+
+        What its other headers say is the business of the dialog's ends: only what a proxy reads must be sound
+        (RFC 3261 §16.3). Raises Unreachable, ParseError, Refusal.
+        """
+        route = top_route(request)
+        if route is None or route.user != self._forwarding.route_token(request.call_id):
             return False
+        require_forwardable(request)
+        request.pop_value("Route")
+        self._send_on(request)
+        return True
+
+    def forward(self, request: Request) -> bool:
+        """Send a request of a call answered here lately on; False when it has no business here.
+
+        Raises Unreachable, ParseError.
+        """
+        place = _place(request.uri)
+        if request.has("Route") or not place or place not in self._parties.get(_dialog(request), ()):
+            return False
+        self._send_on(request)
+        return True
+
+    def _send_on(self, request: Request) -> None:
         flow = self.next_hop(request)
         branch = self._forwarding.stateless_branch(request)
         forwarded = forward_in_dialog(request, request.uri, self._network.sent_by(flow), flow.transport, branch)
         self._network.send(flow, forwarded.to_bytes(), "")
-        return True
 
     def pass_back(self, response: Response) -> bool:
         """Send the response to a request forwarded here on to where that came from; False for any other."""
@@ -69,17 +90,6 @@ class InDialog:
         """The way along the route set, or to the Request-URI. Raises Unreachable, ParseError."""
         route = top_route(request)
         return flow_to_uri(self._network, str(route) if route is not None else request.uri)
-
-    def _is_admitted(self, request: Request) -> bool:
-        route = top_route(request)
-        if route is not None and route.user == self._forwarding.route_token(request.call_id):
-            request.pop_value("Route")
-            return True
-        if request.has("Route"):
-            return False
-        parties = self._parties.get(_dialog(request))
-        place = _place(request.uri)
-        return bool(place) and parties is not None and place in parties
 
 
 def _dialog(message: Message) -> bytes:

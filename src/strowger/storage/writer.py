@@ -17,7 +17,7 @@ import sqlite3
 import threading
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -31,6 +31,8 @@ QUEUE_LIMIT: Final = 10_000
 """Changes that may wait; more are refused at once."""
 GROUP_LIMIT: Final = 200
 """Changes in one transaction, so that the first of many does not wait for the last."""
+PATIENCE_S: Final = 0.02
+"""Seconds that a patient change waits for another to be written along with."""
 LAZY_DELETE_S: Final = 0.2
 """Seconds after which delivered events are deleted when no other change takes them along."""
 DELIVERED_LIMIT: Final = 10_000
@@ -41,6 +43,7 @@ RETRY_S: Final = 1.0
 Work = Commit | Receipt | Pruning | None
 """A change; None only wakes the thread."""
 Item = tuple[Work, Done]
+T = TypeVar("T")
 Outcome = tuple[Done, CallError | None]
 
 _STORE_FAULTS: Final = (sqlite3.Error, MemoryError)
@@ -83,6 +86,8 @@ class Writer:
         self._queue_limit = queue_limit
         self._delivered: deque[tuple[str, str]] = deque(maxlen=DELIVERED_LIMIT)
         self._lazy: asyncio.TimerHandle | None = None
+        self._patient: deque[Item] = deque()
+        self._company: asyncio.TimerHandle | None = None
         self._pruning = False
         self._closed = False
         self._ended = False
@@ -93,10 +98,22 @@ class Writer:
         """Queue a change; `done` is called from the event loop once it is durable or refused."""
         if self._ended or self._closed:
             self._loop.call_soon(done, StoreUnavailable("the store is closed"))
-        elif self._queue.qsize() >= self._queue_limit:
+        elif self._queue.qsize() + len(self._patient) >= self._queue_limit:
             self._loop.call_soon(done, StoreUnavailable(f"{self._queue_limit} changes wait to be written already"))
+        elif type(work) is Commit and work.is_patient:
+            self._wait_for_company(work, done)
         else:
             self._queue.put((work, done))
+
+    def _wait_for_company(self, work: Commit, done: Done) -> None:
+        self._patient.append((work, done))
+        if self._company is None:
+            self._company = self._loop.call_later(PATIENCE_S, self._write_patient)
+
+    def _write_patient(self) -> None:
+        self._company = None
+        if self._patient:
+            self._queue.put((None, _nobody))
 
     def delivered(self, entry: OutboxEntry) -> None:
         """Delete the entry along with the next change, or soon."""
@@ -122,8 +139,9 @@ class Writer:
         if self._closed:
             return
         self._closed = True
-        if self._lazy is not None:
-            self._lazy.cancel()
+        for timer in (self._lazy, self._company):
+            if timer is not None:
+                timer.cancel()
         self._queue.put((_STOP, _nobody))
         self._thread.join()
         self._connection.close()
@@ -147,7 +165,7 @@ class Writer:
         finally:  # without a thread nothing may wait for one
             self._ended = True
             self.writable = False
-            group += [self._queue.get() for _ in range(self._queue.qsize())]
+            group += [*[self._queue.get() for _ in range(self._queue.qsize())], *_take(self._patient)]
             self._report([(done, StoreUnavailable("the writer has ended")) for _, done in group])
 
     def _next_group(self) -> list[Item]:
@@ -157,7 +175,8 @@ class Writer:
             first = get(timeout=None if self.writable else RETRY_S)
         except Empty:
             return []
-        return [first, *[get() for _ in range(min(self._queue.qsize(), GROUP_LIMIT - 1))]]
+        group = [first, *[get() for _ in range(min(self._queue.qsize(), GROUP_LIMIT - 1))]]
+        return [*group, *_take(self._patient)] if self._patient else group
 
     def _write(self, group: list[Item]) -> list[Outcome]:
         delivered = _take(self._delivered)
@@ -252,7 +271,7 @@ class Writer:
                 self._loop.call_soon(self._settle, waiting)
 
 
-def _take(entries: deque[tuple[str, str]]) -> list[tuple[str, str]]:
+def _take(entries: deque[T]) -> list[T]:
     """Empty the deque, to which the event loop goes on adding."""
     return [entries.popleft() for _ in range(len(entries))]
 

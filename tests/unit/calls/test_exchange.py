@@ -87,11 +87,20 @@ def test_the_targets_answer_reaches_the_caller_and_ends_the_call() -> None:
     redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
     bench.take()
     bench.exchange.answered(call_id, 1, OUT[0], "200 OK")
+    assert bench.take() == [("finish", 200, "200 OK")], "nobody can decide otherwise any more"
+    assert len(bench.exchange) == 0
+    bench.store.flush()
+    assert bench.store.stored(call_id).why == f"answered by {OUT[0]}"
+
+
+def test_an_answer_that_a_decision_could_contradict_is_durable_first() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.take()
+    bench.exchange.answered(call_id, 0, BOBS[0], "200 OK")
     assert bench.take() == []
     bench.store.flush()
-    assert bench.take() == [("finish", 200, "200 OK")]
-    assert len(bench.exchange) == 0
-    assert bench.store.stored(call_id).why == f"answered by {OUT[0]}"
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", 200, "200 OK")]
 
 
 @pytest.mark.parametrize(("status", "state"), [(486, State.FAILED), (603, State.FAILED), (408, State.FAILED)])

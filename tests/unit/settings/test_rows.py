@@ -53,6 +53,7 @@ def test_the_defaults() -> None:
         ("hold", 30.0),
         ("ring", 60.0),
         ("ring_budget", 180.0),
+        ("drain", 35.0),
         ("redirects_per_call", 5),
         ("held_calls", 10_000),
         ("transactions", 50_000),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.grammar import BLANK, closing_quote, parse_parameters, unquote
+from strowger.sip.message.limits import REMEMBERED_CHARACTERS, REMEMBERED_VALUES
 from strowger.sip.message.uri import split_scheme
 
 
@@ -26,20 +29,7 @@ class Address(Struct, frozen=True):
         Outside `<>` a semicolon begins header parameters, and a URI that holds a comma or a question mark is refused
         (RFC 3261 §20.10).
         """
-        value = value.strip(BLANK)
-        display, rest = _split_display(value)
-        if not rest.startswith("<"):
-            return _parse_addr_spec(rest)
-        uri, bracket, tail = rest[1:].partition(">")
-        if not bracket:
-            raise ParseError(400, "An address has no closing bracket")
-        split_scheme(uri)
-        if not tail:
-            return cls(display, uri, {})
-        tail = tail.lstrip(BLANK)
-        if not tail.startswith(";"):
-            raise ParseError(400, "An address is followed by text that is no parameter")
-        return cls(display, uri, parse_parameters(tail))
+        return _remembered(value) if len(value) <= REMEMBERED_CHARACTERS else _parse(value)
 
     @property
     def tag(self) -> str | None:
@@ -50,6 +40,26 @@ class Address(Struct, frozen=True):
     def display_text(self) -> str:
         """The display name for people: decoded as UTF-8, bad bytes replaced."""
         return self.display.encode("latin-1").decode("utf-8", "replace")
+
+
+def _parse(value: str) -> Address:
+    value = value.strip(BLANK)
+    display, rest = _split_display(value)
+    if not rest.startswith("<"):
+        return _parse_addr_spec(rest)
+    uri, bracket, tail = rest[1:].partition(">")
+    if not bracket:
+        raise ParseError(400, "An address has no closing bracket")
+    split_scheme(uri)
+    if not tail:
+        return Address(display, uri, {})
+    tail = tail.lstrip(BLANK)
+    if not tail.startswith(";"):
+        raise ParseError(400, "An address is followed by text that is no parameter")
+    return Address(display, uri, parse_parameters(tail))
+
+
+_remembered = lru_cache(REMEMBERED_VALUES)(_parse)
 
 
 def _split_display(value: str) -> tuple[str, str]:

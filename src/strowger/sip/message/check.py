@@ -18,9 +18,9 @@ from strowger.sip.message.message import Request, Response
 from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.message.via import Via
 
-_ONCE: Final = ("From", "To", "Call-ID", "CSeq")
-_AT_MOST_ONCE: Final = ("Max-Forwards", "Content-Type", "Expires")
-_ADDRESSES: Final = ("Contact", "Route", "Record-Route")
+_ONCE: Final = (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq"))
+_AT_MOST_ONCE: Final = (("max-forwards", "Max-Forwards"), ("content-type", "Content-Type"), ("expires", "Expires"))
+_ADDRESSES: Final = (("contact", "Contact"), ("route", "Route"), ("record-route", "Record-Route"))
 _OUR_SCHEMES: Final = ("sip", "sips", "tel")
 
 
@@ -44,11 +44,12 @@ def check_response(response: Response) -> None:
 
 
 def _check(message: Message) -> None:
-    for name in _ONCE:
-        if (count := message.count(name)) != 1:
-            raise ParseError(400, f"{name} is given twice" if count else f"{name} is missing")
-    for name in _AT_MOST_ONCE:
-        if message.count(name) > 1:
+    count = message.names.count
+    for key, name in _ONCE:
+        if (times := count(key)) != 1:
+            raise ParseError(400, f"{name} is given twice" if times else f"{name} is missing")
+    for key, name in _AT_MOST_ONCE:
+        if count(key) > 1:
             raise ParseError(400, f"{name} is given twice")
     _check_party("From", message)
     _check_party("To", message)
@@ -56,8 +57,8 @@ def _check(message: Message) -> None:
         raise ParseError(400, "Call-ID holds white space or control characters")
     _ = message.cseq, message.max_forwards
     _check_vias(message)
-    for name in _ADDRESSES:
-        if message.has(name):
+    for key, name in _ADDRESSES:
+        if count(key):
             _check_addresses(name, message)
 
 
@@ -102,6 +103,8 @@ def _check_request_uri(text: str) -> None:
 
 def _bounded_values(name: str, message: Message, maximum: int) -> list[str]:
     lines = message.all(name)
+    if len(lines) == 1 and "," not in lines[0]:
+        return lines if lines[0] else []
     if sum(map(count_values, lines)) > maximum:
         raise ParseError(513, "Too many values")
     return [value for line in lines for value in split_list(line)]

@@ -7,7 +7,7 @@ message is `check.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
 from strowger.sip.message.address import Address
@@ -33,16 +33,23 @@ class Message:
     that read a header raise ParseError(400) when it is missing or malformed.
     """
 
-    __slots__ = ("_cseq", "_from", "_names", "_to", "_top_via", "body", "lines")
+    __slots__ = ("_cseq", "_firsts", "_from", "_names", "_to", "_top_via", "body", "lines")
 
     def __init__(self, lines: list[str], body: bytes = b"", names: list[str] | None = None) -> None:
         self.lines = lines
         self.body = body
         self._names = names_of(lines) if names is None else names
+        self._firsts: dict[str, str | None] = {}
+        """First values read so far, by canonical name."""
         self._top_via: Via | None = None
         self._from: Address | None = None
         self._to: Address | None = None
         self._cseq: CSeq | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The canonical name of each line: long form, lower case."""
+        return self._names
 
     @property
     def start_line(self) -> str:
@@ -53,8 +60,15 @@ class Message:
 
     def first(self, name: str) -> str | None:
         """The unfolded value of the first header of that name."""
-        index = self._find(canonical(name))
-        return None if index < 0 else value_of(self.lines[index])
+        return self._first(canonical(name))
+
+    def _first(self, key: str) -> str | None:
+        try:
+            return self._firsts[key]
+        except KeyError:
+            index = self._find(key)
+            value = self._firsts[key] = None if index < 0 else value_of(self.lines[index])
+            return value
 
     def all(self, name: str) -> list[str]:
         """The unfolded value of each header line of that name, in order."""
@@ -86,8 +100,7 @@ class Message:
             return -1
 
     def _required(self, key: str, name: str) -> str:
-        index = self._find(key)
-        value = "" if index < 0 else value_of(self.lines[index])
+        value = self._first(key)
         if not value:
             raise ParseError(400, f"{name} is missing")
         return value
@@ -177,12 +190,14 @@ class Message:
 
     def copy(self) -> Self:
         """A copy with its own list of lines; what was read already is shared."""
-        twin = object.__new__(type(self))
-        for slot in (*Message.__slots__, *type(self).__slots__):
-            setattr(twin, slot, getattr(self, slot))
-        twin.lines = self.lines.copy()
-        twin._names = self._names.copy()
+        twin = self._twin(self.lines.copy(), self._names.copy())
+        twin._firsts = self._firsts.copy()
+        twin._top_via, twin._from, twin._to, twin._cseq = self._top_via, self._from, self._to, self._cseq
         return twin
+
+    def _twin(self, lines: list[str], names: list[str]) -> Self:
+        """A message with the same start line and body, and these header lines."""
+        raise NotImplementedError
 
     def set(self, name: str, value: str) -> None:
         """Replaces the first header of the name in place and removes the others, or appends it. Raises BuildError."""
@@ -262,6 +277,7 @@ class Message:
         self._names[:] = [self._names[position] for position in kept]
 
     def _forget(self, key: str) -> None:
+        self._firsts.pop(key, None)
         if key == "via":
             self._top_via = None
         elif key == "from":

@@ -26,3 +26,8 @@ MAX_CSEQ: Final = 2**31 - 1
 """RFC 3261 §8.1.1.5."""
 MAX_FORWARDS: Final = 255
 """RFC 3261 §20.22."""
+
+REMEMBERED_VALUES: Final = 1_024
+"""Addresses, URIs and Via values, each, that are not read a second time: the messages of one call repeat them."""
+REMEMBERED_CHARACTERS: Final = 256
+"""Longer values are read every time."""

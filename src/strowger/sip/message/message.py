@@ -8,7 +8,7 @@ stream is `framing.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Self
 
 from strowger.sip.message.errors import BuildError, ParseError
 from strowger.sip.message.grammar import has_blank_or_control, is_token
@@ -70,6 +70,9 @@ class Request(Message):
         _check_uri(uri)
         return Request(method, uri, header_lines(headers, body), body)
 
+    def _twin(self, lines: list[str], names: list[str]) -> Self:
+        return type(self)(self._method, self._uri, lines, self.body, names=names, version=self._version)
+
     @property
     def method(self) -> str:
         """As written; methods are case-sensitive."""
@@ -113,6 +116,9 @@ class Response(Message):
             raise BuildError("The status is not from 100 to 699")
         check_writable(reason)
         return Response(status, f"{VERSION} {status} {reason}", header_lines(headers, body), body)
+
+    def _twin(self, lines: list[str], names: list[str]) -> Self:
+        return type(self)(self._status, self._start_line, lines, self.body, names=names)
 
     @property
     def status(self) -> int:

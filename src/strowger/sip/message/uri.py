@@ -6,6 +6,7 @@ status 416. Comparison by RFC 3261 §19.1.4 is left to the registrar.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +20,7 @@ from strowger.sip.message.grammar import (
     parse_host_port,
     parse_parameters,
 )
-from strowger.sip.message.limits import MAX_URI_BYTES
+from strowger.sip.message.limits import MAX_URI_BYTES, REMEMBERED_CHARACTERS, REMEMBERED_VALUES
 
 _SCHEME: Final = ALPHANUMERIC + "+-."
 _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
@@ -105,7 +106,14 @@ class TelUri(Struct, frozen=True):
 
 def parse_uri(text: str) -> SipUri | TelUri:
     """Reads a SIP, SIPS or tel URI; raises ParseError(400), or ParseError(416) for another scheme."""
+    return _remembered(text) if len(text) <= REMEMBERED_CHARACTERS else _parse(text)
+
+
+def _parse(text: str) -> SipUri | TelUri:
     return TelUri.parse(text) if text[:4].lower() == "tel:" else SipUri.parse(text)
+
+
+_remembered = lru_cache(REMEMBERED_VALUES)(_parse)
 
 
 def split_scheme(text: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from strowger.sip.message.grammar import (
     parse_host_port,
     parse_parameters,
 )
+from strowger.sip.message.limits import REMEMBERED_CHARACTERS, REMEMBERED_VALUES
 
 _USUAL_PROTOCOL: Final = "SIP/2.0/"
 _USUAL_TRANSPORTS: Final = frozenset(("UDP", "TCP", "TLS", "WS", "WSS"))
@@ -41,22 +43,29 @@ class Via(Struct, frozen=True):
     @classmethod
     def parse(cls, value: str) -> Via:
         """Reads an unfolded Via value; raises ParseError(400)."""
-        protocol, semicolon, parameters = value.partition(";")
-        transport, sent_by = _split_protocol(protocol)
-        host, port = parse_host_port(sent_by)
-        params = parse_parameters(semicolon + parameters) if semicolon else {}
-        rport = (params["rport"] or "") if "rport" in params else None
-        if rport and decimal(rport, _MAX_PORT) is None:
-            raise ParseError(400, "The rport parameter of Via is not a port")
-        # Legal in quotes, but stamping writes this value again, and NUL is never written.
-        if "\0" in value:
-            raise ParseError(400, "Via holds NUL")
-        return cls(value, transport, host, port, params.get("branch"), rport, params.get("received"), params)
+        return _remembered(value) if len(value) <= REMEMBERED_CHARACTERS else _parse(value)
 
     @property
     def sent_by(self) -> str:
         """Host and, if written, port: lower case, compared in RFC 3261 §17.2.3."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
+
+
+def _parse(value: str) -> Via:
+    protocol, semicolon, parameters = value.partition(";")
+    transport, sent_by = _split_protocol(protocol)
+    host, port = parse_host_port(sent_by)
+    params = parse_parameters(semicolon + parameters) if semicolon else {}
+    rport = (params["rport"] or "") if "rport" in params else None
+    if rport and decimal(rport, _MAX_PORT) is None:
+        raise ParseError(400, "The rport parameter of Via is not a port")
+    # Legal in quotes, but stamping writes this value again, and NUL is never written.
+    if "\0" in value:
+        raise ParseError(400, "Via holds NUL")
+    return Via(value, transport, host, port, params.get("branch"), rport, params.get("received"), params)
+
+
+_remembered = lru_cache(REMEMBERED_VALUES)(_parse)
 
 
 def _split_protocol(text: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Final
 from strowger.sip.message.message import Message, Request, Response
 
 MAGIC_COOKIE: Final = "z9hG4bK"
+_STATELESS: Final = MAGIC_COOKIE + "s"
 DEFAULT_MAX_FORWARDS: Final = 70
 _SECRET_BYTES: Final = 32
 
@@ -58,17 +59,18 @@ class Forwarding:
 
     def is_stateless_response(self, response: Response) -> bool:
         """Whether we forwarded the request of this response statelessly; only then may it be passed on."""
+        branch = response.top_via.branch or ""
         vias = response.vias
-        if len(vias) < 2:
+        if not branch.startswith(_STATELESS) or len(vias) < 2:
             return False
-        return hmac.compare_digest(response.top_via.branch or "", self._stateless(response, vias[1]))
+        return hmac.compare_digest(branch, self._stateless(response, vias[1]))
 
     def route_token(self, call_id_header: str) -> str:
         """The user part of our Record-Route: proof, at a later in-dialog request, that we were on its path."""
         return self._digest(f"route {call_id_header}", 12)
 
     def _stateless(self, message: Message, via: str) -> str:
-        return f"{MAGIC_COOKIE}s{self._digest(f'stateless {via} {message.call_id} {message.cseq.number}', 12)}"
+        return f"{_STATELESS}{self._digest(f'stateless {via} {message.call_id} {message.cseq.number}', 12)}"
 
     def _digest(self, text: str, size: int) -> str:
         return hashlib.blake2b(text.encode("latin-1", "replace"), key=self._secret, digest_size=size).hexdigest()

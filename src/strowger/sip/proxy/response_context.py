@@ -13,9 +13,10 @@ It leaves to others: transactions, the caller's side, and what to do with a 2xx 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from strowger.sip.message.message import Response
 
@@ -43,52 +44,45 @@ class BranchState(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Provisional:
+class Provisional(Struct, frozen=True, gc=False):
     """Pass this 101-199 on to the caller."""
 
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True, gc=False):
     """This branch sent the first 2xx of the context."""
 
     branch: int
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredAgain:
+class AnsweredAgain(Struct, frozen=True, gc=False):
     """The winning branch repeats its 2xx: the ACK has not reached it yet."""
 
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredTooLate:
+class AnsweredTooLate(Struct, frozen=True, gc=False):
     """A 2xx from a branch after another one won, or after the context was cancelled."""
 
     branch: int
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class CancelBranch:
+class CancelBranch(Struct, frozen=True, gc=False):
     """Send CANCEL on this branch."""
 
     branch: int
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUpBranch:
+class GiveUpBranch(Struct, frozen=True, gc=False):
     """Forget this branch's transaction: it was cancelled and stays silent."""
 
     branch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True, gc=False):
     """Every branch ended without a 2xx. `response` is None when the status is our own conclusion."""
 
     status: int

@@ -5,14 +5,14 @@ A flow is the transport room's address of a peer; it is handed through unchanged
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from strowger.sip.message.message import Request, Response
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True, gc=False):
     """Send these bytes to that peer."""
 
     flow: object
@@ -21,8 +21,7 @@ class Send:
     """Whom to tell with `transport_failed` when it cannot be sent; empty for a response without a transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestArrived:
+class RequestArrived(Struct, frozen=True, gc=False):
     """A new server transaction: any method except ACK. The core answers through `respond`; nothing is sent before."""
 
     key: str
@@ -30,8 +29,7 @@ class RequestArrived:
     flow: object
 
 
-@dataclass(frozen=True, slots=True)
-class AckArrived:
+class AckArrived(Struct, frozen=True, gc=False):
     """An ACK that is not the end of a server transaction of ours: for a 2xx, or matching nothing."""
 
     request: Request
@@ -40,38 +38,33 @@ class AckArrived:
     """The server transaction in Accepted that it matches, if any. RFC 6026 §7.1"""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseArrived:
+class ResponseArrived(Struct, frozen=True, gc=False):
     """A response to a request of ours: each 1xx, each 2xx to an INVITE, any other final response once."""
 
     key: str
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(Struct, frozen=True, gc=False):
     """Client: no answer in time (Timer B, F). Server: our final response was never acknowledged (Timer H)."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class TransportFailed:
+class TransportFailed(Struct, frozen=True, gc=False):
     """The last thing this transaction sent did not leave. For a client its end, as a 503 would be; a server transaction
     of an INVITE lives on, since the answer may yet reach the peer (RFC 6026 §7.1)."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Terminated:
+class Terminated(Struct, frozen=True, gc=False):
     """The transaction is over and its key is free."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True, gc=False):
     """Absorbed or dropped; nothing to do but to write the reason down at debug level."""
 
     reason: str

@@ -118,3 +118,9 @@ def test_the_ack_and_the_cancel_of_a_request_share_its_stateless_branch() -> Non
 def test_a_route_token_belongs_to_one_call() -> None:
     assert FORWARDING.route_token("a@b") == Forwarding(b"f" * 32).route_token("a@b")
     assert FORWARDING.route_token("a@b") != FORWARDING.route_token("a@c")
+
+
+def test_branches_do_not_change_between_releases() -> None:
+    """A call that rings while the server is upgraded must find its target's transaction again."""
+    assert FORWARDING.branch("call", 1, 0, "mark") == "z9hG4bKa922f21a45d1143ead5cfe32.mark"
+    assert FORWARDING.loop_mark(invite()) == "7a2875053d59"
