@@ -1,0 +1,203 @@
+"""From a request to its reply: the order of the checks, and the headers every reply carries.
+
+Path and method first, because they are no secret; then the signature, before anything that could tell a stranger
+whether an operation, a version or a call exists; then version, media type, repeatability, body, and at last the
+decision. Reading octets belongs to the HTTP listener, deciding to `calls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from strowger.acs.auth import Authenticator, Principal, Resource
+from strowger.acs.awaited import awaited
+from strowger.acs.errors import (
+    JSON_CONTENT_TYPE,
+    BodyTooLarge,
+    MediaTypeRefused,
+    OperationNotImplemented,
+    RepeatRefused,
+    RepeatTooLate,
+    RequestInFlight,
+    RequestRefused,
+    Unavailable,
+    error_body,
+    error_code,
+    error_reply,
+)
+from strowger.acs.message import Headers, Reply, Request
+from strowger.acs.operations import redirect_call, reject_call
+from strowger.acs.operations.catalogue import REDIRECT_CALL, REJECT_CALL, Operation, find_operation
+from strowger.acs.repeatability import Outcome, Repeat, Repeatability, fingerprint
+from strowger.acs.replay import SignatureMemory
+from strowger.acs.versions import version_of, warning_for
+from strowger.calls.decision import Accepted, Answer, CallControl
+from strowger.calls.errors import CallError, DecisionRefused, StoreUnavailable
+from strowger.calls.ports import Receipt, Store
+
+MAX_CLIENT_REQUEST_ID_CHARACTERS: Final = 256
+"""Longest x-ms-client-request-id that is echoed."""
+
+
+class ApiSettings(msgspec.Struct, frozen=True):
+    """What an operator may want otherwise."""
+
+    request_body_bytes: int = 65_536
+    """Longest body; beyond it 413."""
+    clock_skew_s: float = 900.0
+    """How far the date of a signed request may lie from our clock."""
+    signatures_remembered: int = 100_000
+    repeatability: Literal["lenient", "acs-strict"] = "lenient"
+    """lenient: repeats are recognised as long as their answer is kept. acs-strict: five minutes, and 409 for a twin."""
+    repeatability_kept_for_s: float = 86_400.0
+    """How long the store keeps receipts."""
+    retry_after_s: int = 1
+    """What a client is told to wait when the store is unavailable."""
+    trusts_forwarded_host: bool = False
+    """Whether X-Forwarded-Host comes from a proxy of ours."""
+    shows_string_to_sign: bool = False
+    """Development only: a refused signature shows what the server would have signed."""
+
+
+class Decision(Protocol):
+    """A valid request, ready to be decided."""
+
+    def submit(self, control: CallControl, resource: str, receipt: Receipt | None, answer: Answer) -> None:
+        """Ask for the decision in the name of `resource`."""
+        ...
+
+
+IMPLEMENTED: Final[dict[Operation, Callable[[bytes], Decision]]] = {
+    REDIRECT_CALL: redirect_call.read,
+    REJECT_CALL: reject_call.read,
+}
+
+
+class Api:
+    """The Call Automation API, independent of the HTTP server that carries it."""
+
+    def __init__(
+        self,
+        control: CallControl,
+        store: Store,
+        resources: Sequence[Resource],
+        *,
+        wall: Callable[[], float],
+        token: Callable[[], str],
+        settings: ApiSettings | None = None,
+    ) -> None:
+        """`wall` tells seconds since 1970; `token` makes a fresh URL-safe word of 22 characters for MS-CV."""
+        self._settings: Final = settings or ApiSettings()
+        self._control: Final = control
+        self._wall: Final = wall
+        self._token: Final = token
+        skew = self._settings.clock_skew_s
+        self._authenticator: Final = Authenticator(
+            resources,
+            clock_skew_s=skew,
+            memory=SignatureMemory(remembered=self._settings.signatures_remembered, valid_for_s=2 * skew),
+            trusts_forwarded_host=self._settings.trusts_forwarded_host,
+            shows_string_to_sign=self._settings.shows_string_to_sign,
+        )
+        self._repeatability: Final = Repeatability(
+            store,
+            kept_for_s=self._settings.repeatability_kept_for_s,
+            clock_skew_s=skew,
+            is_strict=self._settings.repeatability == "acs-strict",
+        )
+
+    async def handle(self, request: Request) -> Reply:
+        """The reply to one request. Never raises for what a client sends."""
+        headers = [("MS-CV", self._token() + ".0")]
+        client_id = request.headers.first("x-ms-client-request-id")
+        if client_id and _may_be_echoed(client_id):
+            headers.append(("x-ms-client-request-id", client_id))
+        try:
+            outcome = await self._answer(request, headers)
+        except RequestRefused as refusal:
+            return _refusal(refusal, headers)
+        except StoreUnavailable:
+            return _refusal(self._unavailable(), headers)
+        if outcome.correlation_id:
+            headers.append(("X-Microsoft-Skype-Chain-ID", outcome.correlation_id))
+        if outcome.body:
+            headers += [("Content-Type", JSON_CONTENT_TYPE), ("x-ms-error-code", error_code(outcome.body))]
+        if outcome.status == 405:
+            headers.append(("Allow", request.method))  # the decision was refused, not the method, but RFC 9110 wants it
+        return Reply(outcome.status, tuple(headers), outcome.body)
+
+    async def _answer(self, request: Request, headers: list[tuple[str, str]]) -> Outcome:
+        operation = find_operation(request.method, request.path)
+        if len(request.body) > self._settings.request_body_bytes:
+            raise BodyTooLarge(f"The body is longer than {self._settings.request_body_bytes} bytes.")
+        principal = self._authenticator.authenticate(request, self._wall())
+        version = version_of(request.query)
+        warning = warning_for(version)
+        if warning is not None:
+            headers.append(("Warning", warning))
+        read = IMPLEMENTED.get(operation)
+        if read is None:
+            raise OperationNotImplemented(
+                f"{operation.name} of {operation.service} is not implemented by this server; "
+                f"{' and '.join(known.name for known in IMPLEMENTED)} are."
+            )
+        _check_media_type(request.headers)
+        request_id = self._repeatability.request_id(request.headers, self._wall())
+        decision = read(request.body)
+        if request_id is None:
+            return await self._decide(decision, principal, None)
+        scope = f"{principal.resource} {operation.method} {operation.path}"
+        repeat = Repeat(scope, request_id, fingerprint(operation.method, operation.path, version, request.body))
+        outcome = await self._repeatability.once(repeat, lambda: self._decide(decision, principal, repeat))
+        headers.append(("Repeatability-Result", "accepted"))
+        return outcome
+
+    async def _decide(self, decision: Decision, principal: Principal, repeat: Repeat | None) -> Outcome:
+        """Raises StoreUnavailable when nothing was done, or when a refusal could not be stored for its repeat."""
+        receipt = None if repeat is None else repeat.receipt(self._wall(), 204)
+        answer: Accepted | CallError = await awaited(
+            lambda answer: decision.submit(self._control, principal.resource, receipt, answer)
+        )
+        if isinstance(answer, Accepted):
+            return Outcome(204, correlation_id=answer.correlation_id)
+        if not isinstance(answer, DecisionRefused):
+            raise answer
+        body = error_body(answer.code, str(answer) or type(answer).__doc__ or "", answer.target)
+        if repeat is not None:
+            await self._repeatability.keep(repeat.receipt(self._wall(), answer.status, body))
+        return Outcome(answer.status, body)
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(
+            "The server cannot store decisions at the moment. Nothing was done; repeat the request.",
+            headers=(("Retry-After", str(self._settings.retry_after_s)),),
+        )
+
+
+def _may_be_echoed(client_id: str) -> bool:
+    return len(client_id) <= MAX_CLIENT_REQUEST_ID_CHARACTERS and client_id.isascii() and client_id.isprintable()
+
+
+def _check_media_type(headers: Headers) -> None:
+    encoding = headers.first("content-encoding")
+    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
+        raise MediaTypeRefused("The body is compressed; send it as it is.", "Content-Encoding")
+    written = headers.first("content-type") or ""
+    if written == "application/json":
+        return
+    media_type, *parameters = (part.strip().lower() for part in written.split(";"))
+    if media_type != "application/json":
+        raise MediaTypeRefused("The Content-Type is not application/json.", "Content-Type")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') != "utf-8":
+            raise MediaTypeRefused("The charset of the body is not utf-8.", "Content-Type")
+
+
+def _refusal(refusal: RequestRefused, headers: list[tuple[str, str]]) -> Reply:
+    if isinstance(refusal, RepeatRefused | RepeatTooLate | RequestInFlight):
+        headers.append(("Repeatability-Result", "rejected"))
+    return error_reply(refusal, headers)

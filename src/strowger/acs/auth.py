@@ -1,0 +1,154 @@
+"""Who sends a request: access keys, HMAC-SHA256 (ACS: Authenticate with an access key).
+
+The key is not named in the request; it follows from the host, or from trying. A refusal says which part does not fit,
+so that a mistake can be found without a packet trace, and never more than the client knows already. Tokens are
+refused, with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from strowger.acs import fixdate
+from strowger.acs.errors import CredentialRefused
+from strowger.acs.message import Request
+from strowger.acs.replay import SignatureMemory
+from strowger.acs.signature import (
+    CONTENT_HASH,
+    HOST,
+    Signed,
+    hosts,
+    read_signature,
+    signed_values,
+    split_host,
+    string_to_sign,
+    targets,
+)
+
+FORWARDED_HOST: Final = "x-forwarded-host"
+REQUEST_ID: Final = "repeatability-request-id"
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One communication resource of this installation."""
+
+    name: str
+    hosts: tuple[str, ...]
+    """Where applications reach it, as they spell it: host or host:port."""
+    keys: tuple[bytes, ...]
+    """Its access keys, decoded; the primary one first."""
+
+
+class Principal(msgspec.Struct, frozen=True, gc=False):
+    """Whoever proved to hold a key."""
+
+    resource: str
+    """Name of the resource whose key it is."""
+
+
+class Authenticator:
+    """Checks signatures against the keys of all resources."""
+
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        *,
+        clock_skew_s: float,
+        memory: SignatureMemory,
+        trusts_forwarded_host: bool = False,
+        shows_string_to_sign: bool = False,
+    ) -> None:
+        """`clock_skew_s` is how far a date may lie from ours; `shows_string_to_sign` is for development only."""
+        self._resources: Final = tuple(resources)
+        self._by_host: Final = _by_host(resources)
+        self._clock_skew_s: Final = clock_skew_s
+        self._memory: Final = memory
+        self._trusts_forwarded_host: Final = trusts_forwarded_host
+        self._shows_string_to_sign: Final = shows_string_to_sign
+
+    def authenticate(self, request: Request, now: float) -> Principal:
+        """Who signed `request`, by the wall clock `now`. Raises CredentialRefused."""
+        signed = read_signature(request.headers)
+        values = signed_values(signed, request.headers)
+        _check_content(values[CONTENT_HASH], request.body)
+        self._check_date(signed.date_name, values[signed.date_name], now)
+        resource, digest = self._find_key(request, signed, values)
+        if self._memory.is_replay(digest, request.method, request.headers.first(REQUEST_ID), now):
+            raise CredentialRefused(
+                "The very same request, signed in the same second, was sent before under another "
+                "Repeatability-Request-ID. If it is meant twice, sign it again.",
+                "Authorization",
+            )
+        return Principal(resource.name)
+
+    def _check_date(self, name: str, written: str, now: float) -> None:
+        date = fixdate.parse(written)
+        if date is None:
+            raise CredentialRefused(
+                f"The header {name} is not a date like '{fixdate.EXAMPLE}' with English names of day and month.", name
+            )
+        ahead = date - now
+        if abs(ahead) > self._clock_skew_s:
+            raise CredentialRefused(
+                f"The date differs: {name} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's "
+                f"clock, at most {self._clock_skew_s:.0f} s are allowed. Set the clocks.",
+                name,
+            )
+
+    def _find_key(self, request: Request, signed: Signed, values: dict[str, str]) -> tuple[Resource, bytes]:
+        forwarded = request.headers.first(FORWARDED_HOST) if self._trusts_forwarded_host else None
+        host = _plain(forwarded or values[HOST])
+        configured = self._by_host.get(host) or self._by_host.get(split_host(host)[0])
+        for resource in configured or self._resources:
+            # Without a match by host the operator's spellings cannot help; leaving them out keeps the work small.
+            spellings = hosts(request, resource.hosts if configured else (), forwarded)
+            for text in _candidates(request, values, spellings):
+                for key in resource.keys:
+                    digest = hmac.digest(key, text, "sha256")
+                    if hmac.compare_digest(digest, signed.signature):
+                        return resource, digest
+        raise CredentialRefused(self._mismatch(request, values, is_configured=configured is not None), "Authorization")
+
+    def _mismatch(self, request: Request, values: dict[str, str], *, is_configured: bool) -> str:
+        message = (
+            "The signature differs: date and content hash are right, so it is the access key, the method, the path "
+            "or the host."
+        )
+        if not is_configured:
+            message += f" The host '{values[HOST][:100]}' is not configured for any resource."
+        if self._shows_string_to_sign:
+            text = string_to_sign(request.method, request.target, values, values[HOST])
+            message += f" String to sign as the server sees it: '{text[:1_000].decode('latin-1')}'"
+        return message
+
+
+def _candidates(request: Request, values: dict[str, str], spellings: Iterable[str]) -> Iterator[bytes]:
+    for host in spellings:
+        for target in targets(request.target):
+            yield string_to_sign(request.method, target, values, host)
+
+
+def _check_content(written: str, body: bytes) -> None:
+    if written != base64.b64encode(hashlib.sha256(body).digest()).decode("ascii"):
+        raise CredentialRefused(
+            f"The content hash differs: {CONTENT_HASH} is not the base64 of the SHA-256 of the body as received.",
+            CONTENT_HASH,
+        )
+
+
+def _plain(host: str) -> str:
+    return host.strip().rstrip("/").lower()
+
+
+def _by_host(resources: Iterable[Resource]) -> dict[str, tuple[Resource, ...]]:
+    found: dict[str, tuple[Resource, ...]] = {}
+    for resource in resources:
+        for host in dict.fromkeys(_plain(host) for host in resource.hosts):
+            found[host] = (*found.get(host, ()), resource)
+    return found

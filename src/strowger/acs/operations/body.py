@@ -1,0 +1,72 @@
+"""Reading a JSON body: strictly, with the part at fault named as the client spells it.
+
+Unknown members are refused because the published schemas close their objects (ACS: Call Automation,
+additionalProperties false); a member given twice is refused because two readers would disagree about its value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from strowger.acs.errors import ArgumentInvalid
+
+T = TypeVar("T")
+
+_PLACE: Final = re.compile(r" - at `\$\.?([^`]*)`$")
+_MEMBER: Final = re.compile(r"field `([^`]*)`")
+
+
+class _MemberRepeated(ValueError):
+    """A JSON object names one of its members twice."""
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """The decoded body. Raises ArgumentInvalid, its target the path of the member at fault, like `target.kind`."""
+    try:
+        value = decoder.decode(body)
+        # Only now is the nesting known to be shallow.
+        _DUPLICATES.decode(body.decode())
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ArgumentInvalid(f"The body is not JSON: {_reason(error)}.") from None
+    except _MemberRepeated as error:
+        raise ArgumentInvalid(f"The body gives the member '{error}' more than once.", str(error)) from None
+    return value
+
+
+def _invalid(text: str) -> ArgumentInvalid:
+    place = _PLACE.search(text)
+    path = place.group(1) if place else ""
+    said = text[: place.start()] if place else text
+    member = _MEMBER.search(said)
+    parts = [part for part in (path, member.group(1) if member else "") if part]
+    target = ".".join(parts)
+    if said.startswith("Object missing required field"):
+        return ArgumentInvalid(f"The member '{target}' is missing.", target)
+    if said.startswith("Object contains unknown field"):
+        return ArgumentInvalid(f"The body has no member '{target}' in this operation.", target)
+    return ArgumentInvalid(f"{said.replace('`', chr(39))} at '{target or 'the body'}'.", target or None)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def _once(members: list[tuple[str, object]]) -> None:
+    seen = set()
+    for name, _ in members:
+        if name in seen:
+            raise _MemberRepeated(name)
+        seen.add(name)
+
+
+_DUPLICATES: Final = json.JSONDecoder(object_pairs_hook=_once)
