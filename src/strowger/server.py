@@ -164,6 +164,7 @@ class Server:
         for stored in calls:
             self.exchange.restore(stored)
         self._restore_ended()
+        self.driver.open()
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
         await self._open_console()

@@ -375,7 +375,7 @@ class Exchange:
         after, effects = machine.handle(before, what, occurrence)
         if after is before:
             return
-        entries = self._announcer.compose(after, self._context(after)) if _announces(effects) else ()
+        entries = self._announcer.compose(after, self._context(after)) if occurrence.event_id else ()
         closed_event = before.hop.event_id if before.hops else ""
         is_patient = what is Input.ANSWERED and not closed_event
         unit = Commit(
@@ -472,10 +472,6 @@ def _require_open(call: Call, hop_index: int) -> None:
         raise HopClosed(
             "the call was already redirected: decide with the incomingCallContext of its newest IncomingCall event"
         )
-
-
-def _announces(effects: list[machine.Effect]) -> bool:
-    return any(type(effect) is machine.Announce for effect in effects)
 
 
 def _cannot_be_refused(what: Input) -> bool:

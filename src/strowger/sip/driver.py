@@ -49,6 +49,7 @@ class Driver:
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._is_stale = False
+        self._is_open = False
         self._garbled_second = 0
         self._garbled_logged = 0
         self.counters: Counter[str] = Counter()
@@ -59,8 +60,15 @@ class Driver:
         self._send = send
         self._timed = timed
 
+    def open(self) -> None:
+        """Let messages in: every call of before a restart is known again, so none is taken for a new one."""
+        self._is_open = True
+
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram or one framed message."""
+        if not self._is_open:
+            self.counters["too early"] += 1
+            return
         try:
             message = parse_message(data, datagram=not flow.reliable)
         except ParseError as error:

@@ -177,17 +177,19 @@ class Edge:
         if request.method == "CANCEL":
             self._cancelled(key, request)
             return
-        tag = self._forwarding.tag(key)
         try:
             self._admit(key, request, flow)
         except CallRefused as refusal:
             self.ignored(str(refusal), arrival.summary(request))
             retry = (("Retry-After", str(refusal.retry_after_s)),) if refusal.retry_after_s else ()
-            self._respond(key, response_to(request, refusal.status, to_tag=tag, headers=retry))
+            self._turn_away(key, request, Refusal(refusal.status, "", retry))
         except Refusal as refusal:
-            self._respond(
-                key, response_to(request, refusal.status, refusal.reason, to_tag=tag, headers=refusal.headers)
-            )
+            self._turn_away(key, request, refusal)
+
+    def _turn_away(self, key: str, request: Request, refusal: Refusal) -> None:
+        tag = self._forwarding.tag(key)
+        reason = refusal.reason or None
+        self._respond(key, response_to(request, refusal.status, reason, to_tag=tag, headers=refusal.headers))
 
     def _admit(self, key: str, invite: Request, flow: Flow) -> None:
         arrival.require_forwardable(invite)
@@ -196,7 +198,8 @@ class Edge:
         payload = invite.to_bytes()
         stored = encode_leg(StoredLeg(flow.transport, flow.host, flow.port, flow.listener, payload))
         call_id = self._exchange.arrive(arrival.arrival_of(invite, flow.host, stored))
-        self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
+        leg = self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
+        leg.arriving = invite
 
     def _cancelled(self, key: str, cancel: Request) -> None:
         leg = self._legs_by_key.get(self._layer.find_invite(cancel) or "")
@@ -234,7 +237,7 @@ class Edge:
     def proceed(self, call_id: str, *, ringing: bool) -> None:
         """100, and 180 when the call is held: the caller hears ringing while the application decides."""
         leg = self._legs[call_id]
-        invite = leg.request()
+        invite, leg.arriving = leg.request(), None
         self._respond(leg.key, response_to(invite, 100))
         if ringing:
             self._say_ringing(leg, invite)

@@ -46,13 +46,26 @@ _NO_FORKS: dict[int, Fork] = {}
 class Leg:
     """The caller's side of one call. Holds bytes, not parsed messages: ten thousand of these may wait."""
 
-    __slots__ = ("answer", "call_id", "cancel_key", "flow", "forks", "invite", "is_answer_owed", "is_finished", "key")
+    __slots__ = (
+        "answer",
+        "arriving",
+        "call_id",
+        "cancel_key",
+        "flow",
+        "forks",
+        "invite",
+        "is_answer_owed",
+        "is_finished",
+        "key",
+    )
 
     def __init__(self, call_id: str, key: str, flow: Flow, invite: bytes) -> None:
         self.call_id = call_id
         self.key = key
         self.flow = flow
         self.invite = invite
+        self.arriving: Request | None = None
+        """The INVITE as parsed on arrival, until the first response to it."""
         self.cancel_key = ""
         """The caller's CANCEL, answered once its effect is durable."""
         self.forks: dict[int, Fork] = _NO_FORKS
@@ -63,7 +76,9 @@ class Leg:
         """The 2xx given to the caller, of which repeats are passed on."""
 
     def request(self) -> Request:
-        """The caller's INVITE, parsed anew."""
+        """The caller's INVITE, parsed anew unless it has just arrived."""
+        if self.arriving is not None:
+            return self.arriving
         message = parse_message(self.invite)
         assert isinstance(message, Request)
         return message

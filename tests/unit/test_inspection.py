@@ -1,0 +1,73 @@
+"""What a server tells of itself, read from counters that are kept anyway."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+
+from strowger.console.queries import OK
+from strowger.events.delivery import Counters as EventCounters
+from strowger.inspection import Inspection
+from tests.support.exchange import Bench
+
+
+class Store:
+    """A store of which only its health is asked."""
+
+    writable = True
+
+    def is_writable(self) -> bool:
+        return self.writable
+
+
+def an_inspection() -> tuple[Inspection, Bench, Store]:
+    bench, store = Bench(), Store()
+    sip = SimpleNamespace(
+        datagrams_in=1, datagrams_out=2, messages_in=3, messages_out=4, connections_accepted=5, connections_open=6
+    )
+    sip.troubles = {"unframeable": 7}
+    delivery = SimpleNamespace(counters=EventCounters(attempts=8), pending=lambda: 9, validate_manually="code".__eq__)
+    driver = SimpleNamespace(counters=Counter(garbled=10))
+    transports = SimpleNamespace(counters=sip)
+    return Inspection(bench.exchange, store, delivery, driver, transports), bench, store  # type: ignore[arg-type]
+
+
+def test_ready_only_when_every_part_is() -> None:
+    inspection, bench, store = an_inspection()
+    assert inspection.readiness()["listeners"] == "starting or stopping"
+    inspection.is_serving = True
+    assert set(inspection.readiness().values()) == {OK}
+    store.writable = False
+    bench.exchange.is_draining = True
+    assert inspection.readiness()["store"] == "the last change could not be written"
+    assert inspection.readiness()["calls"] == "draining: no new calls are taken"
+
+
+def test_watchers_are_told_until_they_leave() -> None:
+    inspection, bench, _ = an_inspection()
+    seen: list[str] = []
+    leave = inspection.subscribe(lambda call, what: seen.append(what))
+    call = bench.store.stored(bench.arrive())
+    inspection.observe(call, "hold")
+    leave()
+    inspection.observe(call, "cancel")
+    assert seen == ["hold"]
+
+
+def test_every_measurement_has_its_value() -> None:
+    inspection, bench, _ = an_inspection()
+    call = bench.store.stored(bench.arrive())
+    inspection.observe(call, "hold")
+    values = {(sample.name, sample.labels): sample.value for sample in inspection.samples()}
+    assert values["strowger_calls_live", ()] == 1
+    assert values["strowger_call_inputs", (("input", "hold"),)] == 1
+    assert values["strowger_events_pending", ()] == 9
+    assert values["strowger_events", (("outcome", "attempts"),)] == 8
+    assert values["strowger_sip_troubles", (("kind", "unframeable"),)] == 7
+    assert values["strowger_sip_messages", (("reason", "garbled"),)] == 10
+
+
+def test_a_validation_code_is_passed_on() -> None:
+    inspection, _, _ = an_inspection()
+    assert inspection.validate_subscription("code")
+    assert not inspection.validate_subscription("other")
