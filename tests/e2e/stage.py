@@ -1,0 +1,113 @@
+"""One server, one application and any number of phones, wired to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.communication.callautomation import (
+    CommunicationIdentifier,
+    CommunicationUserIdentifier,
+    PhoneNumberIdentifier,
+)
+from azure.communication.callautomation.aio import CallAutomationClient
+from azure.core.exceptions import HttpResponseError
+
+from strowger.phones.behaviours import Behaviour
+from strowger.phones.outgoing import OutgoingCall
+from strowger.phones.phone import Phone
+from tests.support.application import Application, IncomingCall, sdk
+from tests.support.server import NUMBER, OUTSIDE, Server, document, user_id
+from tests.support.sipp import Sipp
+
+TO_TRUNK = (("phoneNumber", "+316*", "trunk"),)
+
+
+class Stage:
+    """What a test plays on. `close` ends everything that was begun here."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.application = Application()
+        self.server: Server
+        self.client: CallAutomationClient
+        self._servers: list[Server] = []
+        self._ending = AsyncExitStack()
+        self._ending.push_async_callback(self.application.close)
+
+    @property
+    def log(self) -> str:
+        """What the server said."""
+        return "\n".join(server.log for server in self._servers)
+
+    async def close(self) -> None:
+        await self._ending.aclose()
+
+    async def serve(
+        self,
+        *,
+        users: Mapping[str, Sequence[str]] | None = None,
+        trunk: str = "",
+        routes: Sequence[tuple[str, str, str]] = TO_TRUNK,
+        **tables: dict[str, Any],
+    ) -> Server:
+        """Start the server. With a `trunk` outside numbers lead there; `tables` are further settings."""
+        settings = document(
+            endpoint=self.application.url,
+            users=users,
+            trunks={"trunk": trunk} if trunk else None,
+            routes=routes if trunk else (),
+            **tables,
+        )
+        self.server = Server(self.directory, settings)
+        self._servers.append(self.server)
+        self._ending.callback(self.server.close)
+        await self.server.start()
+        self.client = await self._ending.enter_async_context(sdk(self.server.connection_string, self.server.authority))
+        return self.server
+
+    async def phone(self, user: str, behaviour: Behaviour | None = None, transport: str = "udp") -> Phone:
+        """A phone on a port of its own."""
+        phone = await Phone.open(f"{transport}:127.0.0.1:0", user=user, behaviour=behaviour)
+        self._ending.push_async_callback(phone.close)
+        return phone
+
+    async def sipp(self, scenario: str, **options: Any) -> Sipp:
+        """A run of SIPp, started."""
+        run = Sipp(scenario, self.directory, **options)
+        self._ending.callback(run.close)
+        await run.start()
+        return run
+
+    async def caller(self) -> Phone:
+        """A phone of somebody outside."""
+        return await self.phone("+31687654321")
+
+    def call(self, caller: Phone, dialled: str = NUMBER) -> OutgoingCall:
+        """`caller` calls a number or user at the server."""
+        return caller.call(f"sip:{dialled}@127.0.0.1:{self.server.sip_port}", proxy=self.server.sip_address)
+
+    async def redirect(self, event: IncomingCall | str, target: CommunicationIdentifier | str = OUTSIDE) -> None:
+        """Redirect by the SDK: to a number, to a user by name, or to any identifier."""
+        context = event if isinstance(event, str) else event.context
+        await self.client.redirect_call(context, identifier(target) if isinstance(target, str) else target)
+
+    async def redirect_to_nobody(self) -> str:
+        """Ask for what cannot be done; the code of the refusal."""
+        with pytest.raises(HttpResponseError) as refused:
+            await self.redirect("no context at all")
+        return code(refused.value)
+
+
+def code(error: HttpResponseError) -> str:
+    """The code of ACS in an error of the SDK."""
+    assert error.error is not None
+    return str(error.error.code)
+
+
+def identifier(target: str) -> CommunicationIdentifier:
+    """A number, or the name of a user."""
+    return PhoneNumberIdentifier(target) if target.startswith("+") else CommunicationUserIdentifier(user_id(target))

@@ -1,0 +1,117 @@
+"""A server that knows only what a test tells it, calls to tell of, and a client of the console."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import aiohttp
+
+from strowger.base.clock import VirtualClock
+from strowger.calls.call import Call, Hop, State
+from strowger.calls.errors import StoreUnavailable
+from strowger.calls.identifier import from_raw_id, phone_number
+from strowger.console.console import Console
+from strowger.console.queries import OK, Watcher
+
+TOKEN = "s3cret-token"
+BOB = from_raw_id("8:acs:res_bob")
+
+
+def a_call(call_id: str = "7f3a0000-0000-4000-8000-000000000001", state: State = State.HELD, **more) -> Call:
+    """A call from +31612345678 to +31201110001, held since 2026-01-01T00:00:00Z."""
+    hop = Hop(phone_number("+31201110001"), 1_767_225_600.0, 1_767_225_630.0, "evt-1")
+    values = {"hops": [hop], **more}
+    return Call(call_id, "dev", phone_number("+31612345678"), "Carol", 1_767_225_600.0, state=state, **values)
+
+
+def a_redirected_call() -> Call:
+    """The same call, redirected to Bob and answered."""
+    first = Hop(
+        phone_number("+31201110001"),
+        1_767_225_600.0,
+        1_767_225_630.0,
+        "evt-1",
+        closed_at=1_767_225_600.07,
+        decision="redirect to 8:acs:res_bob",
+    )
+    second = Hop(
+        BOB,
+        1_767_225_600.07,
+        1_767_225_660.07,
+        "evt-2",
+        ("sip:bob@127.0.0.1:5071",),
+        closed_at=1_767_225_602.31,
+        decision="answered by sip:bob@127.0.0.1:5071",
+    )
+    return a_call(
+        state=State.ANSWERED,
+        hops=[first, second],
+        ended_at=1_767_225_602.31,
+        final_status=200,
+        why="answered by sip:bob@127.0.0.1:5071",
+    )
+
+
+class ScriptedQueries:
+    """A server without calls, until a test gives it some."""
+
+    def __init__(self) -> None:
+        self.known: list[Call] = []
+        self.parts: dict[str, str] = {"store": OK}
+        self.codes: set[str] = set()
+        self.watchers: list[Watcher] = []
+        self.fails_with: StoreUnavailable | None = None
+        self.limits: list[int] = []
+        self.left = asyncio.Event()
+        """Set when a watcher goes."""
+
+    def calls(self, limit: int) -> Sequence[Call]:
+        self.limits.append(limit)
+        if self.fails_with is not None:
+            raise self.fails_with
+        return self.known[:limit]
+
+    def call(self, call_id: str) -> Call | None:
+        found = [call for call in self.known if call.call_id.startswith(call_id)]
+        return found[0] if len(found) == 1 else None
+
+    def subscribe(self, watcher: Watcher) -> Callable[[], None]:
+        self.watchers.append(watcher)
+        return lambda: self._forget(watcher)
+
+    def _forget(self, watcher: Watcher) -> None:
+        self.watchers.remove(watcher)
+        self.left.set()
+
+    def readiness(self) -> Mapping[str, str]:
+        return self.parts
+
+    def validate_subscription(self, code: str) -> bool:
+        return code in self.codes
+
+    def happens(self, call: Call, what: str) -> None:
+        """A durable change."""
+        for watcher in tuple(self.watchers):
+            watcher(call, what)
+
+
+class Bench:
+    """The console, its server, and a client."""
+
+    def __init__(self, console: Console, queries: ScriptedQueries, clock: VirtualClock, port: int) -> None:
+        self.console = console
+        self.queries = queries
+        self.clock = clock
+        self.port = port
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def get(self, path: str, *, method: str = "GET", token: str | None = TOKEN, **headers: str):
+        """Status, headers and decoded JSON of an answer; header names have underscores for hyphens."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent.setdefault("Authorization", f"Bearer {token}")
+        async with aiohttp.ClientSession() as client, client.request(method, self.url(path), headers=sent) as response:
+            return response.status, response.headers, (await response.json() if method != "HEAD" else None)

@@ -1,0 +1,213 @@
+"""The program under test: configured, started, killed and started again as a user would, with its log kept."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+RESOURCE_ID = "1b5cc06b-f352-4571-b1e6-d9b259b7c776"
+OTHER_RESOURCE_ID = "2c6dd17c-0463-4682-a2f7-eaca360a8887"
+KEY_OCTETS = b"the access key of the e2e tests!"
+KEY = base64.b64encode(KEY_OCTETS).decode()
+OTHER_KEY = base64.b64encode(b"the key of the other resource!!!").decode()
+NUMBER = "+31201110001"
+SECOND_NUMBER = "+31201110002"
+THIRD_NUMBER = "+31201110003"
+OUTSIDE = "+31612345678"
+STROWGER = Path(sys.executable).parent / "strowger"
+READY_S = 20.0
+STOP_S = 10.0
+
+Document = dict[str, Any]
+
+
+def user_id(name: str) -> str:
+    """The raw id of a user of the resource."""
+    return f"8:acs:{RESOURCE_ID}_{name}"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports free for UDP and TCP, below those that the system gives to clients: nobody takes one before we do."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(12_000, 32_000)
+        if port not in found and _is_free(port):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as attempt:
+            try:
+                attempt.bind((HOST, port))
+            except OSError:
+                return False
+    return True
+
+
+async def until(condition: Callable[[], object], timeout_s: float, what: Callable[[], str] | str) -> None:
+    """Look until the condition holds: for things outside of this process, which cannot tell us."""
+    end = asyncio.get_running_loop().time() + timeout_s
+    while not condition():
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError(f"not within {timeout_s} s: {what if isinstance(what, str) else what()}")
+        await asyncio.sleep(0.02)
+
+
+def document(
+    *,
+    endpoint: str,
+    users: Mapping[str, Sequence[str]] | None = None,
+    trunks: Mapping[str, str] | None = None,
+    routes: Sequence[tuple[str, str, str]] = (),
+    **tables: Document,
+) -> Document:
+    """Settings with our numbers, users by name and contacts, trunks by name and URI, routes as kind, match and trunk;
+    `tables` lie over the rest."""
+    main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY]}
+    other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY]}
+    names = {name: list(contacts) for name, contacts in (users or {}).items()}
+    result: Document = {
+        **tables,
+        "resource": [main, other],
+        "number": [{"resource": "main", "e164": number} for number in (NUMBER, SECOND_NUMBER, THIRD_NUMBER)],
+        "user": [{"resource": "main", "name": n, "id": user_id(n), "contacts": c} for n, c in names.items()],
+        "subscription": [{"resource": "main", "name": "app", "endpoint": endpoint}],
+        "trunk": [{"name": name, "uri": uri} for name, uri in (trunks or {}).items()],
+        "route": [{"kind": kind, "match": match, "to": to} for kind, match, to in routes],
+    }
+    return {name: value for name, value in result.items() if value}
+
+
+def toml(settings: Document) -> str:
+    """The document as TOML: tables, arrays of tables, and in them what JSON writes the same way."""
+    lines: list[str] = []
+    for name, value in settings.items():
+        for table in value if isinstance(value, list) else [value]:
+            lines.append(f"[[{name}]]" if isinstance(value, list) else f"[{name}]")
+            lines += [f"{key} = {json.dumps(entry, ensure_ascii=False)}" for key, entry in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+class Server:
+    """`strowger serve`, in a process of its own. Ports and data stay the same over restarts."""
+
+    def __init__(self, directory: Path, settings: Document) -> None:
+        self.sip_port, self.api_port, self.console_port = free_ports(3)
+        self.directory = directory
+        self.log_path = directory / "server.log"
+        self._config = directory / "strowger.toml"
+        self._config.write_text(toml(self._completed(settings)), encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _completed(self, settings: Document) -> Document:
+        fixed: Document = {
+            "server": {"data_dir": str(self.directory / "data"), "node": "e2e"},
+            "listen": {
+                "api": [f"{HOST}:{self.api_port}"],
+                "console": [f"{HOST}:{self.console_port}"],
+                "metrics": [],
+                "sip": [f"udp:{HOST}:{self.sip_port}", f"tcp:{HOST}:{self.sip_port}"],
+            },
+        }
+        return {**fixed, **settings}
+
+    @property
+    def sip_address(self) -> str:
+        """What a phone takes as its proxy."""
+        return f"udp:{HOST}:{self.sip_port}"
+
+    @property
+    def api_origin(self) -> str:
+        """Scheme, host and port of the API."""
+        return f"https://{HOST}:{self.api_port}"
+
+    @property
+    def connection_string(self) -> str:
+        """For the resource that owns the numbers."""
+        return f"endpoint={self.api_origin}/;accesskey={KEY}"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that clients have to trust."""
+        return self.directory / "data" / "tls" / "ca.pem"
+
+    @property
+    def log(self) -> str:
+        """Everything the program said, over all its starts."""
+        return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        self._process = self._spawn()
+        await until(self._is_ready_or_over, READY_S, "the server is ready")
+        assert self.is_running, f"the server ended by itself:\n{self.log}"
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(
+                [str(STROWGER), "serve", "--config", str(self._config), "--log-level", "debug"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_clean_environment(),
+            )
+
+    def kill(self) -> None:
+        """kill -9: no chance to tidy up."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """Stop it as a service manager does; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever state it is in."""
+        if self.is_running:
+            self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def _is_ready_or_over(self) -> bool:
+        if not self.is_running:
+            return True
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.console_port}/readyz", timeout=1) as response:
+                return response.status == 200
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
+            return False
+
+
+def _clean_environment() -> dict[str, str]:
+    """Ours, without settings that somebody may have exported."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("STROWGER")}
