@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import structlog
+
+from strowger.base.text import printable
 from strowger.calls.call import FINAL_STATES, Call
 from strowger.calls.exchange import Exchange
 from strowger.calls.ports import Store
@@ -16,6 +19,8 @@ from strowger.console.queries import OK, Watcher
 from strowger.events.delivery import EventDelivery
 from strowger.sip.driver import Driver
 from strowger.sip.transport.transports import Transports
+
+_log = structlog.stdlib.get_logger("strowger.calls")
 
 
 class Inspection:
@@ -90,3 +95,19 @@ class Inspection:
             yield Sample("strowger_sip_troubles", "counter", "Trouble by kind.", (("kind", trouble),), number)
         for name, number in sorted(self._driver.counters.items()):
             yield Sample("strowger_sip_messages", "counter", "Messages not acted upon.", (("reason", name),), number)
+
+
+def log_end(call: Call, what: str) -> None:
+    """A watcher that writes one line to the log for each call, when it has ended."""
+    if call.state in FINAL_STATES:
+        _log.info(
+            "call ended",
+            call_id=call.call_id,
+            state=call.state.value,
+            status=call.final_status,
+            caller=printable(call.caller.raw_id),
+            to=printable(call.hop.to.raw_id),
+            redirects=call.hop_index,
+            seconds=round(call.ended_at - call.created_at, 3),
+            why=printable(call.why),
+        )

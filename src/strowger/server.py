@@ -18,7 +18,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import uvloop
 
@@ -43,8 +42,7 @@ from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
 from strowger.events.subscription import Subscription
 from strowger.inspection import Inspection
-from strowger.settings import Resource as ResourceRow
-from strowger.settings import Settings
+from strowger.settings import Settings, connection_string
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
@@ -68,6 +66,7 @@ RESUME_PAUSE_S: Final = 0.05
 """After a restart this many calls are taken up again every so many seconds: a burst would overflow the peers' socket
 buffers.
 """
+WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long the store's thread may have to wait for the interpreter while the loop is busy."""
@@ -165,9 +164,9 @@ class Server:
             self.exchange.restore(stored)
         self._restore_ended()
         self.driver.open()
+        await self._open_console()
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
-        await self._open_console()
         await self._open_api()
         self._background(self._resume(calls), "resume")
         self._background(self._prune(), "prune")
@@ -202,8 +201,11 @@ class Server:
         return Subscription(row.resource, row.name, row.endpoint, topic, Profile(row.profile))
 
     def _validation_url(self, code: str) -> str:
-        console = self.settings.listen.console
-        return f"http://{console[0]}/subscriptions/validate?code={code}" if console else ""
+        if not self.console_addresses:
+            return ""
+        host, _, port = self.console_addresses[0].rpartition(":")
+        name = "localhost" if host in WILDCARDS else host
+        return f"http://{name}:{port}/subscriptions/validate?code={code}"
 
     def _transport_limits(self) -> TransportLimits:
         limits = self.settings.limits
@@ -326,17 +328,6 @@ class Server:
 
     def _secret(self, name: str) -> bytes:
         return self.store.secret(name, lambda: secrets.token_bytes(SECRET_BYTES))
-
-
-def connection_string(settings: Settings, resource: ResourceRow) -> str:
-    """Endpoint and primary key of a resource: the public URL, under the resource's own host if that is another."""
-    url = urlsplit(settings.server.public_url)
-    if url.hostname in resource.hosts or url.netloc in resource.hosts:
-        authority = url.netloc
-    else:
-        host, port = resource.hosts[0], url.port
-        authority = f"{host}:{port}" if port and ":" not in host else host
-    return f"endpoint={url.scheme}://{authority}/;accesskey={resource.keys[0]}"
 
 
 def run(

@@ -69,9 +69,11 @@ class Stage:
         self.client = await self._ending.enter_async_context(sdk(self.server.connection_string, self.server.authority))
         return self.server
 
-    async def phone(self, user: str, behaviour: Behaviour | None = None, transport: str = "udp") -> Phone:
+    async def phone(
+        self, user: str, behaviour: Behaviour | None = None, transport: str = "udp", host: str = "127.0.0.1"
+    ) -> Phone:
         """A phone on a port of its own."""
-        phone = await Phone.open(f"{transport}:127.0.0.1:0", user=user, behaviour=behaviour)
+        phone = await Phone.open(f"{transport}:{host}:0", user=user, behaviour=behaviour)
         self._ending.push_async_callback(phone.close)
         return phone
 

@@ -31,6 +31,20 @@ async def test_a_redirected_call_is_answered_and_hung_up(stage: Stage) -> None:
     await leg.reached(LegState.ENDED, SOON)
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_the_same_over_ipv6(stage: Stage, transport: str) -> None:
+    target = await stage.phone("target", Answer(), transport, "[::1]")
+    server = await stage.serve(trunk=target.uri)
+    caller = await stage.phone("+31687654321", transport=transport, host="[::1]")
+    proxy = f"{transport}:[::1]:{server.sip_port}"
+    call = caller.call(f"sip:{NUMBER}@[::1]:{server.sip_port}", proxy=proxy)
+    await call.wait_for(180, SOON)
+    await stage.redirect(await stage.application.event())
+    assert (await call.final(SOON)).status == 200
+    assert await call.hang_up() == 200
+    await (await target.leg(timeout_s=SOON)).reached(LegState.ENDED, SOON)
+
+
 async def test_the_caller_gives_up_while_the_call_is_held(stage: Stage) -> None:
     target = await stage.phone("target")
     await stage.serve(trunk=target.uri)

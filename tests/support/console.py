@@ -63,6 +63,8 @@ class ScriptedQueries:
         self.watchers: list[Watcher] = []
         self.fails_with: StoreUnavailable | None = None
         self.limits: list[int] = []
+        self.came = asyncio.Event()
+        """Set when a watcher comes."""
         self.left = asyncio.Event()
         """Set when a watcher goes."""
 
@@ -78,6 +80,7 @@ class ScriptedQueries:
 
     def subscribe(self, watcher: Watcher) -> Callable[[], None]:
         self.watchers.append(watcher)
+        self.came.set()
         return lambda: self._forget(watcher)
 
     def _forget(self, watcher: Watcher) -> None:

@@ -15,7 +15,7 @@ from strowger.calls.directory import Directory, Number, Route, Trunk, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange, Limits
 from strowger.calls.identifier import Kind, from_raw_id
-from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, StoredCall
+from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, Receipt, StoredCall
 from strowger.sip.transaction.timers import TimerHeap
 
 RESOURCE_ID = "1b5cc06b-f352-4571-b1e6-d9b259b7c776"
@@ -45,7 +45,7 @@ class HandStore:
     def __init__(self) -> None:
         self.rows: dict[str, tuple[Commit, bytes]] = {}
         self.events: dict[str, OutboxEntry] = {}
-        self.receipts = []
+        self.receipts: list[Receipt] = []
         self.waiting: list[tuple[Commit, Done]] = []
         self.failure: CallError | None = None
         self.instant = True

@@ -121,7 +121,7 @@ class Server:
                 "api": [f"{HOST}:{self.api_port}"],
                 "console": [f"{HOST}:{self.console_port}"],
                 "metrics": [],
-                "sip": [f"udp:{HOST}:{self.sip_port}", f"tcp:{HOST}:{self.sip_port}"],
+                "sip": [f"{kind}:{host}:{self.sip_port}" for kind in ("udp", "tcp") for host in (HOST, "[::1]")],
             },
         }
         return {**fixed, **settings}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from strowger.sip.edge import Edge
+from strowger.sip.flow import Flow
 from strowger.sip.message import Request, Response, parse_message
 from strowger.sip.network import Unreachable
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.transaction.layer import TransactionLayer
-from strowger.sip.flow import Flow
 from tests.support.exchange import NUMBER, Bench
 
 US = "192.0.2.1:5060"

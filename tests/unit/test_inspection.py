@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from types import SimpleNamespace
 
+from structlog.testing import capture_logs
+
 from strowger.console.queries import OK
 from strowger.events.delivery import Counters as EventCounters
-from strowger.inspection import Inspection
-from tests.support.exchange import Bench
+from strowger.inspection import Inspection, log_end
+from tests.support.exchange import NUMBER, Bench
 
 
 class Store:
@@ -71,3 +73,27 @@ def test_a_validation_code_is_passed_on() -> None:
     inspection, _, _ = an_inspection()
     assert inspection.validate_subscription("code")
     assert not inspection.validate_subscription("other")
+
+
+def test_one_line_for_each_call_that_ended() -> None:
+    bench = Bench()
+    call_id = bench.arrive(display_name="x", caller="anonymous")
+    with capture_logs() as lines:
+        log_end(bench.store.stored(call_id), "hold")
+        bench.exchange.cancel(call_id)
+        bench.store.flush()
+        log_end(bench.store.stored(call_id), "cancel")
+    assert lines == [
+        {
+            "log_level": "info",
+            "event": "call ended",
+            "call_id": call_id,
+            "state": "cancelled",
+            "status": 487,
+            "caller": "4:anonymous",
+            "to": f"4:{NUMBER}",
+            "redirects": 0,
+            "seconds": 0.0,
+            "why": "the caller hung up",
+        }
+    ]

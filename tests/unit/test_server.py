@@ -9,7 +9,7 @@ import pytest
 
 from strowger.calls.call import State
 from strowger.phones.phone import Phone
-from strowger.server import Server, StartError, connection_string
+from strowger.server import Server, StartError
 from strowger.settings import Settings, load
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -52,12 +52,6 @@ def the_settings(directory: Path, **lists: object) -> Settings:
     )
     return load(config, {}, lists)
 
-
-def test_each_resource_has_its_own_endpoint(tmp_path: Path) -> None:
-    settings = the_settings(tmp_path)
-    one, two = settings.resources
-    assert connection_string(settings, one) == f"endpoint=https://calls.example:7443/;accesskey={KEY}"
-    assert connection_string(settings, two) == f"endpoint=https://two.example:7443/;accesskey={KEY}"
 
 
 @pytest.mark.asyncio

@@ -18,6 +18,10 @@ from strowger.calls.ports import Arrival, RingPlan
 
 NOT_FOUND: Final = 404
 
+_SHOWN: Final = 64
+"""Characters of an unroutable target in the reason."""
+_PREFIX: Final = 3
+"""Characters of it in the advice: country code and a digit."""
 _DIALLABLE: Final = re.compile(r"\+?[0-9]{1,20}")
 # RFC 3261 §25.1: user = unreserved / escaped / user-unreserved
 _USER_PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/")
@@ -139,8 +143,10 @@ class Directory:
             if route.kind is target.kind and dialled.startswith(route.prefix):
                 trunk = self._trunks[route.to]
                 return RingPlan(target, (_trunk_uri(trunk.uri, dialled),), trunk.name)
-        kind = target.kind.value
-        raise TargetUnroutable(f'no route leads to this {kind}: add a [[route]] with kind = "{kind}" and its prefix')
+        raise TargetUnroutable(
+            f"no route leads to {dialled[:_SHOWN]}: add a [[route]] with kind = \"{target.kind.value}\" "
+            f"and a match such as \"{dialled[:_PREFIX]}*\""
+        )
 
 
 def _user_plan(user: User) -> RingPlan:

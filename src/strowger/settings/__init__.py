@@ -8,6 +8,7 @@ Only the server and the command line import this room; all others are handed the
 """
 
 from strowger.settings.address import Listener, SipListener
+from strowger.settings.connection import connection_string
 from strowger.settings.dev import dev_settings
 from strowger.settings.load import load
 from strowger.settings.problem import Problem, SettingsError
@@ -45,6 +46,7 @@ __all__ = [
     "Tls",
     "Trunk",
     "User",
+    "connection_string",
     "dev_settings",
     "load",
 ]

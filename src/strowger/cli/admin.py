@@ -1,0 +1,126 @@
+"""The admin API as the command line uses it: the client of `console.console`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from strowger.base.text import printable
+from strowger.cli.errors import Failed, Misconfigured
+from strowger.cli.target import reachable
+from strowger.console.secret_file import ADMIN_TOKEN, read
+from strowger.console.views import CallsView, CallView, ChangeView, WhyView
+
+if TYPE_CHECKING:
+    from strowger.settings import Settings
+
+ANSWER_S: Final = 10.0
+"""Seconds until an answer must be there; a watch may then go on for ever."""
+LARGEST_LINE: Final = 4 * 1024 * 1024
+"""Octets of one line of a watch."""
+
+T = TypeVar("T")
+
+
+class _Problem(msgspec.Struct):
+    message: str
+
+
+class _Refusal(msgspec.Struct):
+    error: _Problem
+
+
+class Admin:
+    """One client; use it as an asynchronous context manager. Every method raises Failed."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._session: aiohttp.ClientSession
+
+    @classmethod
+    def of(cls, settings: Settings, token_file: Path | None = None) -> Admin:
+        """The client for a server of this machine; its token is in its data directory. Raises Failed, Misconfigured."""
+        if not settings.listen.console:
+            raise Misconfigured("The server has no console: listen.console is empty.")
+        url = f"http://{reachable(*settings.listen.console[0])}"
+        return cls(url, token_in(token_file or settings.server.data_dir / ADMIN_TOKEN))
+
+    async def __aenter__(self) -> Admin:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=ANSWER_S),
+            read_bufsize=LARGEST_LINE,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def calls(self, limit: int, state: str = "") -> tuple[CallView, ...]:
+        """The newest calls."""
+        query = f"?limit={limit}" + (f"&state={quote(state)}" if state else "")
+        return (await self._get(f"/admin/calls{query}", CallsView)).calls
+
+    async def call(self, call_id: str) -> CallView:
+        """One call by its id or a beginning of it."""
+        return await self._get(f"/admin/calls/{quote(call_id, safe='')}", CallView)
+
+    async def why(self, call_id: str) -> WhyView:
+        """One call in sentences."""
+        return await self._get(f"/admin/calls/{quote(call_id, safe='')}/why", WhyView)
+
+    async def watch(self) -> AsyncGenerator[ChangeView, None]:
+        """Every change from now on; the first one says only that the watch has begun."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S)
+        try:
+            async with self._session.get(f"{self.url}/admin/calls:watch", timeout=timeout) as response:
+                if response.status != 200:
+                    raise Failed(self._refused(response.status, await response.read()))
+                async for line in response.content:
+                    yield self._decoded(line, ChangeView)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._unreachable(error) from error
+
+    async def _get(self, path: str, shape: type[T]) -> T:
+        try:
+            async with self._session.get(self.url + path) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._unreachable(error) from error
+        if response.status != 200:
+            raise Failed(self._refused(response.status, body))
+        return self._decoded(body, shape)
+
+    def _decoded(self, body: bytes, shape: type[T]) -> T:
+        try:
+            return msgspec.json.decode(body, type=shape)
+        except msgspec.MsgspecError as error:
+            raise Failed(f"What answers at {self.url} is no Strowger of this version: {error}") from error
+
+    def _refused(self, status: int, body: bytes) -> str:
+        try:
+            return printable(msgspec.json.decode(body, type=_Refusal).error.message, 1_000)
+        except msgspec.MsgspecError:
+            return f"What answers at {self.url} is no Strowger: it said {status}."
+
+    def _unreachable(self, error: Exception) -> Failed:
+        return Failed(f"No server answers at {self.url} ({printable(str(error))}): is it running?")
+
+
+def token_in(path: Path) -> str:
+    """The admin token of a file. Raises Failed."""
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise Failed(f"There is no admin token in {path}: a server that runs there makes it when it starts.") from error
+    except (OSError, ValueError) as error:
+        raise Failed(f"The admin token cannot be read: {error}") from error

@@ -1,0 +1,1 @@
+"""`strowger dev`: a server for trying things out, without a file."""

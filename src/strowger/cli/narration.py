@@ -1,0 +1,81 @@
+"""What happens to calls, told line by line: the running commentary of `strowger dev` and `strowger call watch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from strowger.base.text import printable
+from strowger.console.views import CallView, HopView, PartyView, seconds
+
+SHORT_ID: Final = 8
+"""Characters of a call's id in a line; more than enough to ask for it by them."""
+NAME_LIMIT: Final = 60
+WHY_LIMIT: Final = 200
+OPENS_A_HOP: Final = ("hold", "ring", "nobody")
+"""What happens to a call when there is a new addressee."""
+
+
+class Narrator:
+    """Tells of calls; `names` has the short name of each raw id that has one, in lower case."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def name(self, party: PartyView) -> str:
+        """How a person would call somebody: a user's name, a number without its prefix, or the raw id."""
+        return printable(self._names.get(party.raw_id.lower()) or party.raw_id.removeprefix("4:"), NAME_LIMIT)
+
+    def lines(self, call: CallView, what: str) -> list[str]:
+        """What to say of one change of a call."""
+        told: list[tuple[str, str]] = []
+        if what in OPENS_A_HOP:
+            told += self._opening(call)
+        if call.ended_at is not None:
+            told.append((call.ended_at, _ending(call)))
+        return [f"{clock(at)}  call {short_id(call)}  {text}" for at, text in told]
+
+    def _opening(self, call: CallView) -> list[tuple[str, str]]:
+        hop = call.hops[-1]
+        if len(call.hops) == 1:
+            first = f"INVITE  {self.name(call.from_)} -> {self.name(hop.to)}"
+        else:
+            first = f"<== redirect to {self.name(hop.to)}"
+        return [(hop.opened_at, text) for text in (first, *doing(hop))]
+
+    def journey(self, call: CallView) -> str:
+        """Everybody the call went to, in order."""
+        return " -> ".join(self.name(party) for party in (call.from_, *(hop.to for hop in call.hops)))
+
+
+def short_id(call: CallView) -> str:
+    """The beginning of a call's id."""
+    return printable(call.id[:SHORT_ID])
+
+
+def clock(at: str) -> str:
+    """An ISO time as local time of day, to the millisecond."""
+    return datetime.fromtimestamp(seconds(at)).strftime("%H:%M:%S.") + at[-4:-1]
+
+
+def lasted(begin: str, end: str) -> str:
+    """How much time lies between two ISO times."""
+    return f"{max(0.0, seconds(end) - seconds(begin)):.2f} s"
+
+
+def doing(hop: HopView) -> list[str]:
+    """What is done about a hop while it is open."""
+    told = []
+    if hop.ring:
+        way = f" through {printable(hop.via)}" if hop.via else ""
+        told.append(f"ringing {printable(', '.join(hop.ring))}{way}")
+    if hop.event_id:
+        told.append(f"--> IncomingCall  {printable(hop.event_id)}")
+    return told
+
+
+def _ending(call: CallView) -> str:
+    why = printable(call.why, WHY_LIMIT)
+    word = f"{printable(call.state)} with {call.final_status}"
+    return f"{word}  {why}  {lasted(call.created_at, call.ended_at or call.created_at)} after the INVITE"

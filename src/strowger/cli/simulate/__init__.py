@@ -1,0 +1,1 @@
+"""`strowger simulate`: calls without telephones, to see what an application does with them."""

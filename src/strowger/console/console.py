@@ -1,0 +1,230 @@
+"""The console: health for whoever runs the server, and the admin API that the command line reads calls through.
+
+    GET /healthz                       the process lives
+    GET /readyz                        every part is ready, or which is not
+    GET /subscriptions/validate?code=  consent to a subscription by hand (Event Grid: webhook event delivery)
+    GET /admin/calls?limit=&state=     the newest calls
+    GET /admin/calls/{id}              one call; a beginning of its id is enough
+    GET /admin/calls/{id}/why          the same in sentences
+    GET /admin/calls:watch             one line of JSON for every change, until one side has enough
+
+What is under /admin needs the admin token. On a loopback address it also needs a Host header that is ours, so that no
+web page can have a browser ask in its place.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from aiohttp import web
+
+from strowger.base.text import printable
+from strowger.calls.call import FINAL_STATES, Call, State
+from strowger.calls.errors import StoreUnavailable
+from strowger.console import reply
+from strowger.console.errors import (
+    ConsoleError,
+    HostForeign,
+    MethodRefused,
+    NotThere,
+    QueryInvalid,
+    TokenMissing,
+    Unavailable,
+)
+from strowger.console.listener import Listener, ListenerLimits
+from strowger.console.queries import OK, Queries
+from strowger.console.views import CallsView, WhyView, view
+from strowger.console.watch import CHANGES_WAITING, WRITE_S, Watch
+from strowger.console.why import chain, sentence
+
+OWN_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
+CALLS_SHOWN: Final = 50
+"""Calls in a list, unless the client asks for fewer or more."""
+MOST_CALLS_SHOWN: Final = 1_000
+"""Calls in a list at the most; also how far back a filter looks."""
+WATCHERS: Final = 32
+"""Clients that may watch at one time."""
+LIVE: Final = "live"
+ENDED: Final = "ended"
+
+Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Console:
+    """Health and the admin API over HTTP."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        admin_token: str,
+        wall: Callable[[], float],
+        *,
+        hosts: Iterable[str] = (),
+        limits: ListenerLimits | None = None,
+        watchers: int = WATCHERS,
+        changes_waiting: int = CHANGES_WAITING,
+        write_s: float = WRITE_S,
+    ) -> None:
+        """`wall` tells seconds since 1970; `hosts` are further names that lead to a loopback address of ours."""
+        self._queries = queries
+        self._token = admin_token.encode()
+        self._wall = wall
+        self._names = OWN_NAMES | {host.lower() for host in hosts}
+        self._listener = Listener(self._answer, limits)
+        self._most_watchers = watchers
+        self._changes_waiting = changes_waiting
+        self._write_s = write_s
+        self._watches: set[Watch] = set()
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on one more address; returns the port, chosen by the system when 0. Raises OSError."""
+        return await self._listener.start(host, port)
+
+    async def stop(self) -> None:
+        """Tell the watchers, then stop."""
+        for watch in self._watches:
+            watch.stop()
+        await self._listener.stop()
+
+    # Which request is for whom -----------------------------------------------------------------------------------
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            if request.method not in ("GET", "HEAD"):
+                raise MethodRefused("Everything here is read with GET.")
+            return await self._endpoint(request)(request)
+        except ConsoleError as error:
+            return reply.refusal(error)
+        except StoreUnavailable as error:
+            return reply.refusal(Unavailable(str(error)))
+
+    def _endpoint(self, request: web.BaseRequest) -> Endpoint:
+        open_to_all = {
+            "/healthz": self._health,
+            "/readyz": self._ready,
+            "/subscriptions/validate": self._validate,
+        }.get(request.path)
+        if open_to_all is not None:
+            return open_to_all
+        if not request.path.startswith("/admin/"):
+            raise NotThere("There is no such path; there are /healthz, /readyz and, with the token, /admin/calls.")
+        self._admit(request)
+        if request.path == "/admin/calls:watch":
+            return self._watch
+        if request.path == "/admin/calls":
+            return self._calls
+        if request.path.startswith("/admin/calls/"):
+            return self._why if request.path.endswith("/why") else self._call
+        raise NotThere("There is no such path under /admin.")
+
+    def _admit(self, request: web.BaseRequest) -> None:
+        if _came_over_loopback(request) and _host_name(request.headers.get("Host", "")) not in self._names:
+            raise HostForeign("The Host header is not a name of this machine: use localhost or 127.0.0.1.")
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = token.strip().encode("utf-8", "surrogateescape")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
+            raise TokenMissing("Send the admin token as Authorization: Bearer …; it is kept in the data directory.")
+
+    # What is answered ------------------------------------------------------------------------------------------------
+
+    async def _health(self, request: web.BaseRequest) -> web.StreamResponse:
+        return reply.json_reply({"status": "ok"})
+
+    async def _ready(self, request: web.BaseRequest) -> web.StreamResponse:
+        parts = self._queries.readiness()
+        if all(state == OK for state in parts.values()):
+            return reply.json_reply({"status": "ready", "parts": parts})
+        return reply.json_reply({"status": "not ready", "parts": parts}, 503)
+
+    async def _validate(self, request: web.BaseRequest) -> web.StreamResponse:
+        code = _query(request, {"code"}).get("code", "")
+        if not code or not self._queries.validate_subscription(code):
+            raise NotThere("This validation code is not known, or no longer: the newest one is in the log.")
+        return reply.json_reply({"status": "validated"})
+
+    async def _calls(self, request: web.BaseRequest) -> web.StreamResponse:
+        query = _query(request, {"limit", "state"})
+        limit = _limit(query.get("limit", str(CALLS_SHOWN)))
+        wanted = _states(query.get("state", ""))
+        if wanted is None:
+            found: Sequence[Call] = self._queries.calls(limit)
+        else:
+            found = [call for call in self._queries.calls(MOST_CALLS_SHOWN) if call.state in wanted][:limit]
+        return reply.json_reply(CallsView(tuple(map(view, found))))
+
+    async def _call(self, request: web.BaseRequest) -> web.StreamResponse:
+        return reply.json_reply(view(self._found(request.path.removeprefix("/admin/calls/"))))
+
+    async def _why(self, request: web.BaseRequest) -> web.StreamResponse:
+        call = self._found(request.path.removeprefix("/admin/calls/").removesuffix("/why"))
+        return reply.json_reply(WhyView(call.call_id, call.state.value, sentence(call, self._wall()), chain(call)))
+
+    def _found(self, call_id: str) -> Call:
+        call = self._queries.call(call_id) if call_id and "/" not in call_id else None
+        if call is None:
+            raise NotThere(f"No call, or more than one, has an id that begins with {printable(call_id, 40)!r}.")
+        return call
+
+    async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method != "GET":
+            raise MethodRefused("A watch is read with GET.")
+        if len(self._watches) >= self._most_watchers:
+            raise Unavailable(f"{self._most_watchers} clients watch already.")
+        watch = Watch(self._changes_waiting, self._write_s)
+        self._watches.add(watch)
+        unsubscribe = self._queries.subscribe(watch.tell)
+        try:
+            response = web.StreamResponse(headers=reply.headers("application/x-ndjson"))
+            response.force_close()
+            await response.prepare(request)
+            await watch.pump(response)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            unsubscribe()
+            self._watches.discard(watch)
+        return response
+
+
+def _came_over_loopback(request: web.BaseRequest) -> bool:
+    address = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    return isinstance(address, tuple) and ip_address(address[0]).is_loopback
+
+
+def _host_name(host: str) -> str:
+    """The name or address of a Host header, without the port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()
+
+
+def _query(request: web.BaseRequest, known: set[str]) -> dict[str, str]:
+    query = request.query
+    for name in query:
+        if name not in known:
+            raise QueryInvalid(f"There is no parameter {printable(name, 40)!r}, only {', '.join(sorted(known))}.")
+        if len(query.getall(name)) > 1:
+            raise QueryInvalid(f"The parameter {name} is there twice.")
+    return dict(query)
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MOST_CALLS_SHOWN):
+        raise QueryInvalid(f"limit is a number from 1 to {MOST_CALLS_SHOWN}.")
+    return int(text)
+
+
+def _states(text: str) -> frozenset[State] | None:
+    if not text:
+        return None
+    if text == LIVE:
+        return frozenset(State) - FINAL_STATES
+    if text == ENDED:
+        return FINAL_STATES
+    if text not in frozenset(state.value for state in State):
+        raise QueryInvalid(f"state is {LIVE}, {ENDED} or one of {', '.join(state.value for state in State)}.")
+    return frozenset((State(text),))

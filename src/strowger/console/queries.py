@@ -1,0 +1,37 @@
+"""What the console asks of the server: to read, never to change, except that a person may confirm a subscription.
+
+Everything is called and calls back in the thread of the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from strowger.calls.call import Call
+
+Watcher = Callable[[Call, str], None]
+"""Told of every durable change: the call as it is now, and the name of what happened (`calls.machine.Input`). It must
+return at once: it stands in the path of the call."""
+
+OK: Final = "ok"
+"""What `readiness` says of a part that is ready."""
+
+
+class Queries(Protocol):
+    """The server, as far as the console sees it."""
+
+    def calls(self, limit: int) -> Sequence[Call]:
+        """The newest calls first, at most `limit`. Raises StoreUnavailable."""
+
+    def call(self, call_id: str) -> Call | None:
+        """One call by its id, or by a beginning of it that no other call has. Raises StoreUnavailable."""
+
+    def subscribe(self, watcher: Watcher) -> Callable[[], None]:
+        """Tell `watcher` of every change from now on; what is returned ends that."""
+
+    def readiness(self) -> Mapping[str, str]:
+        """Each part of the server that must work before calls are taken: OK, or why it does not."""
+
+    def validate_subscription(self, code: str) -> bool:
+        """Take the opening of a validation URL as consent; whether the code is one of ours and in time."""

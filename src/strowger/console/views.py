@@ -1,0 +1,129 @@
+"""The shapes in which the admin API shows calls: names as in `calls`, times in ISO 8601 and UTC.
+
+The command line decodes what it gets from the API into the same shapes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from strowger.calls.call import Call, Hop
+from strowger.calls.identifier import Identifier
+
+
+class PartyView(msgspec.Struct, frozen=True):
+    """Who calls or is called."""
+
+    kind: str
+    raw_id: str
+
+
+class HopView(msgspec.Struct, frozen=True):
+    """One addressee of a call."""
+
+    to: PartyView
+    event_id: str
+    """The IncomingCall event that announced the hop; empty when there was none."""
+    ring: tuple[str, ...]
+    via: str
+    opened_at: str
+    expires_at: str
+    closed_at: str | None
+    decision: str
+    """What closed the hop; empty while it is open."""
+
+
+class CallView(msgspec.Struct, frozen=True):
+    """One call."""
+
+    id: str
+    resource: str
+    state: str
+    from_: PartyView = msgspec.field(name="from")
+    display_name: str
+    created_at: str
+    ended_at: str | None
+    final_status: int | None
+    """The SIP status that the caller got; None while the call lives."""
+    why: str
+    custom_headers: dict[str, str]
+    hops: tuple[HopView, ...]
+
+
+class CallsView(msgspec.Struct, frozen=True):
+    """The answer of GET /admin/calls."""
+
+    calls: tuple[CallView, ...]
+
+
+class WhyView(msgspec.Struct, frozen=True):
+    """The answer of GET /admin/calls/{id}/why."""
+
+    id: str
+    state: str
+    why: str
+    chain: tuple[str, ...]
+    """A sentence for each hop, in order."""
+
+
+class ChangeView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of GET /admin/calls:watch."""
+
+    what: str
+    """What happened to the call, or one of WATCHING, DROPPED and STOPPING, which have no call."""
+    call: CallView | None = None
+    message: str = ""
+
+
+WATCHING = "watching"
+"""The first line: everything from now on is told."""
+DROPPED = "dropped"
+"""The last line of a watcher that reads too slowly."""
+STOPPING = "stopping"
+"""The last line when the server stops."""
+
+
+def iso(at: float) -> str:
+    """Seconds since 1970 as `2026-01-01T00:00:00.000Z`."""
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def seconds(text: str) -> float:
+    """What `iso` wrote, as seconds since 1970. Raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def view(call: Call) -> CallView:
+    """One call as it is shown."""
+    return CallView(
+        id=call.call_id,
+        resource=call.resource,
+        state=call.state.value,
+        from_=_party(call.caller),
+        display_name=call.display_name,
+        created_at=iso(call.created_at),
+        ended_at=iso(call.ended_at) if call.ended_at else None,
+        final_status=call.final_status or None,
+        why=call.why,
+        custom_headers=call.custom_headers,
+        hops=tuple(map(_hop, call.hops)),
+    )
+
+
+def _hop(hop: Hop) -> HopView:
+    return HopView(
+        to=_party(hop.to),
+        event_id=hop.event_id,
+        ring=hop.ring,
+        via=hop.via,
+        opened_at=iso(hop.opened_at),
+        expires_at=iso(hop.expires_at),
+        closed_at=iso(hop.closed_at) if hop.closed_at else None,
+        decision=hop.decision,
+    )
+
+
+def _party(identifier: Identifier) -> PartyView:
+    return PartyView(identifier.kind.value, identifier.raw_id)

@@ -1,0 +1,42 @@
+"""Why a call is where it is: one sentence, and one for each hop of its chain."""
+
+from __future__ import annotations
+
+from strowger.calls.call import Call, Hop, State
+from strowger.calls.identifier import Identifier, Kind
+
+
+def sentence(call: Call, now: float) -> str:
+    """Why the call ended as it did, or what it waits for; `now` is wall time in seconds."""
+    if call.is_over:
+        return f"The call ended after {_lasted(call.created_at, call.ended_at)} with {call.final_status}: {call.why}."
+    left = f"{max(0.0, call.hop.expires_at - now):.0f} s are left" if call.hops else "nothing is decided yet"
+    if call.state is State.HELD:
+        return f"The call is held for {name(call.hop.to)} and waits for the application to decide: {left}."
+    if call.state is State.RINGING:
+        return f"The call rings at {name(call.hop.to)}: {left}."
+    return "The call has just arrived."
+
+
+def chain(call: Call) -> tuple[str, ...]:
+    """What happened to the call at each of its addressees, in order."""
+    return tuple(_hop(hop, number) for number, hop in enumerate(call.hops, start=1))
+
+
+def name(identifier: Identifier) -> str:
+    """How a person would call somebody: the number without its prefix, or the raw id."""
+    return identifier.number if identifier.kind is Kind.PHONE_NUMBER else identifier.raw_id
+
+
+def _hop(hop: Hop, number: int) -> str:
+    way = f" through {hop.via}" if hop.via else ""
+    did = [f"rang {', '.join(hop.ring)}{way}"] if hop.ring else []
+    did += [f"announced as event {hop.event_id}"] if hop.event_id else []
+    what = ", ".join(did) or "nobody to ring and nobody to tell"
+    if not hop.closed_at:
+        return f"{number}. {name(hop.to)}: {what}; {hop.decision or 'no decision yet'}"
+    return f"{number}. {name(hop.to)}: {what}; after {_lasted(hop.opened_at, hop.closed_at)}: {hop.decision}"
+
+
+def _lasted(begin: float, end: float) -> str:
+    return f"{max(0.0, end - begin):.2f} s"

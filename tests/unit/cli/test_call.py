@@ -1,0 +1,147 @@
+"""`strowger call` against the console itself; the command runs in a thread with a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from strowger.calls.call import State
+from strowger.cli import main
+from strowger.cli.call import details
+from strowger.cli.narration import Narrator
+from strowger.console.views import view
+from tests.support.console import TOKEN, Bench, a_call, a_redirected_call
+
+pytestmark = pytest.mark.asyncio
+
+HELD_ID = "8b000000-0000-4000-8000-000000000002"
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    return path
+
+
+async def call(bench: Bench, token_file: Path, *arguments: str) -> Result:
+    command = ["call", *arguments, "--console", bench.url(""), "--token-file", str(token_file)]
+    return await asyncio.to_thread(CliRunner().invoke, main, command)
+
+
+async def test_list(bench: Bench, token_file: Path) -> None:
+    bench.queries.known = [a_call(HELD_ID), a_redirected_call()]
+    result = await call(bench, token_file, "list")
+    assert result.exit_code == 0
+    assert result.output == (
+        "8b000000  00:00:00.000  held            +31612345678 -> +31201110001\n"
+        "7f3a0000  00:00:00.000  answered 200    +31612345678 -> +31201110001 -> 8:acs:res_bob"
+        "  answered by sip:bob@127.0.0.1:5071\n"
+    )
+    result = await call(bench, token_file, "list", "--json", "--state", "held")
+    assert [each["id"] for each in json.loads(result.output)] == [HELD_ID]
+
+
+async def test_no_calls(bench: Bench, token_file: Path) -> None:
+    assert (await call(bench, token_file, "list")).output == "No calls.\n"
+    assert (await call(bench, token_file, "list", "--json")).output == "[]\n"
+
+
+async def test_show(bench: Bench, token_file: Path) -> None:
+    bench.queries.known = [a_redirected_call()]
+    result = await call(bench, token_file, "show", "7f3a")
+    assert result.output.splitlines() == [
+        "call 7f3a0000-0000-4000-8000-000000000001",
+        "  answered with 200: answered by sip:bob@127.0.0.1:5071",
+        "  from     +31612345678 Carol",
+        "  resource dev",
+        "  began    2026-01-01T00:00:00.000Z, lasted 2.31 s",
+        "  hop 1    00:00:00.000  to +31201110001  4:+31201110001",
+        "           00:00:00.000  --> IncomingCall  evt-1",
+        "           00:00:00.070  redirect to 8:acs:res_bob",
+        "  hop 2    00:00:00.070  to 8:acs:res_bob  8:acs:res_bob",
+        "           00:00:00.070  ringing sip:bob@127.0.0.1:5071",
+        "           00:00:00.070  --> IncomingCall  evt-2",
+        "           00:00:02.310  answered by sip:bob@127.0.0.1:5071",
+    ]
+    assert json.loads((await call(bench, token_file, "show", "7f3a", "--json")).output)["final_status"] == 200
+
+
+async def test_a_display_name_cannot_repaint_the_terminal() -> None:
+    shown = a_call(state=State.HELD)
+    shown.display_name = "\x1b[2J"
+    assert "\x1b" not in "".join(details(view(shown), Narrator({})))
+
+
+async def test_why(bench: Bench, token_file: Path) -> None:
+    bench.queries.known = [a_redirected_call()]
+    result = await call(bench, token_file, "why", "7f3a")
+    first, *chain = result.output.splitlines()
+    assert first == "The call ended after 2.31 s with 200: answered by sip:bob@127.0.0.1:5071."
+    assert [sentence[:5] for sentence in chain] == ["  1. ", "  2. "]
+    assert json.loads((await call(bench, token_file, "why", "7f3a", "--json")).output)["state"] == "answered"
+
+
+async def test_a_call_that_is_not_there(bench: Bench, token_file: Path) -> None:
+    result = await call(bench, token_file, "show", "7f3a")
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: No call, or more than one, has an id that begins with '7f3a'.\n",
+    )
+
+
+async def until_watched(bench: Bench) -> None:
+    async with asyncio.timeout(5):
+        while not bench.queries.watchers:
+            await bench.queries.came.wait()
+            bench.queries.came.clear()
+
+
+@pytest.mark.parametrize(("more", "line"), [((), "INVITE  +31612345678"), (("--json",), '"what":"hold"')])
+async def test_watch_until_the_server_stops(
+    bench: Bench, token_file: Path, more: tuple[str, ...], line: str
+) -> None:
+    watching = asyncio.ensure_future(call(bench, token_file, "watch", *more))
+    await until_watched(bench)
+    bench.queries.happens(a_call(), "hold")
+    await bench.console.stop()
+    result = await asyncio.wait_for(watching, 5)
+    assert result.exit_code == 0
+    assert line in result.output
+    assert "the server stops" in result.output
+
+
+async def test_a_dropped_watch_is_a_failure(bench: Bench, token_file: Path) -> None:
+    watching = asyncio.ensure_future(call(bench, token_file, "watch"))
+    await until_watched(bench)
+    for _ in range(1_001):
+        bench.queries.happens(a_call(), "cancel")
+    result = await asyncio.wait_for(watching, 10)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, "Error: The watch was dropped; begin it again.")
+
+
+async def test_ctrl_c_ends_a_watch(monkeypatch: pytest.MonkeyPatch, token_file: Path) -> None:
+    def interrupt(*question: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("strowger.cli.call._ask", interrupt)
+    command = ["call", "watch", "--console", "http://localhost:1", "--token-file", str(token_file)]
+    assert CliRunner().invoke(main, command).exit_code == 0
+
+
+async def test_a_server_elsewhere_needs_its_token() -> None:
+    result = CliRunner().invoke(main, ["call", "list", "--console", "http://pbx.test:7080"])
+    assert (result.exit_code, "needs --token-file" in result.output) == (2, True)
+
+
+async def test_the_server_of_a_data_directory(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "admin.token").write_text(TOKEN)
+    bench.queries.known = [a_redirected_call()]
+    console = {"STROWGER__LISTEN__CONSOLE": f"127.0.0.1:{bench.port}"}
+    command = ["call", "list", "--data-dir", str(tmp_path)]
+    result = await asyncio.to_thread(CliRunner().invoke, main, command, env=console)
+    assert result.output.startswith("7f3a0000")

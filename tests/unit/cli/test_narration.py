@@ -1,0 +1,75 @@
+"""The running commentary."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.calls.call import Hop, State
+from strowger.calls.identifier import phone_number
+from strowger.cli.narration import Narrator, clock, lasted, short_id
+from strowger.console.views import PartyView, view
+from tests.support.console import a_call, a_redirected_call
+
+NARRATOR = Narrator({"8:acs:res_bob": "bob"})
+
+
+def test_a_held_call() -> None:
+    assert NARRATOR.lines(view(a_call()), "hold") == [
+        "00:00:00.000  call 7f3a0000  INVITE  +31612345678 -> +31201110001",
+        "00:00:00.000  call 7f3a0000  --> IncomingCall  evt-1",
+    ]
+
+
+def test_a_redirect_and_what_is_rung() -> None:
+    call = a_redirected_call()
+    call.ended_at = 0.0
+    assert NARRATOR.lines(view(call), "ring") == [
+        "00:00:00.070  call 7f3a0000  <== redirect to bob",
+        "00:00:00.070  call 7f3a0000  ringing sip:bob@127.0.0.1:5071",
+        "00:00:00.070  call 7f3a0000  --> IncomingCall  evt-2",
+    ]
+
+
+def test_an_answer() -> None:
+    assert NARRATOR.lines(view(a_redirected_call()), "answered") == [
+        "00:00:02.310  call 7f3a0000  answered with 200  answered by sip:bob@127.0.0.1:5071  2.31 s after the INVITE"
+    ]
+
+
+def test_a_call_to_nobody_begins_and_ends_at_once() -> None:
+    call = a_call(state=State.FAILED, ended_at=1_767_225_600.0, final_status=480, why="nobody can be reached")
+    call.hops[0].event_id = ""
+    assert NARRATOR.lines(view(call), "nobody") == [
+        "00:00:00.000  call 7f3a0000  INVITE  +31612345678 -> +31201110001",
+        "00:00:00.000  call 7f3a0000  failed with 480  nobody can be reached  0.00 s after the INVITE",
+    ]
+
+
+def test_a_trunk_is_named() -> None:
+    hop = Hop(phone_number("+45"), 1_767_225_600.0, 1_767_225_660.0, ring=("sip:+45@sbc.test",), via="carrier-a")
+    assert NARRATOR.lines(view(a_call(hops=[hop])), "ring")[1].endswith("ringing sip:+45@sbc.test through carrier-a")
+
+
+def test_what_strangers_wrote_cannot_repaint_the_terminal() -> None:
+    call = view(a_call("\x1b]0;x", why="\x1b[2J", ended_at=1_767_225_601.0, final_status=480))
+    text = "".join(NARRATOR.lines(call, "deadline"))
+    assert "\x1b" not in text
+    assert "\\x1b[2J" in text
+
+
+@pytest.mark.parametrize(
+    ("raw_id", "name"),
+    [("4:+31612345678", "+31612345678"), ("8:ACS:res_BOB", "bob"), ("8:acs:res_eve", "8:acs:res_eve"), ("4:\n", "\\n")],
+)
+def test_names(raw_id: str, name: str) -> None:
+    assert NARRATOR.name(PartyView("", raw_id)) == name
+
+
+def test_the_journey_of_a_call() -> None:
+    assert NARRATOR.journey(view(a_redirected_call())) == "+31612345678 -> +31201110001 -> bob"
+
+
+def test_times_and_ids() -> None:
+    assert clock("2026-01-01T12:03:01.207Z") == "12:03:01.207"
+    assert lasted("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:02.310Z") == "2.31 s"
+    assert short_id(view(a_call())) == "7f3a0000"

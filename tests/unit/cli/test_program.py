@@ -1,0 +1,66 @@
+"""The command as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from strowger import __version__
+from strowger.cli import main
+
+HEAVY = ("aiohttp", "cryptography", "msgspec", "prometheus_client", "structlog", "uvloop", "strowger.server")
+
+
+def commands(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        found.append((*above, name))
+        if isinstance(command, click.Group):
+            found += commands(command, (*above, name))
+    return found
+
+
+def test_all_commands() -> None:
+    assert {" ".join(path) for path in commands(main)} == {
+        "call",
+        "call list",
+        "call show",
+        "call watch",
+        "call why",
+        "config",
+        "config check",
+        "config show",
+        "connection-string",
+        "dev",
+        "env",
+        "run",
+        "serve",
+        "simulate",
+        "simulate call",
+    }
+
+
+@pytest.mark.parametrize("path", [(), *commands(main)], ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output == f"Strowger {__version__}\n"
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    assert CliRunner().invoke(main, ["dance"]).exit_code == 2
+
+
+@pytest.mark.slow
+def test_help_does_not_wait_for_what_is_heavy() -> None:
+    program = f"import sys, strowger.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "[]\n"

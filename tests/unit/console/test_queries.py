@@ -1,0 +1,11 @@
+"""The fake of the tests is what the console asks for."""
+
+from __future__ import annotations
+
+from strowger.console.queries import Queries
+from tests.support.console import ScriptedQueries
+
+
+def test_the_fake_answers_all_queries() -> None:
+    queries: Queries = ScriptedQueries()
+    assert (queries.calls(5), queries.call("x"), queries.validate_subscription("x")) == ([], None, False)

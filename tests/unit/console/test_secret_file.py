@@ -1,0 +1,47 @@
+"""A secret that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from strowger.console.secret_file import LARGEST_BYTES, kept, read
+
+
+def test_it_is_made_once_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "admin.token"
+    assert kept(path, lambda: "abc") == "abc"
+    assert kept(path, lambda: "def") == "abc"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert os.listdir(path.parent) == ["admin.token"]
+
+
+def test_of_two_programs_one_is_quicker(tmp_path: Path) -> None:
+    path = tmp_path / "admin.token"
+
+    other = tmp_path / f".{path.name}.{os.getpid()}"
+
+    def make_while_another_does() -> str:
+        path.write_text("the other one\n")
+        return "mine"
+
+    assert kept(path, make_while_another_does) == "the other one"
+    assert not other.exists()
+
+
+@pytest.mark.parametrize("octets", [b"", b"\n", b"a\nb", b"\xff", b"x" * (LARGEST_BYTES + 1)])
+def test_a_file_that_holds_no_secret(tmp_path: Path, octets: bytes) -> None:
+    path = tmp_path / "admin.token"
+    path.write_bytes(octets)
+    with pytest.raises(ValueError, match="does not hold a secret on one line"):
+        read(path)
+
+
+def test_the_largest_secret(tmp_path: Path) -> None:
+    path = tmp_path / "admin.token"
+    path.write_bytes(b"x" * LARGEST_BYTES)
+    assert len(read(path)) == LARGEST_BYTES

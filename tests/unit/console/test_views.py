@@ -1,0 +1,62 @@
+"""The shapes of the admin API, member by member."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from strowger.calls.call import State
+from strowger.console.views import CallView, ChangeView, iso, seconds, view
+from tests.support.console import a_call, a_redirected_call
+
+
+def test_a_live_call() -> None:
+    assert msgspec.to_builtins(view(a_call(custom_headers={"X-MS-Custom-Tier": "gold"}))) == {
+        "id": "7f3a0000-0000-4000-8000-000000000001",
+        "resource": "dev",
+        "state": "held",
+        "from": {"kind": "phoneNumber", "raw_id": "4:+31612345678"},
+        "display_name": "Carol",
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "ended_at": None,
+        "final_status": None,
+        "why": "",
+        "custom_headers": {"X-MS-Custom-Tier": "gold"},
+        "hops": (
+            {
+                "to": {"kind": "phoneNumber", "raw_id": "4:+31201110001"},
+                "event_id": "evt-1",
+                "ring": (),
+                "via": "",
+                "opened_at": "2026-01-01T00:00:00.000Z",
+                "expires_at": "2026-01-01T00:00:30.000Z",
+                "closed_at": None,
+                "decision": "",
+            },
+        ),
+    }
+
+
+def test_an_ended_call() -> None:
+    shown = view(a_redirected_call())
+    assert (shown.state, shown.final_status, shown.ended_at) == ("answered", 200, "2026-01-01T00:00:02.310Z")
+    assert shown.hops[0].decision == "redirect to 8:acs:res_bob"
+    assert shown.hops[1].ring == ("sip:bob@127.0.0.1:5071",)
+
+
+def test_what_is_written_can_be_read() -> None:
+    shown = view(a_redirected_call())
+    assert msgspec.json.decode(msgspec.json.encode(shown), type=CallView) == shown
+
+
+def test_a_line_without_a_call_is_short() -> None:
+    assert msgspec.json.encode(ChangeView("watching")) == b'{"what":"watching"}'
+
+
+def test_a_call_that_never_came_to_be() -> None:
+    assert view(a_call(state=State.ARRIVED, hops=[])).hops == ()
+
+
+@pytest.mark.parametrize("at", [0.0, 1_767_225_600.0, 1_767_225_600.5, 1_767_225_600.999])
+def test_times_come_back_to_the_millisecond(at: float) -> None:
+    assert seconds(iso(at)) == pytest.approx(at, abs=0.0011)

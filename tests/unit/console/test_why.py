@@ -1,0 +1,58 @@
+"""Every sentence that explains a call."""
+
+from __future__ import annotations
+
+from strowger.calls.call import Hop, State
+from strowger.calls.identifier import phone_number
+from strowger.console.why import chain, name, sentence
+from tests.support.console import BOB, a_call, a_redirected_call
+
+NOW = 1_767_225_612.0
+
+
+def test_a_held_call_says_what_it_waits_for() -> None:
+    expected = "The call is held for +31201110001 and waits for the application to decide: 18 s are left."
+    assert sentence(a_call(), NOW) == expected
+
+
+def test_a_deadline_that_is_over_leaves_nothing() -> None:
+    assert sentence(a_call(), NOW + 60).endswith("to decide: 0 s are left.")
+
+
+def test_a_ringing_call_says_where() -> None:
+    hop = Hop(BOB, NOW - 2, NOW + 58, ring=("sip:bob@127.0.0.1:5071",))
+    assert sentence(a_call(state=State.RINGING, hops=[hop]), NOW) == "The call rings at 8:acs:res_bob: 58 s are left."
+
+
+def test_a_call_that_is_over_says_how_it_ended() -> None:
+    expected = "The call ended after 2.31 s with 200: answered by sip:bob@127.0.0.1:5071."
+    assert sentence(a_redirected_call(), NOW) == expected
+
+
+def test_a_call_of_which_nothing_is_known_yet() -> None:
+    assert sentence(a_call(state=State.ARRIVED, hops=[]), NOW) == "The call has just arrived."
+
+
+def test_the_chain_has_a_sentence_for_each_hop() -> None:
+    assert chain(a_redirected_call()) == (
+        "1. +31201110001: announced as event evt-1; after 0.07 s: redirect to 8:acs:res_bob",
+        "2. 8:acs:res_bob: rang sip:bob@127.0.0.1:5071, announced as event evt-2; "
+        "after 2.24 s: answered by sip:bob@127.0.0.1:5071",
+    )
+
+
+def test_the_chain_of_a_call_that_lives() -> None:
+    out = Hop(phone_number("+4512345678"), NOW, NOW + 60, ring=("sip:+4512345678@sbc.test",), via="carrier-a")
+    assert chain(a_call(hops=[out])) == (
+        "1. +4512345678: rang sip:+4512345678@sbc.test through carrier-a; no decision yet",
+    )
+
+
+def test_the_chain_of_a_call_to_nobody() -> None:
+    hop = Hop(BOB, NOW, NOW)
+    assert chain(a_call(hops=[hop])) == ("1. 8:acs:res_bob: nobody to ring and nobody to tell; no decision yet",)
+
+
+def test_names() -> None:
+    assert name(phone_number("+4512345678")) == "+4512345678"
+    assert name(BOB) == "8:acs:res_bob"
