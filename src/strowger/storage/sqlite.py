@@ -21,6 +21,7 @@ from strowger.storage.database import Synchronous, insert_durably, make_director
 from strowger.storage.errors import DatabaseUnusable, RecordUnreadable
 from strowger.storage.lock import DirectoryLock
 from strowger.storage.queries import QUERIES
+from strowger.storage.request_ids import RequestIds
 from strowger.storage.retention import PREFIX_LENGTH, Retention
 from strowger.storage.writer import QUEUE_LIMIT, Writer
 
@@ -35,14 +36,17 @@ _decode: Final = msgspec.json.Decoder(Call).decode
 class SqliteStore:
     """A `calls.ports.Store` in one SQLite database. All methods are for the event loop's thread."""
 
-    __slots__ = ("_closed", "_lock", "_path", "_reader", "_writer")
+    __slots__ = ("_closed", "_lock", "_path", "_reader", "_request_ids", "_writer")
 
-    def __init__(self, path: Path, lock: DirectoryLock, reader: sqlite3.Connection, writer: Writer) -> None:
+    def __init__(
+        self, path: Path, lock: DirectoryLock, reader: sqlite3.Connection, writer: Writer, request_ids: RequestIds
+    ) -> None:
         """Use `open`."""
         self._path = path
         self._lock = lock
         self._reader = reader
         self._writer = writer
+        self._request_ids = request_ids
         self._closed = False
 
     @classmethod
@@ -76,16 +80,20 @@ class SqliteStore:
         except BaseException:
             lock.release()
             raise
-        return cls(path, lock, reader, Writer(connection, loop, retention, queue_limit))
+        writer = Writer(connection, loop, retention, queue_limit)
+        return cls(path, lock, reader, writer, RequestIds(reader, loop, retention.receipts_kept))
 
     # ------------------------------------------------------------------------------------------------------- changes
 
     def commit(self, unit: Commit, done: Done) -> None:
         """Write one decision; `done` gets None once it is durable, or HopClosed, or StoreUnavailable."""
+        if unit.receipt is not None:
+            self._request_ids.add(unit.receipt.scope, unit.receipt.request_id)
         self._writer.submit(unit, done)
 
     def save_receipt(self, receipt: Receipt, done: Done) -> None:
         """Keep the answer to a request that changed no call; it replaces one under the same id."""
+        self._request_ids.add(receipt.scope, receipt.request_id)
         self._writer.submit(receipt, done)
 
     def delivered(self, entry: OutboxEntry) -> None:
@@ -121,6 +129,7 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
+        self._request_ids.close()
         self._reader.close()  # first, so that the writer is the last to leave and clears the log away
         self._writer.close()
         self._lock.release()
@@ -129,6 +138,8 @@ class SqliteStore:
 
     def find_receipt(self, scope: str, request_id: str) -> Receipt | None:
         """The stored answer to a request id, if any. Raises StoreUnavailable."""
+        if not self._request_ids.may_hold(scope, request_id) and not self._closed:
+            return None
         rows = self._rows(_FIND_RECEIPT, (scope, request_id))
         return Receipt(*rows[0]) if rows else None
 

@@ -11,6 +11,7 @@ from strowger.storage.queries import QUERIES
 from strowger.storage.retention import ENDED_LEG_KEPT_S, PRUNE_ROWS, Retention
 
 _INSERT_CALL: Final = QUERIES["insert_call"]
+_INSERT_LEG: Final = QUERIES["insert_leg"]
 _UPDATE_CALL: Final = QUERIES["update_call"]
 _INSERT_EVENT: Final = QUERIES["insert_event"]
 _WITHDRAW_EVENT: Final = QUERIES["withdraw_event"]
@@ -23,7 +24,7 @@ def write_commit(cursor: sqlite3.Cursor, unit: Commit) -> HopClosed | None:
     if unit.revision == 1:
         execute(
             _INSERT_CALL,
-            (unit.call_id, unit.resource, unit.state, unit.created_at, unit.ended_at, unit.call, unit.leg),
+            (unit.call_id, unit.resource, unit.state, unit.created_at, unit.ended_at, unit.call),
         )
     else:
         execute(
@@ -32,6 +33,8 @@ def write_commit(cursor: sqlite3.Cursor, unit: Commit) -> HopClosed | None:
         )
     if cursor.rowcount == 0:
         return lost(unit)
+    if unit.revision == 1:
+        execute(_INSERT_LEG, (cursor.lastrowid, unit.leg))
     if unit.withdrawn:
         execute(_WITHDRAW_EVENT, (unit.withdrawn,))
     for entry in unit.events:

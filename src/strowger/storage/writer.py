@@ -154,19 +154,28 @@ class Writer:
             running = True
             while running:
                 group = self._next_group()
-                steps = [work for work, _ in group if type(work) is Pruning]
-                changes = [item for item in group if type(item[0]) is not Pruning] if steps else group
-                if changes or self._delivered or not self.writable:
-                    self._report(self._write(changes))
+                if self._pruning or self._closed:
+                    running = self._write_and_prune(group)
+                else:  # nearly always
+                    self._report(self._write(group))
                 group = []
-                running = _STOP not in steps
-                for step in steps if running else ():
-                    self._prune(step)
         finally:  # without a thread nothing may wait for one
             self._ended = True
             self.writable = False
             group += [*[self._queue.get() for _ in range(self._queue.qsize())], *_take(self._patient)]
             self._report([(done, StoreUnavailable("the writer has ended")) for _, done in group])
+
+    def _write_and_prune(self, group: list[Item]) -> bool:
+        """Write the changes of a group, then do the steps of pruning in it. False when it is the last one."""
+        steps = [work for work, _ in group if type(work) is Pruning]
+        changes = [item for item in group if type(item[0]) is not Pruning]
+        if changes or self._delivered or not self.writable:
+            self._report(self._write(changes))
+        if _STOP in steps:
+            return False
+        for step in steps:
+            self._prune(step)
+        return True
 
     def _next_group(self) -> list[Item]:
         """All changes that wait, at least one; none when it is time to try the disk again."""
@@ -198,12 +207,21 @@ class Writer:
             self._begin()
             errors = [self._apply_apart(work) for work, _ in group]
         if delivered:
-            self._cursor.executemany(_DELETE_DELIVERED, delivered)
+            self._delete(delivered, group, errors)
         if not self.writable:
             # Without a page to write, success would prove nothing.
             self._cursor.execute("PRAGMA user_version=0")
         self._cursor.execute("COMMIT")
         return errors
+
+    def _delete(self, delivered: list[tuple[str, str]], group: list[Item], errors: list[CallError | None]) -> None:
+        """Most events are withdrawn in the same group, by the decision that their delivery brought about."""
+        withdrawn = {
+            work.withdrawn for (work, _), error in zip(group, errors, strict=True) if type(work) is Commit and not error
+        }
+        entries = [entry for entry in delivered if entry[0] not in withdrawn]
+        if entries:
+            self._cursor.executemany(_DELETE_DELIVERED, entries)
 
     def _begin(self) -> None:
         if self._connection.in_transaction:
@@ -255,7 +273,7 @@ class Writer:
             _log.error("the database cannot be written", error=str(error))
 
     def _report(self, outcomes: list[Outcome]) -> None:
-        waiting = deque(outcome for outcome in outcomes if outcome[0] is not _nobody)
+        waiting = deque([outcome for outcome in outcomes if outcome[0] is not _nobody])
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._settle, waiting)
 

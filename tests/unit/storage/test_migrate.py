@@ -22,7 +22,7 @@ def schema(connection):
 def test_a_new_database_has_every_table(connection):
     assert migrate(connection, STEPS) == len(STEPS)
     assert [name for kind, name, *_ in schema(connection) if kind == "table"] == [
-        "calls", "migrations", "outbox", "receipts", "secrets",
+        "calls", "legs", "migrations", "outbox", "receipts", "secrets",
     ]  # fmt: skip
     assert connection.execute("SELECT number, name FROM migrations").fetchall() == [
         (1, "calls"), (2, "outbox"), (3, "receipts"), (4, "secrets"),
@@ -37,12 +37,15 @@ def test_an_old_database_becomes_the_same_as_a_new_one_and_keeps_its_rows(connec
     fresh.close()
 
     migrate(connection, STEPS[:start])
-    row = (1, "abcd", "dev", "held", 1.0, 0.0, 1, b"{}", b"leg")
+    row = (1, "abcd", "dev", "held", 1.0, 0.0, 1, b"{}")
+    leg = (1, b"leg")
     if start:
-        connection.execute("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        connection.execute("INSERT INTO legs VALUES (?, ?)", leg)
     migrate(connection, STEPS)
     assert schema(connection) == expected
     assert connection.execute("SELECT * FROM calls").fetchall() == [row] * bool(start)
+    assert connection.execute("SELECT * FROM legs").fetchall() == [leg] * bool(start)
 
 
 def test_a_second_run_changes_nothing(connection):

@@ -144,6 +144,16 @@ async def test_reads_keep_no_part_of_the_log_in_use(path, store):
 
 
 @pytest.mark.asyncio
+async def test_a_request_id_that_was_never_saved_is_not_looked_up(path, store):
+    await save_receipt(store, a_receipt("r1"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE receipts")
+    assert store.find_receipt(SCOPE, "r2") is None
+    with pytest.raises(StoreUnavailable, match="no such table: receipts"):
+        store.find_receipt(SCOPE, "r1")
+
+
+@pytest.mark.asyncio
 async def test_a_store_that_is_closed_cannot_be_read(store):
     store.close()
     for read in (store.live_calls, lambda: store.find_receipt(SCOPE, "r1"), lambda: store.secret("x", bytes)):

@@ -22,7 +22,7 @@ def rows(cursor, table):
 def test_a_decision_writes_its_rows_and_a_lost_one_none(cursor):
     unit = a_commit("abcd", events=(an_event("e1"), an_event("e2")), receipt=a_receipt("r1"))
     assert write_commit(cursor, unit) is None
-    assert [rows(cursor, table) for table in ("calls", "outbox", "receipts")] == [1, 2, 1]
+    assert [rows(cursor, table) for table in ("calls", "legs", "outbox", "receipts")] == [1, 1, 2, 1]
     changes = cursor.connection.total_changes
     late = a_commit("abcd", events=(an_event("e3"),), withdrawn="e1", receipt=a_receipt("r2"))
     error = write_commit(cursor, late)
@@ -86,11 +86,30 @@ def test_a_step_with_nothing_to_do_writes_nothing(cursor):
         ("find_calls_between", ("", ""), "sqlite_autoindex_calls_1 (call_id>? AND call_id<?)"),
         ("withdraw_event", ("",), "sqlite_autoindex_outbox_1 (event_id=?)"),
         ("delete_delivered", ("", ""), "sqlite_autoindex_outbox_1 (event_id=? AND subscription=?)"),
-        ("live_calls", (), "calls_with_leg (ended_at=?)"),
-        ("drop_legs", (0.0, 1), "calls_with_leg (ended_at>? AND ended_at<?)"),
+        ("receipt_ids", (0, 1), "INTEGER PRIMARY KEY (rowid>?)"),
+        ("newest_receipt", (), "SEARCH receipts"),
     ],
 )
 def test_what_is_asked_often_is_found_by_an_index(cursor, name, values, index):
     plan = [row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {QUERIES[name]}", values)]
     assert any(detail.endswith(index) for detail in plan)
     assert not any(detail.startswith("SCAN") for detail in plan)
+
+
+@pytest.mark.parametrize(("name", "values"), [("live_calls", ()), ("drop_legs", (0.0, 1))])
+def test_calls_with_a_leg_are_found_by_walking_the_few_legs(cursor, name, values):
+    plan = [row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {QUERIES[name]}", values)]
+    assert "SEARCH calls USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert [detail for detail in plan if detail.startswith("SCAN")] == ["SCAN legs"]
+    assert not any("TEMP B-TREE" in detail for detail in plan)
+
+
+def test_a_call_that_is_dropped_takes_its_leg_along(cursor):
+    write_commit(cursor, a_commit("old", ended_at=1_000.0))
+    write_commit(cursor, a_commit("live"))
+    write_commit(cursor, a_commit("new", ended_at=1_000.0))
+    prune_step(cursor, Retention(calls_kept=1), Pruning(1_001.0))
+    assert cursor.execute("SELECT call_id, leg FROM calls JOIN legs USING (number)").fetchall() == [
+        ("live", b"leg of live"),
+        ("new", b"leg of new"),
+    ]

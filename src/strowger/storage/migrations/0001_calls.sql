@@ -1,4 +1,4 @@
--- Calls in the order of their arrival. The columns asked for come before the two large ones.
+-- Calls in the order of their arrival. The columns asked for come before the large one.
 CREATE TABLE calls (
     number INTEGER PRIMARY KEY,
     call_id TEXT NOT NULL UNIQUE,
@@ -7,9 +7,12 @@ CREATE TABLE calls (
     created_at REAL NOT NULL,
     ended_at REAL NOT NULL,
     revision INTEGER NOT NULL,
-    call BLOB NOT NULL,
-    leg BLOB
+    call BLOB NOT NULL
 );
 
--- Live calls (ended_at = 0, they always have a leg) and ended ones whose leg is not dropped yet: a few rows, however many calls are kept.
-CREATE INDEX calls_with_leg ON calls (ended_at) WHERE leg IS NOT NULL;
+-- The legs of live calls (they always have one) and of ended ones whose leg is not dropped yet: a few rows, however
+-- many calls are kept. Apart from the calls, because a leg never changes and a call does with every decision.
+CREATE TABLE legs (
+    number INTEGER PRIMARY KEY REFERENCES calls (number) ON DELETE CASCADE,
+    leg BLOB NOT NULL
+);

@@ -2,9 +2,13 @@
 
 -- name: insert_call
 -- A new call; changes nothing when the id is taken.
-INSERT INTO calls (call_id, resource, state, created_at, ended_at, revision, call, leg)
-VALUES (?, ?, ?, ?, ?, 1, ?, ?)
+INSERT INTO calls (call_id, resource, state, created_at, ended_at, revision, call)
+VALUES (?, ?, ?, ?, ?, 1, ?)
 ON CONFLICT (call_id) DO NOTHING;
+
+-- name: insert_leg
+-- The leg of a new call.
+INSERT INTO legs (number, leg) VALUES (?, ?);
 
 -- name: update_call
 -- The next revision of a call; changes nothing unless the stored revision is the one before.
@@ -24,12 +28,13 @@ SELECT call_id, call FROM calls WHERE call_id >= ? AND call_id < ? LIMIT 2;
 SELECT call_id, call FROM calls ORDER BY number DESC LIMIT ?;
 
 -- name: live_calls
--- Every call that has not ended, in order of arrival.
-SELECT call_id, call, revision, leg FROM calls WHERE ended_at = 0 AND leg IS NOT NULL ORDER BY number;
+-- Every call that has not ended, in order of arrival; CROSS JOIN walks the few legs, not the many calls.
+SELECT call_id, call, revision, leg FROM legs CROSS JOIN calls USING (number) WHERE ended_at = 0 ORDER BY legs.number;
 
 -- name: ended_calls
 -- The calls that ended at or after a moment, in order of arrival; reads the whole table, so for the start only.
-SELECT call_id, call, revision, leg FROM calls WHERE ended_at > 0 AND ended_at >= ? ORDER BY number;
+SELECT call_id, call, revision, leg FROM calls LEFT JOIN legs USING (number)
+WHERE ended_at > 0 AND ended_at >= ? ORDER BY calls.number;
 
 -- name: insert_event
 -- An event to deliver; one that is there already stays as it is.
@@ -65,6 +70,14 @@ ON CONFLICT (scope, request_id) DO UPDATE SET
 SELECT scope, request_id, fingerprint, accepted_at, status, body, correlation_id
 FROM receipts WHERE scope = ? AND request_id = ?;
 
+-- name: newest_receipt
+-- The number of the receipt that was first saved last.
+SELECT coalesce(max(number), 0) FROM receipts;
+
+-- name: receipt_ids
+-- At most so many request ids after a number.
+SELECT number, scope, request_id FROM receipts WHERE number > ? ORDER BY number LIMIT ?;
+
 -- name: insert_secret
 -- A new secret; changes nothing when there is one of that name.
 INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING;
@@ -74,9 +87,10 @@ INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING;
 SELECT value FROM secrets WHERE name = ?;
 
 -- name: drop_legs
--- The legs of calls that ended before a moment, at most so many.
-UPDATE calls SET leg = NULL WHERE number IN (
-    SELECT number FROM calls WHERE leg IS NOT NULL AND ended_at > 0 AND ended_at < ? LIMIT ?
+-- The legs of calls that ended before a moment, at most so many, the oldest calls first.
+DELETE FROM legs WHERE number IN (
+    SELECT legs.number FROM legs CROSS JOIN calls USING (number)
+    WHERE ended_at > 0 AND ended_at < ? ORDER BY legs.number LIMIT ?
 );
 
 -- name: prune_calls
