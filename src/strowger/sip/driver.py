@@ -89,7 +89,7 @@ class Driver:
     def failed(self, key: str, reason: str) -> None:
         """Something that was sent under a transaction's key could not be delivered."""
         self.counters["undeliverable"] += 1
-        _log.info("undeliverable", reason=printable(reason, 200))
+        _log.debug("undeliverable", reason=printable(reason, 200))  # the transports log it, at a bounded rate
         self._edge.transport_failed(key)
         self.touch()
 
@@ -124,9 +124,11 @@ class Driver:
     def _advance(self) -> None:
         self._handle = None
         now = self._now()
-        for part in self._timed:
-            part.advance(now)
-        self._rearm()
+        try:
+            for part in self._timed:
+                part.advance(now)
+        finally:  # what fails is reported by the loop; the other timers must still run
+            self._rearm()
 
     def _garbled(self, reason: str, flow: Flow) -> None:
         self.counters["garbled"] += 1

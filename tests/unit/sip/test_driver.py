@@ -1,0 +1,184 @@
+"""The driver: feed, and keep one timer armed for the earliest deadline of anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from structlog.testing import capture_logs
+
+from strowger.sip.driver import GARBLED_LOGGED_PER_S, LONGEST_SLEEP_S, Driver, Sockets
+from strowger.sip.flow import Flow
+from strowger.sip.message import ParseError, Request, Response
+from strowger.sip.network import Unreachable
+from strowger.sip.transport.errors import NoListener
+from tests.support.sip_edge import CALLER, INVITE
+
+
+class Loop:
+    """An event loop of which every turn and every timer is taken by hand."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+        self.timer: SimpleNamespace | None = None
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        self.soon.append(call)
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> SimpleNamespace:
+        timer = SimpleNamespace(delay=delay, call=call, is_cancelled=False)
+        timer.cancel = lambda: setattr(timer, "is_cancelled", True)
+        timer.cancelled = lambda: timer.is_cancelled
+        self.timer = timer
+        return timer
+
+    def turn(self) -> None:
+        soon, self.soon = self.soon, []
+        for call in soon:
+            call()
+
+
+class Core:
+    """Edge and timed part in one; writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.deadline: float | None = None
+        self.received: list[Request | Response] = []
+        self.advanced: list[float] = []
+        self.fails = False
+
+    def receive(self, message: Request | Response, flow: Flow) -> None:
+        self.received.append(message)
+
+    def reply_to_unparsed(self, error: ParseError, flow: Flow) -> tuple[Flow, bytes] | None:
+        return (flow, b"reply") if error.status else None
+
+    def transport_failed(self, key: str) -> None:
+        self.received.append(key)  # type: ignore[arg-type]
+
+    def next_deadline(self) -> float | None:
+        return self.deadline
+
+    def advance(self, now: float) -> None:
+        self.advanced.append(now)
+        if self.fails:
+            raise RuntimeError
+
+
+class Rig:
+    """A driver with everything around it faked."""
+
+    def __init__(self) -> None:
+        self.loop, self.core, self.now = Loop(), Core(), 100.0
+        self.sent: list[tuple[Flow, bytes, str]] = []
+        self.driver = Driver(self.loop, lambda: self.now)  # type: ignore[arg-type]
+        self.driver.attach(self.core, lambda *what: self.sent.append(what), self.core)  # type: ignore[arg-type]
+
+    def feed(self, data: bytes) -> None:
+        self.driver.receive(data, CALLER)
+        self.loop.turn()
+
+
+@pytest.fixture
+def rig() -> Rig:
+    rig = Rig()
+    rig.driver.open()
+    return rig
+
+
+AN_INVITE = INVITE.format(to="bob", n=1, hops=70).replace("\n", "\r\n").encode()
+
+
+def test_nothing_is_taken_before_the_doors_open() -> None:
+    rig = Rig()
+    rig.feed(AN_INVITE)
+    assert (rig.core.received, rig.driver.counters["too early"]) == ([], 1)
+    rig.driver.open()
+    rig.feed(AN_INVITE)
+    assert len(rig.core.received) == 1
+
+
+def test_the_timer_is_armed_for_the_earliest_deadline(rig: Rig) -> None:
+    rig.core.deadline = 100.25
+    rig.feed(AN_INVITE)
+    timer = rig.loop.timer
+    assert timer is not None
+    assert timer.delay == pytest.approx(0.25)
+    rig.feed(AN_INVITE)
+    assert rig.loop.timer is timer, "an earlier one is not armed again"
+    rig.core.deadline = 100.1
+    rig.feed(AN_INVITE)
+    assert timer.is_cancelled
+    assert rig.loop.timer is not None
+    assert rig.loop.timer.delay == pytest.approx(0.1)
+
+
+def test_without_a_deadline_it_looks_again_soon(rig: Rig) -> None:
+    rig.feed(AN_INVITE)
+    assert rig.loop.timer is not None
+    assert rig.loop.timer.delay == pytest.approx(LONGEST_SLEEP_S)
+
+
+def test_what_is_due_is_run_and_the_timer_armed_again_even_if_it_fails(rig: Rig) -> None:
+    rig.core.deadline = 100.25
+    rig.feed(AN_INVITE)
+    rig.now, rig.core.deadline, rig.core.fails = 100.25, 100.5, True
+    assert rig.loop.timer is not None
+    with pytest.raises(RuntimeError):
+        rig.loop.timer.call()
+    assert rig.core.advanced == [100.25]
+    assert rig.loop.timer.delay == pytest.approx(0.25)
+
+
+def test_garbage_is_counted_and_logged_at_a_bounded_rate(rig: Rig) -> None:
+    with capture_logs() as lines:
+        for _ in range(GARBLED_LOGGED_PER_S + 5):
+            rig.feed(b"\xff\x00 garbage\r\n\r\n")
+    assert len(lines) == GARBLED_LOGGED_PER_S
+    assert rig.driver.counters["garbled"] == GARBLED_LOGGED_PER_S + 5
+    rig.now += 1
+    with capture_logs() as lines:
+        rig.feed(b"garbage")
+    assert [line["event"] for line in lines] == ["not a SIP message"]
+
+
+def test_a_malformed_request_is_answered_where_that_is_possible(rig: Rig) -> None:
+    rig.feed(AN_INVITE.replace(b"Content-Length: 0", b"Content-Length: -1"))
+    assert rig.sent == [(CALLER, b"reply", "")]
+    assert rig.driver.unframeable(CALLER, ParseError(400, "no")) == b"reply"
+    assert rig.driver.unframeable(CALLER, ParseError(None, "no")) is None
+
+
+def test_a_failed_send_is_told_to_the_core(rig: Rig) -> None:
+    rig.driver.failed("key", "refused")
+    assert rig.core.received == ["key"]
+
+
+def test_a_stopped_driver_runs_no_timer(rig: Rig) -> None:
+    rig.feed(AN_INVITE)
+    rig.driver.stop()
+    assert rig.loop.timer is not None
+    assert rig.loop.timer.is_cancelled
+
+
+class Transports:
+    """One UDP listener."""
+
+    sent_by = send = None
+
+    def local(self, index: int) -> tuple[str, str, int]:
+        return [("UDP", "127.0.0.1", 5060)][index]
+
+    def flow_to(self, transport: str, host: str, port: int) -> Flow:
+        if transport != "UDP":
+            raise NoListener(f"no listener for {transport}")
+        return Flow(transport, host, port, 0)
+
+
+def test_the_way_back_after_a_restart() -> None:
+    sockets = Sockets(Transports())  # type: ignore[arg-type]
+    assert sockets.flow_back("UDP", "192.0.2.9", 5062, 0) == Flow("UDP", "192.0.2.9", 5062, 0, 0)
+    assert sockets.flow_back("UDP", "192.0.2.9", 5062, 7) == Flow("UDP", "192.0.2.9", 5062, 0, 0)
+    with pytest.raises(Unreachable):
+        sockets.flow_back("TCP", "192.0.2.9", 5062, 7)

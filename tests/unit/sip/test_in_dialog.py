@@ -1,0 +1,57 @@
+"""Who may send requests within a dialog through us, and how many dialogs are remembered."""
+
+from __future__ import annotations
+
+from strowger.sip.in_dialog import InDialog
+from strowger.sip.message import Request, Response, parse_message
+from strowger.sip.proxy.forwarding import Forwarding
+from tests.support.sip_edge import INVITE, Wire
+
+TARGET = "sip:target@192.0.2.77:5090"
+
+
+def an_invite(n: int) -> Request:
+    message = parse_message(INVITE.format(to="bob", n=n, hops=70).replace("\n", "\r\n").encode())
+    assert isinstance(message, Request)
+    return message
+
+
+def an_answer(n: int, contact: str = f"<{TARGET}>") -> Response:
+    invite = an_invite(n)
+    headers = [(name, invite.first(name) or "") for name in ("Via", "From", "Call-ID", "CSeq")]
+    return Response.make(200, "OK", [*headers, ("To", f"{invite.first('To')};tag=t"), ("Contact", contact)])
+
+
+def a_bye(n: int, uri: str = TARGET) -> Request:
+    bye = an_invite(n)
+    bye.set("To", f"{bye.first('To')};tag=t")
+    bye.set("CSeq", "2 BYE")
+    return Request("BYE", uri, bye.lines)
+
+
+def test_the_oldest_dialog_is_forgotten_at_the_limit() -> None:
+    wire = Wire()
+    dialogs = InDialog(wire, Forwarding(b"f" * 32), limit=2)
+    for n in range(3):
+        dialogs.remember(an_invite(n), an_answer(n))
+    assert len(dialogs) == 2
+    assert [dialogs.forward(a_bye(n)) for n in range(3)] == [False, True, True]
+    assert [flow.host for flow, _ in wire.take()] == ["192.0.2.77", "192.0.2.77"]
+
+
+def test_both_parties_may_be_reached_and_nobody_else() -> None:
+    dialogs = InDialog(Wire(), Forwarding(b"f" * 32))
+    dialogs.remember(an_invite(1), an_answer(1))
+    assert dialogs.forward(a_bye(1, "sip:ann@192.0.2.9:5062"))
+    assert not dialogs.forward(a_bye(1, "sip:ann@192.0.2.9:5063"))
+    assert not dialogs.forward(a_bye(1, "mailto:ann@example.org"))
+
+
+def test_an_answer_without_a_usable_contact_opens_nothing() -> None:
+    dialogs = InDialog(Wire(), Forwarding(b"f" * 32))
+    dialogs.remember(an_invite(1), an_answer(1, "<mailto:x@example.org>"))
+    assert not dialogs.forward(a_bye(1, "mailto:x@example.org"))
+
+
+def test_a_foreign_response_is_not_passed_back() -> None:
+    assert not InDialog(Wire(), Forwarding(b"f" * 32)).pass_back(an_answer(1))

@@ -1,0 +1,26 @@
+"""What is remembered of a call on the SIP side, and what the store gets of it."""
+
+from __future__ import annotations
+
+from strowger.sip.flow import Flow
+from strowger.sip.leg import Leg, StoredLeg, decode_leg, encode_leg
+
+INVITE = b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
+
+
+def test_a_stored_leg_reads_back_the_same() -> None:
+    stored = StoredLeg("UDP", "192.0.2.9", 5060, 1, INVITE)
+    assert decode_leg(encode_leg(stored)) == stored
+
+
+def test_a_leg_keeps_bytes_and_parses_them_when_asked() -> None:
+    leg = Leg("call", "key", Flow("UDP", "192.0.2.9", 5060, 0), INVITE)
+    assert leg.request().to_bytes() == INVITE
+    assert leg.request() is not leg.request()
+
+
+def test_legs_do_not_share_their_forks() -> None:
+    first, second = (Leg(name, name, Flow("UDP", "192.0.2.9", 5060, 0), INVITE) for name in "ab")
+    fork = first.add_fork(1, ("sip:x@y", "sip:z@y"), 0.0)
+    assert (first.forks, second.forks) == ({1: fork}, {})
+    assert (fork.name, fork.hop_index, fork.keys) == ("a/1", 1, ["", ""])
