@@ -248,7 +248,7 @@ class Server:
         return Edge(
             exchange=self.exchange,
             layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
-            network=Sockets(self.transports),
+            network=Sockets(self.transports, self.driver.touch),
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             record_route=self.settings.sip.record_route == "on",

@@ -24,7 +24,8 @@ _PREFIX: Final = 3
 """Characters of it in the advice: country code and a digit."""
 _DIALLABLE: Final = re.compile(r"\+?[0-9]{1,20}")
 # RFC 3261 §25.1: user = unreserved / escaped / user-unreserved
-_USER_PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/")
+_USER_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/"
+_USER_PLAIN: Final = frozenset(_USER_CHARACTERS)
 
 
 class User(msgspec.Struct, frozen=True):
@@ -164,6 +165,8 @@ def _trunk_uri(uri: str, dialled: str) -> str:
 
 def escape_user(text: str) -> str:
     """A SIP user part in which nothing can end the user part early (RFC 3261 §19.1.2)."""
+    if not text.strip(_USER_CHARACTERS):
+        return text
     return "".join(c if c in _USER_PLAIN else "".join(f"%{byte:02X}" for byte in c.encode()) for c in text)
 
 

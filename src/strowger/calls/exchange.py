@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -96,6 +97,19 @@ class _LiveCall:
         self.revision = revision
         self.committing = False
         self.waiting: deque[Callable[[], None]] | None = None
+
+
+class _Change(msgspec.Struct, frozen=True, gc=False):
+    """What the machine made of an input, on its way to the store."""
+
+    what: Input
+    occurrence: Occurrence
+    after: Call
+    effects: list[machine.Effect]
+    unit: Commit
+    answer: Answer | None
+    decided_at: float
+    """Monotonic."""
 
 
 class Exchange:
@@ -377,7 +391,6 @@ class Exchange:
             return
         entries = self._announcer.compose(after, self._context(after)) if occurrence.event_id else ()
         closed_event = before.hop.event_id if before.hops else ""
-        is_patient = what is Input.ANSWERED and not closed_event
         unit = Commit(
             call=self._encode(after),
             call_id=after.call_id,
@@ -389,54 +402,50 @@ class Exchange:
             leg=leg,
             events=entries,
             withdrawn=closed_event,
-            is_patient=is_patient,
+            is_patient=what is Input.ANSWERED and not closed_event,
             receipt=receipt and msgspec.structs.replace(receipt, correlation_id=after.call_id),
         )
-        if is_patient:
-            live.revision += 1
-            live.call = after
-            self._perform(live, what, occurrence, effects, closed_event)
+        change = _Change(what, occurrence, after, effects, unit, answer, self._clock.monotonic())
+        if unit.is_patient:
+            self._take_effect(live, change)
             self._save(unit)
-            return
-        live.committing = True
+        else:
+            live.committing = True
+            self._store.commit(unit, partial(self._committed, live, change))
 
-        def committed(error: CallError | None) -> None:
-            live.committing = False
-            if error is None or _cannot_be_refused(what):
-                live.revision += 1
-                live.call = after
-                if error is None:
-                    self._announcer.publish(entries)
-                else:
-                    self._keep_unsaved(unit)
-                self._perform(live, what, occurrence, effects, closed_event)
-            elif not before.hops:
-                # The call never came to be; a CANCEL that waited is answered with the final response.
-                self._drop(live)
-                live.waiting = None
-                self.telephony.finish(after.call_id, 503, "Service Unavailable", None)
-            if answer is not None:
-                answer(Accepted(after.call_id) if error is None else error)
-            self._drain(live)
+    def _committed(self, live: _LiveCall, change: _Change, error: CallError | None) -> None:
+        live.committing = False
+        if change.answer is not None:
+            change.answer(Accepted(change.after.call_id) if error is None else error)
+        if error is None:
+            self._announcer.publish(change.unit.events)
+            self._take_effect(live, change)
+        elif _cannot_be_refused(change.what):
+            self._keep_unsaved(change.unit)
+            self._take_effect(live, change)
+        elif not live.call.hops:
+            self._never_came_to_be(live)
+        self._drain(live)
 
-        self._store.commit(unit, committed)
+    def _never_came_to_be(self, live: _LiveCall) -> None:
+        """The store did not take the new call; a CANCEL that waited is answered with the final response."""
+        self._drop(live)
+        live.waiting = None
+        self.telephony.finish(live.call.call_id, 503, "Service Unavailable", None)
 
-    def _perform(
-        self, live: _LiveCall, what: Input, occurrence: Occurrence, effects: list[machine.Effect], closed_event: str
-    ) -> None:
-        call = live.call
-        if closed_event:
-            self._announcer.withdraw(closed_event)
+    def _take_effect(self, live: _LiveCall, change: _Change) -> None:
+        call = live.call = change.after
+        live.revision += 1
+        if change.unit.withdrawn:
+            self._announcer.withdraw(change.unit.withdrawn)
         if call.is_over:
             self._drop(live)
-        else:
-            left = call.hop.expires_at - self._clock.wall()
-            self._deadlines.arm(
-                call.call_id, self._clock.monotonic() + max(0.0, min(left, occurrence.expires_at - occurrence.at))
-            )
-        for effect in effects:
+        else:  # every other input opened a hop
+            time_s = change.occurrence.expires_at - change.occurrence.at
+            self._deadlines.arm(call.call_id, change.decided_at + time_s)
+        for effect in change.effects:
             self._carry_out(call, effect)
-        self._observe(call, what.value)
+        self._observe(call, change.what.value)
 
     def _carry_out(self, call: Call, effect: machine.Effect) -> None:
         match effect:

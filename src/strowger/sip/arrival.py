@@ -35,7 +35,8 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
         request.replace_value("Via", stamp(via.raw, received, rport))
     if via.rport is not None and not flow.reliable:
         return flow
-    return flow._replace(port=via.port or SIP_PORT)
+    port = via.port or SIP_PORT
+    return flow if flow.port == port else flow._replace(port=port)
 
 
 def _same_host(written: str, address: str) -> bool:
@@ -87,9 +88,10 @@ def _addressed(uri: str) -> tuple[str, str]:
 
 def top_route(request: Request) -> SipUri | None:
     """The URI of the first Route value, if it is one we can follow."""
-    if not request.has("Route"):
+    routes = request.values("Route")
+    if not routes:
         return None
-    uri = parse_uri(Address.parse(request.values("Route")[0]).uri)
+    uri = parse_uri(Address.parse(routes[0]).uri)
     return uri if isinstance(uri, SipUri) else None
 
 

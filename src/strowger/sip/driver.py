@@ -19,6 +19,7 @@ from strowger.sip.flow import Flow
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.message import parse_message
 from strowger.sip.network import Unreachable
+from strowger.sip.transaction.timers import earliest
 from strowger.sip.transport.errors import NoListener
 from strowger.sip.transport.transports import Transports
 
@@ -70,7 +71,7 @@ class Driver:
             self.counters["too early"] += 1
             return
         try:
-            message = parse_message(data, datagram=not flow.reliable)
+            message = parse_message(data, datagram=not flow.is_stream)
         except ParseError as error:
             self._garbled(error.reason, flow)
             reply = self._edge.reply_to_unparsed(error, flow)
@@ -108,13 +109,15 @@ class Driver:
         """Run no more timers."""
         if self._handle is not None:
             self._handle.cancel()
+            self._handle = None
 
     def _rearm(self) -> None:
         self._is_stale = False
         now = self._now()
-        deadlines = [deadline for part in self._timed if (deadline := part.next_deadline()) is not None]
-        wanted = min(min(deadlines, default=now + LONGEST_SLEEP_S), now + LONGEST_SLEEP_S)
-        if self._handle is not None and not self._handle.cancelled() and now < self._armed_for <= wanted:
+        wanted = earliest(self._timed)
+        if wanted is None or wanted > now + LONGEST_SLEEP_S:
+            wanted = now + LONGEST_SLEEP_S
+        if self._handle is not None and now < self._armed_for <= wanted:
             return
         if self._handle is not None:
             self._handle.cancel()
@@ -143,10 +146,16 @@ class Driver:
 class Sockets:
     """The transports as the edge sees them."""
 
-    def __init__(self, transports: Transports) -> None:
+    def __init__(self, transports: Transports, touch: Callable[[], None]) -> None:
+        """`touch` is told of every message sent, because it may have armed a timer."""
         self._transports = transports
+        self._touch = touch
         self.sent_by = transports.sent_by
-        self.send = transports.send
+
+    def send(self, flow: Flow, payload: bytes, key: str) -> None:
+        """Send; a failure is told later under the key."""
+        self._transports.send(flow, payload, key)
+        self._touch()
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         """A way to a peer. Raises Unreachable when no listener of ours speaks that transport and address family."""

@@ -40,7 +40,7 @@ from strowger.sip.transaction.outputs import (
     TimedOut,
     TransportFailed,
 )
-from strowger.sip.transaction.timers import TimerHeap
+from strowger.sip.transaction.timers import TimerHeap, earliest
 
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
 """What a caller may send here; everything else outside a dialog is answered 405."""
@@ -119,8 +119,7 @@ class Edge:
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which `advance` has something to do."""
-        parts = (self._layer.next_deadline(), self._forks.next_deadline(), self._owed.next_deadline())
-        return min((deadline for deadline in parts if deadline is not None), default=None)
+        return earliest((self._layer, self._forks, self._owed))
 
     def advance(self, now: float) -> None:
         """Run the timers that are due: those of transactions, Timer C, and the patience with owed answers."""
@@ -152,24 +151,23 @@ class Edge:
     def perform(self, outputs: Iterable[Output]) -> None:
         """Do what the transaction layer asks, in its order."""
         for output in outputs:
-            match output:
-                case Send(flow, payload, key):
-                    self._network.send(flow, payload, key)  # type: ignore[arg-type] # handed through the layer
-                case ResponseArrived(key, response):
-                    self._forks.receive(key, response)
-                case RequestArrived(key, request, flow):
-                    self._request_arrived(key, request, flow)  # type: ignore[arg-type] # handed through the layer
-                case TimedOut(key):
-                    self._forks.silence(key)
-                case TransportFailed(key):
-                    self._forks.unreachable(key)
-                case AckArrived(request):
-                    if not self._in_dialog.forward(request):
-                        self.ignored("an ACK that belongs to nothing here", arrival.summary(request))
-                case Terminated(key):
-                    self._forget(key)
-                case Ignored(reason, message):
-                    self.ignored(reason, arrival.summary(message))
+            if isinstance(output, Send):  # the usual ones first; class patterns would take their fields apart
+                self._network.send(output.flow, output.payload, output.key)  # type: ignore[arg-type] # handed through
+            elif isinstance(output, ResponseArrived):
+                self._forks.receive(output.key, output.response)
+            elif isinstance(output, RequestArrived):
+                self._request_arrived(output.key, output.request, output.flow)  # type: ignore[arg-type] # the same
+            elif isinstance(output, TimedOut):
+                self._forks.silence(output.key)
+            elif isinstance(output, TransportFailed):
+                self._forks.unreachable(output.key)
+            elif isinstance(output, AckArrived):
+                if not self._in_dialog.forward(output.request):
+                    self.ignored("an ACK that belongs to nothing here", arrival.summary(output.request))
+            elif isinstance(output, Terminated):
+                self._forget(output.key)
+            elif isinstance(output, Ignored):
+                self.ignored(output.reason, arrival.summary(output.message))
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -284,7 +282,7 @@ class Edge:
     def _relay_final(self, leg: Leg, response: Response) -> None:
         self._respond(leg.key, forward_response(response))
         if response.status < 300:
-            leg.answer = response
+            leg.is_answered = True
             if not self._record_route:
                 self._in_dialog.remember(leg.request(), response)
             self._forks.silence_losers(leg)
@@ -305,7 +303,7 @@ class Edge:
 
     def answered_again(self, leg: Leg, response: Response) -> None:
         """The winner has no ACK yet: the caller gets its 2xx once more."""
-        if leg.answer is not None:
+        if leg.is_answered:
             self._respond(leg.key, forward_response(response))
 
     def failed(self, fork: Fork, branch: int, status: int, response: Response | None) -> None:
@@ -385,7 +383,7 @@ class Edge:
     def _stop_owing(self, call_id: str) -> None:
         """The 2xx did not come again: everybody had it already."""
         leg = self._legs.get(call_id)
-        if leg is not None and leg.answer is None:
+        if leg is not None and not leg.is_answered:
             self._drop(leg)
 
     # Upkeep ----------------------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ class Forks:
 
     def _cancel(self, leg: Leg, fork: Fork, index: int) -> None:
         cancel = cancel_for(self._outgoing(leg, fork, index))
-        if leg.answer is not None:
+        if leg.is_answered:
             cancel.append("Reason", COMPLETED_ELSEWHERE)
         flow = fork.flows[index]
         assert flow is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from strowger.sip.flow import Flow
-from strowger.sip.message.message import Request, Response, parse_message
+from strowger.sip.message.message import Request, parse_message
 from strowger.sip.proxy.response_context import ResponseContext
 
 
@@ -47,7 +47,6 @@ class Leg:
     """The caller's side of one call. Holds bytes, not parsed messages: ten thousand of these may wait."""
 
     __slots__ = (
-        "answer",
         "arriving",
         "call_id",
         "cancel_key",
@@ -55,6 +54,7 @@ class Leg:
         "forks",
         "invite",
         "is_answer_owed",
+        "is_answered",
         "is_finished",
         "key",
     )
@@ -72,8 +72,8 @@ class Leg:
         self.is_finished = False
         self.is_answer_owed = False
         """Restored after its answer was decided: the target's repeated 2xx still has to be relayed."""
-        self.answer: Response | None = None
-        """The 2xx given to the caller, of which repeats are passed on."""
+        self.is_answered = False
+        """The caller has a 2xx, of which repeats are passed on. The 2xx itself would stay for half a minute."""
 
     def request(self) -> Request:
         """The caller's INVITE, parsed anew unless it has just arrived."""

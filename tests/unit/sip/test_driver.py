@@ -165,7 +165,13 @@ def test_a_stopped_driver_runs_no_timer(rig: Rig) -> None:
 class Transports:
     """One UDP listener."""
 
-    sent_by = send = None
+    sent_by = None
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Flow, bytes, str]] = []
+
+    def send(self, *what: object) -> None:
+        self.sent.append(what)  # type: ignore[arg-type]
 
     def local(self, index: int) -> tuple[str, str, int]:
         return [("UDP", "127.0.0.1", 5060)][index]
@@ -177,8 +183,16 @@ class Transports:
 
 
 def test_the_way_back_after_a_restart() -> None:
-    sockets = Sockets(Transports())  # type: ignore[arg-type]
+    sockets = Sockets(Transports(), lambda: None)  # type: ignore[arg-type]
     assert sockets.flow_back("UDP", "192.0.2.9", 5062, 0) == Flow("UDP", "192.0.2.9", 5062, 0, 0)
     assert sockets.flow_back("UDP", "192.0.2.9", 5062, 7) == Flow("UDP", "192.0.2.9", 5062, 0, 0)
     with pytest.raises(Unreachable):
         sockets.flow_back("TCP", "192.0.2.9", 5062, 7)
+
+
+def test_whoever_sends_may_have_armed_a_timer() -> None:
+    transports, touched = Transports(), []
+    sockets = Sockets(transports, lambda: touched.append(True))  # type: ignore[arg-type]
+    sockets.send(CALLER, b"INVITE", "key")
+    assert transports.sent == [(CALLER, b"INVITE", "key")]
+    assert touched == [True]

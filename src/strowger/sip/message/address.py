@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from msgspec import Struct
 
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.grammar import BLANK, closing_quote, parse_parameters, unquote
-from strowger.sip.message.limits import REMEMBERED_CHARACTERS, REMEMBERED_VALUES
+from strowger.sip.message.remembered import Remembered
 from strowger.sip.message.uri import split_scheme
 
 
-class Address(Struct, frozen=True):
+class Address(Struct, frozen=True, gc=False):
     """A name-addr or addr-spec with its header parameters. `Contact: *` is not one."""
 
     display: str
@@ -29,7 +27,7 @@ class Address(Struct, frozen=True):
         Outside `<>` a semicolon begins header parameters, and a URI that holds a comma or a question mark is refused
         (RFC 3261 §20.10).
         """
-        return _remembered(value) if len(value) <= REMEMBERED_CHARACTERS else _parse(value)
+        return _remembered[value]
 
     @property
     def tag(self) -> str | None:
@@ -59,7 +57,7 @@ def _parse(value: str) -> Address:
     return Address(display, uri, parse_parameters(tail))
 
 
-_remembered = lru_cache(REMEMBERED_VALUES)(_parse)
+_remembered = Remembered(_parse)
 
 
 def _split_display(value: str) -> tuple[str, str]:

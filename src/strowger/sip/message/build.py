@@ -12,8 +12,8 @@ from typing import Final
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import BuildError, ParseError
 from strowger.sip.message.grammar import FOLD, is_token
-from strowger.sip.message.headers import header_lines
-from strowger.sip.message.message import Request, Response
+from strowger.sip.message.headers import check_writable, header_lines
+from strowger.sip.message.message import VERSION, Request, Response
 from strowger.sip.message.uri import SipUri
 
 REASONS: Final[dict[int, str]] = {
@@ -95,6 +95,8 @@ REASONS: Final[dict[int, str]] = {
 """Default reason phrases of the registered status codes (RFC 3261 §21 and its extensions)."""
 
 _TRYING: Final = 100
+_COPIED_ONCE: Final = ("from", "to", "call-id", "cseq")
+_COPIED_TO_TRYING: Final = (*_COPIED_ONCE, "timestamp")
 
 
 def response_to(
@@ -112,15 +114,19 @@ def response_to(
     is the caller's to copy (§12.1.1). Raises BuildError.
     """
     phrase = reason if reason is not None else REASONS.get(status, REASONS.get(status // 100 * 100, ""))
-    response = Response.make(status, phrase, headers, body)
-    lines = request.lines_of("Via")
-    for name in ("From", "To", "Call-ID", "CSeq"):
-        lines += request.lines_of(name)[:1]
-        if name == "To" and to_tag is not None and request.has("To"):
-            lines[-1] = _with_tag(request, lines[-1], to_tag)
-    if status == _TRYING:
-        lines += request.lines_of("Timestamp")[:1]
-    return Response(status, response.start_line, lines + response.lines, body)
+    if not 100 <= status <= 699:
+        raise BuildError("The status is not from 100 to 699")
+    check_writable(phrase)
+    lines = request.lines_of("via")
+    names = ["via"] * len(lines)
+    theirs, known = request.lines, request.names
+    for name in _COPIED_ONCE if status != _TRYING else _COPIED_TO_TRYING:
+        if name in known:
+            line = theirs[known.index(name)]
+            lines.append(_with_tag(request, line, to_tag) if name == "to" and to_tag is not None else line)
+            names.append(name)
+    own_lines, own_names = header_lines(headers, body)
+    return Response(status, f"{VERSION} {status} {phrase}", lines + own_lines, body, names=names + own_names)
 
 
 def ack_for(invite: Request, response: Response) -> Request:
@@ -164,7 +170,7 @@ def _within_transaction(request: Request, method: str, to: list[str]) -> Request
     """ACK or CANCEL: same branch, same route, same CSeq number."""
     lines = [f"Via: {request.top_via.raw}", *request.lines_of("Route"), *request.lines_of("From")[:1], *to]
     lines += request.lines_of("Call-ID")[:1]
-    lines += header_lines((("CSeq", f"{request.cseq.number} {method}"), ("Max-Forwards", "70")), b"")
+    lines += header_lines((("CSeq", f"{request.cseq.number} {method}"), ("Max-Forwards", "70")), b"")[0]
     return Request(method, request.uri, lines)
 
 

@@ -7,6 +7,7 @@ body types.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from strowger.sip.message.address import Address
@@ -15,10 +16,12 @@ from strowger.sip.message.grammar import count_values, has_blank_or_control, spl
 from strowger.sip.message.headers import Message
 from strowger.sip.message.limits import MAX_ADDRESSES, MAX_VIA
 from strowger.sip.message.message import Request, Response
+from strowger.sip.message.remembered import Remembered
 from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.message.via import Via
 
 _ONCE: Final = (("from", "From"), ("to", "To"), ("call-id", "Call-ID"), ("cseq", "CSeq"))
+_MANDATORY: Final = frozenset(key for key, _ in _ONCE)
 _AT_MOST_ONCE: Final = (("max-forwards", "Max-Forwards"), ("content-type", "Content-Type"), ("expires", "Expires"))
 _ADDRESSES: Final = (("contact", "Contact"), ("route", "Route"), ("record-route", "Record-Route"))
 _OUR_SCHEMES: Final = ("sip", "sips", "tel")
@@ -44,13 +47,10 @@ def check_response(response: Response) -> None:
 
 
 def _check(message: Message) -> None:
-    count = message.names.count
-    for key, name in _ONCE:
-        if (times := count(key)) != 1:
-            raise ParseError(400, f"{name} is given twice" if times else f"{name} is missing")
-    for key, name in _AT_MOST_ONCE:
-        if count(key) > 1:
-            raise ParseError(400, f"{name} is given twice")
+    names = message.names
+    present = set(names)
+    if len(present) != len(names) or not present.issuperset(_MANDATORY):
+        _check_counts(names)
     _check_party("From", message)
     _check_party("To", message)
     if has_blank_or_control(message.call_id):
@@ -58,20 +58,40 @@ def _check(message: Message) -> None:
     _ = message.cseq, message.max_forwards
     _check_vias(message)
     for key, name in _ADDRESSES:
-        if count(key):
+        if key in present:
             _check_addresses(name, message)
+
+
+def _check_counts(names: Sequence[str]) -> None:
+    for key, name in _ONCE:
+        if (times := names.count(key)) != 1:
+            raise ParseError(400, f"{name} is given twice" if times else f"{name} is missing")
+    for key, name in _AT_MOST_ONCE:
+        if names.count(key) > 1:
+            raise ParseError(400, f"{name} is given twice")
 
 
 def _check_party(name: str, message: Message) -> None:
     """From and To: one address, any scheme, but no broken URI of a scheme that is ours."""
     try:
-        address = message.from_ if name == "From" else message.to
-        if "tag" in address.params and address.tag is None:
-            raise ParseError(400, "The tag has no value")
-        if address.uri.partition(":")[0].lower() in _OUR_SCHEMES:
-            parse_uri(address.uri)
+        value = message.first(name)
+        if not value:
+            raise ParseError(400, f"{name} is missing")
+        _ = _sound_parties[value]
     except ParseError as error:
         raise _about(name, error) from error
+
+
+def _sound_party(value: str) -> Address:
+    address = Address.parse(value)
+    if "tag" in address.params and address.tag is None:
+        raise ParseError(400, "The tag has no value")
+    if address.uri.partition(":")[0].lower() in _OUR_SCHEMES:
+        parse_uri(address.uri)
+    return address
+
+
+_sound_parties = Remembered(_sound_party)
 
 
 def _check_vias(message: Message) -> None:
@@ -105,7 +125,7 @@ def _bounded_values(name: str, message: Message, maximum: int) -> list[str]:
     lines = message.all(name)
     if len(lines) == 1 and "," not in lines[0]:
         return lines if lines[0] else []
-    if sum(map(count_values, lines)) > maximum:
+    if len(lines) + "".join(lines).count(",") > maximum < sum(map(count_values, lines)):
         raise ParseError(513, "Too many values")
     return [value for line in lines for value in split_list(line)]
 

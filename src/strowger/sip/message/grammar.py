@@ -146,9 +146,8 @@ def parse_parameters(text: str, name_characters: str = TOKEN) -> dict[str, str |
     parameters: dict[str, str | None] = {}
     for piece in pieces[1:]:
         name, equals, value = piece.partition("=")
-        name = name.lower()
         if name not in _USUAL_PARAMETERS:
-            name = _unusual_name(name, name_characters)
+            name = _unusual_name(name.lower(), name_characters)
         if name in parameters:
             raise ParseError(400, "A parameter is given twice")
         if not equals:

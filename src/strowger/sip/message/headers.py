@@ -8,7 +8,7 @@ message is `check.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import BuildError, ParseError
@@ -16,6 +16,7 @@ from strowger.sip.message.grammar import FOLD, decimal, is_token, mask, split_li
 from strowger.sip.message.head import content_length, value_of
 from strowger.sip.message.limits import MAX_CSEQ, MAX_FORWARDS
 from strowger.sip.message.names import canonical, names_of
+from strowger.sip.message.remembered import Remembered
 from strowger.sip.message.via import Via
 
 
@@ -26,6 +27,20 @@ class CSeq(NamedTuple):
     method: str
 
 
+_USUAL_HOPS: Final = {str(number): number for number in range(MAX_FORWARDS + 1)}
+
+
+def _parse_cseq(value: str) -> CSeq:
+    digits, _, method = value.replace("\t", " ").partition(" ")
+    number, method = decimal(digits, MAX_CSEQ), method.lstrip(" ")
+    if number is None or not is_token(method):
+        raise ParseError(400, "CSeq is not a number below 2**31 and a method")
+    return CSeq(number, method)
+
+
+_remembered_cseq = Remembered(_parse_cseq)
+
+
 class Message:
     """What requests and responses share: header lines and body.
 
@@ -33,7 +48,7 @@ class Message:
     that read a header raise ParseError(400) when it is missing or malformed.
     """
 
-    __slots__ = ("_cseq", "_firsts", "_from", "_names", "_to", "_top_via", "body", "lines")
+    __slots__ = ("_cseq", "_firsts", "_names", "_top_via", "body", "lines")
 
     def __init__(self, lines: list[str], body: bytes = b"", names: list[str] | None = None) -> None:
         self.lines = lines
@@ -42,8 +57,6 @@ class Message:
         self._firsts: dict[str, str | None] = {}
         """First values read so far, by canonical name."""
         self._top_via: Via | None = None
-        self._from: Address | None = None
-        self._to: Address | None = None
         self._cseq: CSeq | None = None
 
     @property
@@ -60,20 +73,20 @@ class Message:
 
     def first(self, name: str) -> str | None:
         """The unfolded value of the first header of that name."""
-        return self._first(canonical(name))
-
-    def _first(self, key: str) -> str | None:
-        try:
-            return self._firsts[key]
-        except KeyError:
-            index = self._find(key)
-            value = self._firsts[key] = None if index < 0 else value_of(self.lines[index])
-            return value
+        key, firsts = canonical(name), self._firsts
+        if key in firsts:
+            return firsts[key]
+        names = self._names
+        value = firsts[key] = value_of(self.lines[names.index(key)]) if key in names else None
+        return value
 
     def all(self, name: str) -> list[str]:
         """The unfolded value of each header line of that name, in order."""
-        name = canonical(name)
-        return [value_of(self.lines[index]) for index, known in enumerate(self._names) if known == name]
+        key = canonical(name)
+        times = self._names.count(key)
+        if times <= 1:
+            return [self.first(key) or ""] if times else []
+        return [value_of(self.lines[index]) for index, known in enumerate(self._names) if known == key]
 
     def values(self, name: str) -> list[str]:
         """The same, split at commas outside quotes and `<>` (RFC 3261 §7.3.1). A line without text has no values."""
@@ -82,8 +95,11 @@ class Message:
 
     def lines_of(self, name: str) -> list[str]:
         """The header lines of that name as they were received, in order."""
-        name = canonical(name)
-        return [line for line, known in zip(self.lines, self._names, strict=True) if known == name]
+        key, names = canonical(name), self._names
+        times = names.count(key)
+        if times <= 1:
+            return [self.lines[names.index(key)]] if times else []
+        return [line for line, known in zip(self.lines, names, strict=True) if known == key]
 
     def has(self, name: str) -> bool:
         """Whether a header of that name is there."""
@@ -94,13 +110,10 @@ class Message:
         return self._names.count(canonical(name))
 
     def _find(self, name: str) -> int:
-        try:
-            return self._names.index(name)
-        except ValueError:
-            return -1
+        return self._names.index(name) if name in self._names else -1
 
-    def _required(self, key: str, name: str) -> str:
-        value = self._first(key)
+    def _required(self, name: str) -> str:
+        value = self.first(name)
         if not value:
             raise ParseError(400, f"{name} is missing")
         return value
@@ -108,49 +121,41 @@ class Message:
     @property
     def call_id(self) -> str:
         """RFC 3261 §20.8."""
-        return self._required("call-id", "Call-ID")
+        return self._firsts.get("call-id") or self._required("Call-ID")
 
     @property
     def cseq(self) -> CSeq:
         """RFC 3261 §20.16; a number of 2**31 or more is malformed (§8.1.1.5)."""
         if self._cseq is None:
-            digits, _, method = self._required("cseq", "CSeq").replace("\t", " ").partition(" ")
-            number, method = decimal(digits, MAX_CSEQ), method.lstrip(" ")
-            if number is None or not is_token(method):
-                raise ParseError(400, "CSeq is not a number below 2**31 and a method")
-            self._cseq = CSeq(number, method)
+            self._cseq = _remembered_cseq[self._required("CSeq")]
         return self._cseq
 
     @property
     def from_(self) -> Address:
         """RFC 3261 §20.20."""
-        if self._from is None:
-            self._from = Address.parse(self._required("from", "From"))
-        return self._from
+        return Address.parse(self._required("From"))
 
     @property
     def to(self) -> Address:
         """RFC 3261 §20.39."""
-        if self._to is None:
-            self._to = Address.parse(self._required("to", "To"))
-        return self._to
+        return Address.parse(self._required("To"))
 
     @property
     def from_tag(self) -> str | None:
         """The tag of From; None from an RFC 2543 peer."""
-        return self.from_.tag if self._from is not None else self._tag("from", "From")
+        return self._tag("From")
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To; None outside dialogs."""
-        return self.to.tag if self._to is not None else self._tag("to", "To")
+        return self._tag("To")
 
-    def _tag(self, key: str, name: str) -> str | None:
+    def _tag(self, name: str) -> str | None:
         """The tag alone: a transaction asks for no more, and most addresses end in their bracket or in the tag.
 
         A well-formed value that ends so can be read no other way; any other is read in full.
         """
-        value = self._required(key, name)
+        value = self._required(name)
         _, bracket, tail = value.rpartition(">")
         if bracket and not tail:
             return None
@@ -167,7 +172,8 @@ class Message:
     def top_via(self) -> Via:
         """The first Via value, read."""
         if self._top_via is None:
-            self._top_via = Via.parse(split_list(self._required("via", "Via"))[0])
+            value = self._required("Via")
+            self._top_via = Via.parse(split_list(value)[0] if "," in value else value)
         return self._top_via
 
     @property
@@ -176,7 +182,9 @@ class Message:
         value = self.first("Max-Forwards")
         if value is None:
             return None
-        number = decimal(value, MAX_FORWARDS)
+        number = _USUAL_HOPS.get(value)
+        if number is None:
+            number = decimal(value, MAX_FORWARDS)
         if number is None:
             raise ParseError(400, "Max-Forwards is not a number from 0 to 255")
         return number
@@ -192,7 +200,7 @@ class Message:
         """A copy with its own list of lines; what was read already is shared."""
         twin = self._twin(self.lines.copy(), self._names.copy())
         twin._firsts = self._firsts.copy()
-        twin._top_via, twin._from, twin._to, twin._cseq = self._top_via, self._from, self._to, self._cseq
+        twin._top_via, twin._cseq = self._top_via, self._cseq
         return twin
 
     def _twin(self, lines: list[str], names: list[str]) -> Self:
@@ -277,13 +285,10 @@ class Message:
         self._names[:] = [self._names[position] for position in kept]
 
     def _forget(self, key: str) -> None:
-        self._firsts.pop(key, None)
+        if key in self._firsts:
+            del self._firsts[key]
         if key == "via":
             self._top_via = None
-        elif key == "from":
-            self._from = None
-        elif key == "to":
-            self._to = None
         elif key == "cseq":
             self._cseq = None
 
@@ -296,7 +301,7 @@ def _first_value(line: str) -> tuple[int, int]:
     """Where the first value begins (after the colon) and ends (before a comma, else at the end of the line)."""
     start = line.index(":") + 1
     comma = line.find(",", start)
-    if comma >= 0:
+    if comma >= 0 and ("<" in line or '"' in line):
         comma = mask(line[start:]).find(",")
         comma = comma + start if comma >= 0 else -1
     return start, len(line) if comma < 0 else comma
@@ -316,16 +321,19 @@ def _line(name: str, value: str) -> tuple[str, str]:
     key = canonical(name)
     if not key or name[-1] in " \t":
         raise BuildError("The header name is not a token")
-    check_writable(value)
+    if not (value.isascii() and value.isprintable()):
+        check_writable(value)
     return f"{name}: {value}", key
 
 
-def header_lines(headers: Iterable[tuple[str, str]], body: bytes) -> list[str]:
-    """The lines of a new message, Content-Length last. Raises BuildError."""
-    lines = []
+def header_lines(headers: Iterable[tuple[str, str]], body: bytes) -> tuple[list[str], list[str]]:
+    """The lines of a new message and their canonical names, Content-Length last. Raises BuildError."""
+    lines, names = [], []
     for name, value in headers:
         line, key = _line(name, value)
         if key != "content-length":  # always written below, from the body that is there
             lines.append(line)
+            names.append(key)
     lines.append(f"Content-Length: {len(body)}")
-    return lines
+    names.append("content-length")
+    return lines, names

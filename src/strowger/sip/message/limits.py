@@ -27,7 +27,7 @@ MAX_CSEQ: Final = 2**31 - 1
 MAX_FORWARDS: Final = 255
 """RFC 3261 §20.22."""
 
-REMEMBERED_VALUES: Final = 1_024
-"""Addresses, URIs and Via values, each, that are not read a second time: the messages of one call repeat them."""
+REMEMBERED_VALUES: Final = 256
+"""Addresses, URIs, Via values and the like, each, that are not read a second time (see `remembered`)."""
 REMEMBERED_CHARACTERS: Final = 256
 """Longer values are read every time."""

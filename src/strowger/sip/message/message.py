@@ -57,7 +57,7 @@ class Request(Message):
         names: list[str] | None = None,
         version: str = VERSION,
     ) -> None:
-        super().__init__(lines, body, names)
+        Message.__init__(self, lines, body, names)
         self._method = method
         self._uri = uri
         self._version = version
@@ -68,7 +68,8 @@ class Request(Message):
         if not is_token(method):
             raise BuildError("The method is not a token")
         _check_uri(uri)
-        return Request(method, uri, header_lines(headers, body), body)
+        lines, names = header_lines(headers, body)
+        return Request(method, uri, lines, body, names=names)
 
     def _twin(self, lines: list[str], names: list[str]) -> Self:
         return type(self)(self._method, self._uri, lines, self.body, names=names, version=self._version)
@@ -105,7 +106,7 @@ class Response(Message):
     def __init__(
         self, status: int, start_line: str, lines: list[str], body: bytes = b"", *, names: list[str] | None = None
     ) -> None:
-        super().__init__(lines, body, names)
+        Message.__init__(self, lines, body, names)
         self._status = status
         self._start_line = start_line
 
@@ -115,7 +116,8 @@ class Response(Message):
         if not 100 <= status <= 699:
             raise BuildError("The status is not from 100 to 699")
         check_writable(reason)
-        return Response(status, f"{VERSION} {status} {reason}", header_lines(headers, body), body)
+        lines, names = header_lines(headers, body)
+        return Response(status, f"{VERSION} {status} {reason}", lines, body, names=names)
 
     def _twin(self, lines: list[str], names: list[str]) -> Self:
         return type(self)(self._status, self._start_line, lines, self.body, names=names)
@@ -162,7 +164,7 @@ def parse_message(data: bytes, *, datagram: bool = True) -> Request | Response:
             raise ParseError(400, "The header lines do not end with an empty line")
         start, lines, names = read_head(text)
         body = _body(data, end + 4, content_length(lines, names), datagram)
-        if start[:4].upper() == "SIP/":
+        if start.startswith("SIP/") or start[:4].upper() == "SIP/":
             return Response(_status(start), start, lines, body, names=names)
         method, uri, version = _request_line(start)
         return Request(method, uri, lines, body, names=names, version=version)
@@ -197,6 +199,8 @@ def _status(start: str) -> int:
 
 def _body(data: bytes, start: int, length: int | None, datagram: bool) -> bytes:
     there = len(data) - start
+    if length == there:
+        return data[start:]
     if length is None:
         if datagram:
             return data[start:]

@@ -6,7 +6,6 @@ status 416. Comparison by RFC 3261 §19.1.4 is left to the registrar.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -20,7 +19,8 @@ from strowger.sip.message.grammar import (
     parse_host_port,
     parse_parameters,
 )
-from strowger.sip.message.limits import MAX_URI_BYTES, REMEMBERED_CHARACTERS, REMEMBERED_VALUES
+from strowger.sip.message.limits import MAX_URI_BYTES
+from strowger.sip.message.remembered import Remembered
 
 _SCHEME: Final = ALPHANUMERIC + "+-."
 _VISUAL_SEPARATORS: Final = str.maketrans("", "", "-.()")
@@ -29,7 +29,7 @@ _LOCAL_DIGITS: Final = "0123456789ABCDEFabcdef*#"
 
 
 # Structs, not dataclasses: as frozen and slotted, at a fifth of the cost of making one.
-class SipUri(Struct, frozen=True):
+class SipUri(Struct, frozen=True, gc=False):
     """A `sip:` or `sips:` URI."""
 
     raw: str
@@ -78,7 +78,7 @@ class SipUri(Struct, frozen=True):
         return self.raw
 
 
-class TelUri(Struct, frozen=True):
+class TelUri(Struct, frozen=True, gc=False):
     """A `tel:` URI."""
 
     raw: str
@@ -106,14 +106,14 @@ class TelUri(Struct, frozen=True):
 
 def parse_uri(text: str) -> SipUri | TelUri:
     """Reads a SIP, SIPS or tel URI; raises ParseError(400), or ParseError(416) for another scheme."""
-    return _remembered(text) if len(text) <= REMEMBERED_CHARACTERS else _parse(text)
+    return _remembered[text]
 
 
 def _parse(text: str) -> SipUri | TelUri:
     return TelUri.parse(text) if text[:4].lower() == "tel:" else SipUri.parse(text)
 
 
-_remembered = lru_cache(REMEMBERED_VALUES)(_parse)
+_remembered = Remembered(_parse)
 
 
 def split_scheme(text: str) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -17,14 +16,13 @@ from strowger.sip.message.grammar import (
     parse_host_port,
     parse_parameters,
 )
-from strowger.sip.message.limits import REMEMBERED_CHARACTERS, REMEMBERED_VALUES
+from strowger.sip.message.remembered import Remembered
 
-_USUAL_PROTOCOL: Final = "SIP/2.0/"
-_USUAL_TRANSPORTS: Final = frozenset(("UDP", "TCP", "TLS", "WS", "WSS"))
+_USUAL_PROTOCOLS: Final = {f"SIP/2.0/{transport}": transport for transport in ("UDP", "TCP", "TLS", "WS", "WSS")}
 _MAX_PORT: Final = 65_535
 
 
-class Via(Struct, frozen=True):
+class Via(Struct, frozen=True, gc=False):
     """A Via value; `raw` is the unfolded text it was read from."""
 
     raw: str
@@ -43,7 +41,7 @@ class Via(Struct, frozen=True):
     @classmethod
     def parse(cls, value: str) -> Via:
         """Reads an unfolded Via value; raises ParseError(400)."""
-        return _remembered(value) if len(value) <= REMEMBERED_CHARACTERS else _parse(value)
+        return _remembered[value]
 
     @property
     def sent_by(self) -> str:
@@ -53,7 +51,10 @@ class Via(Struct, frozen=True):
 
 def _parse(value: str) -> Via:
     protocol, semicolon, parameters = value.partition(";")
-    transport, sent_by = _split_protocol(protocol)
+    start, _, sent_by = protocol.partition(" ")
+    transport = _USUAL_PROTOCOLS.get(start)
+    if transport is None or " " in sent_by or "\t" in sent_by:
+        transport, sent_by = _split_odd_protocol(protocol)
     host, port = parse_host_port(sent_by)
     params = parse_parameters(semicolon + parameters) if semicolon else {}
     rport = (params["rport"] or "") if "rport" in params else None
@@ -65,19 +66,11 @@ def _parse(value: str) -> Via:
     return Via(value, transport, host, port, params.get("branch"), rport, params.get("received"), params)
 
 
-_remembered = lru_cache(REMEMBERED_VALUES)(_parse)
-
-
-def _split_protocol(text: str) -> tuple[str, str]:
-    if text.startswith(_USUAL_PROTOCOL):
-        transport, _, sent_by = text[len(_USUAL_PROTOCOL) :].partition(" ")
-        if transport in _USUAL_TRANSPORTS and " " not in sent_by and "\t" not in sent_by:
-            return transport, sent_by
-    return _split_odd_protocol(text)
+_remembered = Remembered(_parse)
 
 
 def _split_odd_protocol(text: str) -> tuple[str, str]:
-    """The same with white space wherever the grammar allows it."""
+    """Transport and sent-by, with white space wherever the grammar allows it."""
     name, _, rest = text.partition("/")
     version, _, rest = rest.partition("/")
     transport, _, sent_by = rest.replace("\t", " ").strip(BLANK).partition(" ")

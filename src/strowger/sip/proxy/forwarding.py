@@ -14,6 +14,7 @@ from strowger.sip.message.message import Message, Request, Response
 MAGIC_COOKIE: Final = "z9hG4bK"
 _STATELESS: Final = MAGIC_COOKIE + "s"
 DEFAULT_MAX_FORWARDS: Final = 70
+_BRANCH_DIGITS: Final = 24
 _SECRET_BYTES: Final = 32
 
 
@@ -25,11 +26,14 @@ class Forwarding:
     """
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret[:_SECRET_BYTES]
+        key = secret[:_SECRET_BYTES]
+        self._keyed = {size: hashlib.blake2b(key=key, digest_size=size) for size in (6, 8, 12)}
+        """Digests with the key taken in, to be copied: by bytes of output."""
 
     def branch(self, call_id: str, hop_index: int, target_index: int, loop_mark: str) -> str:
         """The branch parameter of one forked INVITE; unguessable, and readable as ours by its loop mark."""
-        return f"{MAGIC_COOKIE}{self._digest(f'branch {call_id} {hop_index} {target_index}', 12)}.{loop_mark}"
+        digest = self._digest(f"branch {call_id} {hop_index} {target_index}", _BRANCH_DIGITS // 2)
+        return f"{MAGIC_COOKIE}{digest}.{loop_mark}"
 
     def tag(self, call_id: str) -> str:
         """The To tag of the responses we make ourselves for a call."""
@@ -37,31 +41,26 @@ class Forwarding:
 
     def loop_mark(self, request: Request) -> str:
         """What must differ when a request comes by again on purpose, a spiral (RFC 3261 §16.6 step 8)."""
-        parts = (
-            request.uri,
-            request.from_tag,
-            request.to_tag,
-            request.call_id,
-            str(request.cseq.number),
-            request.first("Route"),
-        )
-        return self._digest("loop " + "\n".join(part or "" for part in parts), 6)
+        tags = f"{request.from_tag or ''}\n{request.to_tag or ''}"
+        parts = f"{request.uri}\n{tags}\n{request.call_id}\n{request.cseq.number}\n{request.first('Route') or ''}"
+        return self._digest(f"loop {parts}", 6)
 
     def is_loop(self, request: Request) -> bool:
         """Whether this very request passed here before (RFC 3261 §16.3 step 4). Only we can make our keyed marks."""
-        if ";branch=" not in (vias := ",".join(request.all("Via"))):
+        vias = ",".join(request.all("Via"))
+        # Almost no request has a branch of the shape of ours: then the mark need not be computed.
+        if not any(branch[_BRANCH_DIGITS : _BRANCH_DIGITS + 1] == "." for branch in vias.split(MAGIC_COOKIE)[1:]):
             return False
         return f".{self.loop_mark(request)}" in vias
 
     def stateless_branch(self, request: Request) -> str:
         """The branch for a request forwarded without a transaction: equal for its retransmissions (RFC 3261 §16.11)."""
-        return self._stateless(request, request.vias[0])
+        return self._stateless(request, request.top_via.raw)
 
     def is_stateless_response(self, response: Response) -> bool:
         """Whether we forwarded the request of this response statelessly; only then may it be passed on."""
         branch = response.top_via.branch or ""
-        vias = response.vias
-        if not branch.startswith(_STATELESS) or len(vias) < 2:
+        if not branch.startswith(_STATELESS) or len(vias := response.vias) < 2:
             return False
         return hmac.compare_digest(branch, self._stateless(response, vias[1]))
 
@@ -73,7 +72,9 @@ class Forwarding:
         return f"{_STATELESS}{self._digest(f'stateless {via} {message.call_id} {message.cseq.number}', 12)}"
 
     def _digest(self, text: str, size: int) -> str:
-        return hashlib.blake2b(text.encode("latin-1", "replace"), key=self._secret, digest_size=size).hexdigest()
+        digest = self._keyed[size].copy()
+        digest.update(text.encode("latin-1", "replace"))
+        return digest.hexdigest()
 
 
 def forward_invite(

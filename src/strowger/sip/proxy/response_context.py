@@ -122,9 +122,11 @@ class ResponseContext:
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do, on the clock of the `now` arguments."""
-        return min(
-            (branch.deadline for branch in self._branches if branch.state is not BranchState.ENDED), default=None
-        )
+        deadline = None
+        for branch in self._branches:
+            if branch.state is not BranchState.ENDED and (deadline is None or branch.deadline < deadline):
+                deadline = branch.deadline
+        return deadline
 
     def adopt_ringing(self) -> None:
         """Take every branch for one that was heard from: the context of a call that rang before a restart."""

@@ -105,5 +105,5 @@ def _bounded(key: str) -> str:
 
 def _digest(*parts: str | None) -> str:
     # A header value contains no line break, so no two different lists of parts are joined to the same text.
-    text = "\n".join(part or "" for part in parts)
+    text = "\n".join([part or "" for part in parts])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

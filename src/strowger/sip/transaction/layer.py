@@ -244,12 +244,12 @@ class TransactionLayer:
         if deadline is not None and deadline <= now:
             outputs.extend(machine.advance(now))
             deadline = machine.next_deadline()
-        if machine.terminated:
-            self._remove(machine)
-        elif deadline is None:
-            self._timers.disarm(machine.key)
-        else:
+        if deadline is not None:  # one that is over has none
             self._timers.arm(machine.key, deadline)
+        elif machine.terminated:
+            self._remove(machine)
+        else:
+            self._timers.disarm(machine.key)
         return outputs
 
     def _find(self, key: str) -> Server | Client | None:

@@ -5,9 +5,10 @@ Timer C is not here: how long a callee may ring is the proxy's decision (RFC 326
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, Protocol
 
 T1_TIMERS: Final = frozenset("AEG")
 """First retransmission."""
@@ -21,6 +22,10 @@ ZERO_WHEN_RELIABLE: Final = frozenset("ADEGIJK")
 LIFETIME_IN_T1: Final = 64
 TIMER_D_MINIMUM: Final = 32.0
 """Seconds; the only duration the standard gives as a number. RFC 3261 §17.1.1.2"""
+
+
+SLACK: Final = 64
+"""Dead entries in the heap that are always tolerated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,22 @@ class Timings:
         return max(duration, TIMER_D_MINIMUM) if letter == "D" else duration
 
 
+class Timed(Protocol):
+    """Something with deadlines."""
+
+    def next_deadline(self) -> float | None: ...
+
+
+def earliest(parts: Iterable[Timed]) -> float | None:
+    """The first deadline of several, None if none has any. Asked for after every message, hence no generator."""
+    first = None
+    for part in parts:
+        deadline = part.next_deadline()
+        if deadline is not None and (first is None or deadline < first):
+            first = deadline
+    return first
+
+
 class TimerHeap:
     """One deadline per key; arming, disarming and taking what is due cost O(log n).
 
@@ -66,8 +87,7 @@ class TimerHeap:
 
     __slots__ = ("_armed", "_heap", "_serial")
 
-    SLACK: Final = 64
-    """Dead entries that are always tolerated."""
+    SLACK: Final = SLACK
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, str]] = []
@@ -79,18 +99,18 @@ class TimerHeap:
 
     def arm(self, key: str, deadline: float) -> None:
         """Set or move the deadline of a key."""
-        entry = self._armed.get(key)
-        if entry is not None and entry[0] == deadline:
+        armed, heap = self._armed, self._heap
+        if key in armed and armed[key][0] == deadline:
             return
         self._serial += 1
-        entry = (deadline, self._serial, key)  # the serial keeps equal deadlines in the order of their arming
-        self._armed[key] = entry
-        heappush(self._heap, entry)
-        self._compact()
+        armed[key] = entry = (deadline, self._serial, key)  # the serial keeps equal deadlines in order of arming
+        heappush(heap, entry)
+        if len(heap) > 2 * len(armed) + SLACK:
+            self._compact()
 
     def disarm(self, key: str) -> None:
         """Forget the deadline of a key, if it has one."""
-        if self._armed.pop(key, None) is not None:
+        if self._armed.pop(key, None) is not None and len(self._heap) > 2 * len(self._armed) + SLACK:
             self._compact()
 
     def next_deadline(self) -> float | None:
@@ -114,6 +134,5 @@ class TimerHeap:
         return keys
 
     def _compact(self) -> None:
-        if len(self._heap) > 2 * len(self._armed) + self.SLACK:
-            self._heap = list(self._armed.values())
-            heapify(self._heap)
+        self._heap = list(self._armed.values())
+        heapify(self._heap)
