@@ -128,7 +128,10 @@ class Calls(RuleBasedStateMachine):
     @invariant()
     def a_final_state_stays(self) -> None:
         if getattr(self, "final", ()) and self.call_id in self.store.rows:
-            assert self.call_id not in self.bench.exchange._live or self.bench.exchange._live[self.call_id].call.is_over
+            assert (
+                self.call_id not in self.bench.exchange._ledger
+                or self.bench.exchange._ledger._live[self.call_id].call.is_over
+            )
 
     @invariant()
     def stored_state_is_consistent(self) -> None:

@@ -20,8 +20,9 @@ from strowger.calls.errors import (
     TargetUnroutable,
     TooManyRedirects,
 )
-from strowger.calls.exchange import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S, Limits
+from strowger.calls.exchange import Limits
 from strowger.calls.identifier import Identifier, phone_number
+from strowger.calls.ledger import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S
 from strowger.calls.ports import Receipt
 from tests.support.exchange import ALICE, BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandStore, user
 
