@@ -8,6 +8,7 @@ decision. Reading octets belongs to the HTTP listener, deciding to `calls`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -33,6 +34,7 @@ from strowger.acs.operations import redirect_call, reject_call
 from strowger.acs.operations.catalogue import REDIRECT_CALL, REJECT_CALL, Operation, find_operation
 from strowger.acs.repeatability import Outcome, Repeat, Repeatability, fingerprint
 from strowger.acs.replay import SignatureMemory
+from strowger.acs.signature import CONTENT_HASH
 from strowger.acs.versions import version_of, warning_for
 from strowger.calls.decision import Accepted, Answer, CallControl
 from strowger.calls.errors import CallError, DecisionRefused, StoreUnavailable
@@ -89,11 +91,12 @@ class Api:
         token: Callable[[], str],
         settings: ApiSettings | None = None,
     ) -> None:
-        """`wall` tells seconds since 1970; `token` makes a fresh URL-safe word of 22 characters for MS-CV."""
+        """`wall` tells seconds since 1970; `token` makes a URL-safe word of 22 characters, the base of each MS-CV."""
         self._settings: Final = settings or ApiSettings()
         self._control: Final = control
         self._wall: Final = wall
-        self._token: Final = token
+        self._vector_base: Final = token()
+        self._vectors: Final = count()
         skew = self._settings.clock_skew_s
         self._authenticator: Final = Authenticator(
             resources,
@@ -111,7 +114,7 @@ class Api:
 
     async def handle(self, request: Request) -> Reply:
         """The reply to one request. Never raises for what a client sends."""
-        headers = [("MS-CV", self._token() + ".0")]
+        headers = [("MS-CV", f"{self._vector_base}.{next(self._vectors)}")]
         client_id = request.headers.first("x-ms-client-request-id")
         if client_id and _may_be_echoed(client_id):
             headers.append(("x-ms-client-request-id", client_id))
@@ -133,7 +136,8 @@ class Api:
         operation = find_operation(request.method, request.path)
         if len(request.body) > self._settings.request_body_bytes:
             raise BodyTooLarge(f"The body is longer than {self._settings.request_body_bytes} bytes.")
-        principal = self._authenticator.authenticate(request, self._wall())
+        now = self._wall()
+        principal = self._authenticator.authenticate(request, now)
         version = version_of(request.query)
         warning = warning_for(version)
         if warning is not None:
@@ -145,12 +149,12 @@ class Api:
                 f"{' and '.join(known.name for known in IMPLEMENTED)} are."
             )
         _check_media_type(request.headers)
-        request_id = self._repeatability.request_id(request.headers, self._wall())
+        request_id = self._repeatability.request_id(request.headers, now)
         decision = read(request.body)
         if request_id is None:
             return await self._decide(decision, principal, None)
         scope = f"{principal.resource} {operation.method} {operation.path}"
-        repeat = Repeat(scope, request_id, fingerprint(operation.method, operation.path, version, request.body))
+        repeat = Repeat(scope, request_id, _fingerprint(operation, version, request.headers))
         outcome = await self._repeatability.once(repeat, lambda: self._decide(decision, principal, repeat))
         headers.append(("Repeatability-Result", "accepted"))
         return outcome
@@ -175,6 +179,11 @@ class Api:
             "The server cannot store decisions at the moment. Nothing was done; repeat the request.",
             headers=(("Retry-After", str(self._settings.retry_after_s)),),
         )
+
+
+def _fingerprint(operation: Operation, version: str, headers: Headers) -> bytes:
+    # The hash was compared with the body's when the signature was checked; the body need not be hashed again.
+    return fingerprint(operation.method, operation.path, version, headers.first(CONTENT_HASH) or "")
 
 
 def _may_be_echoed(client_id: str) -> bool:

@@ -103,8 +103,14 @@ class Authenticator:
 
     def _find_key(self, request: Request, signed: Signed, values: dict[str, str]) -> tuple[Resource, bytes]:
         forwarded = request.headers.first(FORWARDED_HOST) if self._trusts_forwarded_host else None
-        host = _plain(forwarded or values[HOST])
-        configured = self._by_host.get(host) or self._by_host.get(split_host(host)[0])
+        configured = self._configured(forwarded or values[HOST])
+        # First as nearly every client spells it; the other spellings are made up only when that does not fit.
+        as_sent = string_to_sign(request.method, request.target, values, values[HOST])
+        for resource in configured or self._resources:
+            for key in resource.keys:
+                digest = hmac.digest(key, as_sent, "sha256")
+                if hmac.compare_digest(digest, signed.signature):
+                    return resource, digest
         for resource in configured or self._resources:
             # Without a match by host the operator's spellings cannot help; leaving them out keeps the work small.
             spellings = hosts(request, resource.hosts if configured else (), forwarded)
@@ -114,6 +120,13 @@ class Authenticator:
                     if hmac.compare_digest(digest, signed.signature):
                         return resource, digest
         raise CredentialRefused(self._mismatch(request, values, is_configured=configured is not None), "Authorization")
+
+    def _configured(self, host: str) -> tuple[Resource, ...] | None:
+        found = self._by_host.get(host)
+        if found is None:
+            plain = _plain(host)
+            found = self._by_host.get(plain) or self._by_host.get(split_host(plain)[0])
+        return found
 
     def _mismatch(self, request: Request, values: dict[str, str], *, is_configured: bool) -> str:
         message = (

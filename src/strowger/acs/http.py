@@ -10,16 +10,19 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from itertools import chain
 from typing import Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
 
-from strowger.acs.errors import BodyTooLarge, HeadTooLarge, RequestRefused, RequestSlow, error_reply
-from strowger.acs.http_connection import Connection, DateLine, RequestMalformed, Written, encode_reply
+from strowger.acs.errors import BodyTooLarge, HeadTooLarge, RequestSlow
+from strowger.acs.http_connection import Connection, DateLine, RequestMalformed
 from strowger.acs.http_limits import HttpLimits
 from strowger.acs.message import Headers, Reply, Request
 
 Handle = Callable[[Request], Awaitable[Reply]]
+Serve = Callable[[RawRequestMessage, StreamReader, Connection], Awaitable[Reply]]
 _LINE_OVERHEAD: Final = 4
 """Colon, space and line end of a header line."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -65,44 +68,37 @@ class HttpListener:
             await self._server.shutdown(grace_s)
             self._server = None
 
-    async def _serve(self, received: web.BaseRequest) -> web.StreamResponse:
-        try:
-            reply, is_last = await self._handle(await self._request(received)), not received.keep_alive
-        except RequestRefused as refusal:
-            reply, is_last = error_reply(refusal), refusal.closes or not received.keep_alive
-        octets = encode_reply(reply, self._date_line(), is_last=is_last, has_body=received.method != "HEAD")
-        return Written(octets, keep_alive=not is_last, patience_s=self._limits.write_s).as_response()
-
-    async def _request(self, received: web.BaseRequest) -> Request:
-        target = received.raw_path
-        head = sum([len(name) + len(value) + _LINE_OVERHEAD for name, value in received.raw_headers]) + len(target)
+    async def _serve(self, message: RawRequestMessage, content: StreamReader, connection: Connection) -> Reply:
+        """The reply to one request. Raises RequestRefused."""
+        target, fields = message.path, message.raw_headers
+        head = sum(map(len, chain.from_iterable(fields))) + _LINE_OVERHEAD * len(fields) + len(target)
         if head > self._limits.head_bytes:
             raise HeadTooLarge(f"The request line and headers are longer than {self._limits.head_bytes} bytes.")
-        body = await self._body(received)
-        if not target.startswith("/"):
-            target = _origin_form(target)
-        return Request(received.method, target, Headers(received.headers.items()), body, received.secure)
-
-    async def _body(self, received: web.BaseRequest) -> bytes:
-        content = received.content
-        if content.is_eof():
+        if content.is_eof():  # it came along with the head, as it usually does
             body = content.read_nowait()
             self._check_length(len(body))
-            return body
-        self._check_length(received.content_length or 0)
-        if received.headers.get("Expect", "").lower() == "100-continue" and received.transport is not None:
-            received.transport.write(_CONTINUE)
+        else:
+            body = await self._body(message, content, connection)
+        if not target.startswith("/"):
+            target = _origin_form(target)
+        headers = Headers(message.headers.items())
+        return await self._handle(Request(message.method, target, headers, body, connection.ssl_context is not None))
+
+    async def _body(self, message: RawRequestMessage, content: StreamReader, connection: Connection) -> bytes:
+        self._check_length(int(message.headers.get("Content-Length", 0)))
+        if message.headers.get("Expect", "").lower() == "100-continue" and connection.transport is not None:
+            connection.transport.write(_CONTINUE)
         try:
             async with asyncio.timeout(self._limits.body_s):
-                return await self._rest(received)
+                return await self._rest(content)
         except TimeoutError:
             raise RequestSlow(f"The body took longer than {self._limits.body_s:g} s.") from None
         except (web.RequestPayloadError, ConnectionError):  # the latter: the client left, and nobody reads the refusal
             raise _BodyMalformed("The body is not framed as its headers say.") from None
 
-    async def _rest(self, received: web.BaseRequest) -> bytes:
+    async def _rest(self, content: StreamReader) -> bytes:
         body = bytearray()
-        while piece := await received.content.readany():
+        while piece := await content.readany():
             body += piece
             self._check_length(len(body))
         return bytes(body)
@@ -122,11 +118,10 @@ class _BodyMalformed(RequestMalformed):
 class Server(web.Server):
     """Makes the connections, and counts them."""
 
-    def __init__(
-        self, serve: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], limits: HttpLimits, date_line: DateLine
-    ) -> None:
+    def __init__(self, serve: Serve, limits: HttpLimits, date_line: DateLine) -> None:
         """`serve` answers each request."""
-        super().__init__(serve)
+        super().__init__(_unused)
+        self.serve: Final = serve
         self._limits: Final = limits
         self._date_line: Final = date_line
         self.open_connections = 0
@@ -143,6 +138,11 @@ class Server(web.Server):
         """Count one less."""
         self.open_connections -= 1
         super().connection_lost(handler, exc)
+
+
+async def _unused(received: web.BaseRequest) -> web.StreamResponse:
+    """What aiohttp would call for each request; `Connection.start` does not."""
+    raise NotImplementedError
 
 
 def _origin_form(target: str) -> str:

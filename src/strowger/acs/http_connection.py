@@ -1,19 +1,22 @@
 """One HTTP connection: aiohttp's protocol, with bounds on a slow or endless head and errors in the form of the API.
 
-aiohttp parses; what it would answer by itself (its error pages name the product and repeat the octets they complain
-about) is replaced here, and so is its response object, which costs more than everything else on the path of a call.
+aiohttp parses, queues what a client sends ahead and stops reading when that is too much. Taking requests from the
+queue and writing replies is done here: aiohttp makes a task, a request, a writer and a response for each request, which
+together cost more than everything else on the path of a call, and its error pages name the product and repeat the
+octets they complain about.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiohttp import StreamReader, web
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 
 from strowger.acs import fixdate
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from strowger.acs.http import Server
 
 _log: Final = structlog.stdlib.get_logger(__name__)
+_FAULT: Final = "The server failed; its log says why."
 _STATUS_LINES: Final = {int(status): f"HTTP/1.1 {int(status)} {status.phrase}\r\n" for status in HTTPStatus}
 
 
@@ -70,50 +74,10 @@ def encode_reply(reply: Reply, date_line: str, *, is_last: bool, has_body: bool 
     return "".join(lines).encode("latin-1") + (reply.body if has_body else b"")
 
 
-class Written:
-    """What aiohttp asks of a response: prepare, write_eof and keep_alive. The octets go out in one write."""
-
-    __slots__ = ("_octets", "_patience_s", "keep_alive")
-
-    def __init__(self, octets: bytes, *, keep_alive: bool, patience_s: float) -> None:
-        """`patience_s` is how long the client may take to accept them."""
-        self._octets: Final = octets
-        self._patience_s: Final = patience_s
-        self.keep_alive: Final = keep_alive
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Send. Raises ConnectionError when the client is gone or does not read."""
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client is gone")
-        transport.write(self._octets)
-        connection = request.protocol
-        if isinstance(connection, Connection):
-            # After the last reply no octet belongs to a head any more, so the counts are left to differ.
-            connection.answered += self.keep_alive
-            if connection.writing_paused:
-                await self._drain(request, transport)
-
-    async def _drain(self, request: web.BaseRequest, transport: asyncio.Transport) -> None:
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await request.writer.drain()
-        except TimeoutError:
-            transport.abort()
-            raise ConnectionAbortedError("the client does not read its replies") from None
-
-    async def write_eof(self) -> None:
-        """Nothing is left to send."""
-
-    def as_response(self) -> web.StreamResponse:
-        """The same, under the name by which aiohttp's types know it."""
-        return cast(web.StreamResponse, self)
-
-
 class Connection(web.RequestHandler):
     """The server side of one connection."""
 
-    __slots__ = ("_body", "_date_line", "_head_bytes", "_head_timer", "_limits", "_server", "answered")
+    __slots__ = ("_answered", "_body", "_date_line", "_head_bytes", "_head_timer", "_limits", "_server")
 
     def __init__(self, server: Server, limits: HttpLimits, date_line: DateLine) -> None:
         """`server` counts the connections."""
@@ -134,7 +98,7 @@ class Connection(web.RequestHandler):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._body: StreamReader | None = None
-        self.answered = 0
+        self._answered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or cut it when there are too many."""
@@ -143,8 +107,10 @@ class Connection(web.RequestHandler):
             self.transport.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let go of the timer."""
+        """Let go of the timer, and of a body that nobody will send the rest of."""
         self._head_ended()
+        if self._body is not None and not self._body.is_eof():
+            self._body.set_exception(ConnectionResetError("the client is gone"))
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -154,8 +120,94 @@ class Connection(web.RequestHandler):
         if self._request_count != received:
             self._head_ended()
             self._follow_body(*self._messages[-1])
-        elif data and received == self.answered and not self._force_close:
+        elif data and received == self._answered and not self._force_close:
             self._head_grew(len(data))
+
+    async def start(self) -> None:
+        """Answer one request after another, until the connection ends. aiohttp runs this as the connection's task."""
+        while await self._has_request():
+            message, body = self._messages.popleft()
+            self._request_in_progress = True
+            try:
+                is_last = await self._answer(message, body)
+            except ConnectionError:  # the client is gone, or does not read: nobody is left to be told
+                break
+            finally:
+                self._request_in_progress = False
+                if self._handler_waiter is not None:
+                    self._handler_waiter.set_result(None)
+            if is_last or self._close or self._force_close:
+                break
+            self._wait_for_the_next()
+        if not self._force_close and self.transport is not None:
+            self.transport.close()
+
+    async def _has_request(self) -> bool:
+        """Wait for a request; whether there is one, now taken off the parser's count."""
+        if self._force_close:
+            return False
+        if not self._messages:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        return True
+
+    async def _answer(self, message: object, body: StreamReader) -> bool:
+        """Answer one request; whether it was the last. Raises ConnectionError."""
+        is_last, has_body = True, True
+        try:
+            if not isinstance(message, RawRequestMessage):  # aiohttp queues what went wrong in its place
+                raise _explain(getattr(message, "exc", None), self._limits)
+            # After an upgrade, which is declined, the parser reads no further request.
+            is_last, has_body = message.should_close or message.upgrade, message.method != "HEAD"
+            reply = await self._server.serve(message, body, self)
+            octets = encode_reply(reply, self._date_line(), is_last=is_last, has_body=has_body)
+        except RequestRefused as refusal:
+            is_last = is_last or refusal.closes
+            octets = encode_reply(error_reply(refusal), self._date_line(), is_last=is_last, has_body=has_body)
+        except Exception as error:  # noqa: BLE001 - the client is told that it is our fault, the log says what
+            _log.error("request failed", exc_info=error)
+            is_last = True
+            octets = encode_reply(error_reply(ServerFault(_FAULT)), self._date_line(), is_last=True, has_body=has_body)
+        await self._write(octets)
+        # After the last reply no octet belongs to a head any more, so the counts are left to differ.
+        self._answered += not is_last
+        is_whole = body.is_eof() or await self._linger(body)
+        return is_last or not is_whole
+
+    async def _write(self, octets: bytes) -> None:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        transport.write(octets)
+        if not self.writing_paused:
+            return
+        try:
+            async with asyncio.timeout(self._limits.write_s):
+                await StreamWriter(self, self._loop).drain()
+        except TimeoutError:
+            transport.abort()
+            raise ConnectionAbortedError("the client does not read its replies") from None
+
+    async def _linger(self, body: StreamReader) -> bool:
+        """Read and drop the rest of a refused body; whether its end came."""
+        with contextlib.suppress(TimeoutError, web.RequestPayloadError):
+            async with asyncio.timeout(self._limits.linger_s):
+                while not body.is_eof():
+                    await body.readany()
+        return body.is_eof()
+
+    def _wait_for_the_next(self) -> None:
+        # One timer for many requests: it looks at this time when it fires, and goes on if that has moved.
+        self._next_keepalive_close_time = self._loop.time() + self._limits.idle_s
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
 
     def _follow_body(self, parsed: object, body: StreamReader) -> None:
         if isinstance(parsed, RawRequestMessage):
@@ -185,20 +237,9 @@ class Connection(web.RequestHandler):
             self.transport.write(encode_reply(error_reply(refusal), self._date_line(), is_last=True))
         self.force_close()
 
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """What is answered to octets that are no request, and to a fault of ours; nothing of the octets is repeated."""
-        if status >= 500:
-            _log.error("request failed", exc_info=exc)
-        refusal = _explain(status, exc, self._limits)
-        octets = encode_reply(error_reply(refusal), self._date_line(), is_last=True)
-        return Written(octets, keep_alive=False, patience_s=self._limits.write_s).as_response()
 
-
-def _explain(status: int, error: BaseException | None, limits: HttpLimits) -> RequestRefused:
-    if status >= 500:
-        return ServerFault("The server failed; its log says why.")
+def _explain(error: BaseException | None, limits: HttpLimits) -> RequestRefused:
+    """Why octets are no request; nothing of them is repeated."""
     if isinstance(error, LineTooLong):
         return HeadTooLarge(f"The request line and headers are longer than {limits.head_bytes} bytes.")
     if isinstance(error, BadHttpMethod) and "HTTPS" in str(error):

@@ -34,13 +34,13 @@ _log: Final = structlog.stdlib.get_logger(__name__)
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_IDENTIFIER_CHARACTERS)]
 
 
-class CommunicationUser(msgspec.Struct, rename="camel", frozen=True):
+class CommunicationUser(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """A user of a resource."""
 
     id: Text
 
 
-class PhoneNumber(msgspec.Struct, rename="camel", frozen=True):
+class PhoneNumber(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """A telephone number."""
 
     value: Text
@@ -48,7 +48,7 @@ class PhoneNumber(msgspec.Struct, rename="camel", frozen=True):
     asserted_id: Text | None = None
 
 
-class MicrosoftTeamsUser(msgspec.Struct, rename="camel", frozen=True):
+class MicrosoftTeamsUser(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """A Teams user."""
 
     user_id: Text
@@ -56,14 +56,14 @@ class MicrosoftTeamsUser(msgspec.Struct, rename="camel", frozen=True):
     cloud: Text | None = None
 
 
-class MicrosoftTeamsApp(msgspec.Struct, rename="camel", frozen=True):
+class MicrosoftTeamsApp(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """A Teams application."""
 
     app_id: Text
     cloud: Text | None = None
 
 
-class TeamsExtensionUser(msgspec.Struct, rename="camel", frozen=True):
+class TeamsExtensionUser(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """A Teams user reached through a resource."""
 
     user_id: Text
@@ -75,7 +75,9 @@ class TeamsExtensionUser(msgspec.Struct, rename="camel", frozen=True):
 Member = CommunicationUser | PhoneNumber | MicrosoftTeamsUser | MicrosoftTeamsApp | TeamsExtensionUser
 
 
-class CommunicationIdentifier(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
+class CommunicationIdentifier(
+    msgspec.Struct, rename="camel", frozen=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """An identifier on the wire: at most one member besides kind and raw id."""
 
     kind: Text | None = None

@@ -19,14 +19,17 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         """Take the fields in the order received; a name may occur more than once."""
-        first: dict[str, str] = {}
+        fields = list(fields)
+        first = {name.lower(): value for name, value in fields}
         more: dict[str, list[str]] = {}
-        for name, value in fields:
-            key = name.lower()
-            if key in first:
-                more.setdefault(key, []).append(value)
-            else:
-                first[key] = value
+        if len(first) != len(fields):  # which is rare, so that the usual request pays for one dictionary only
+            first.clear()
+            for name, value in fields:
+                key = name.lower()
+                if key in first:
+                    more.setdefault(key, []).append(value)
+                else:
+                    first[key] = value
         self._first: Final = first
         self._more: Final = more
 

@@ -52,7 +52,8 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
 
 class _Running(msgspec.Struct):
     fingerprint: bytes
-    outcome: asyncio.Future[Outcome]
+    followers: list[asyncio.Future[Outcome]] = []
+    """One for each twin that waits; made when a twin comes, because hardly ever one does."""
 
 
 class Repeatability:
@@ -114,25 +115,30 @@ class Repeatability:
         if stored is not None:
             _check_same(stored.fingerprint, repeat)
             return Outcome(stored.status, stored.body, stored.correlation_id)
-        running = _Running(repeat.fingerprint, asyncio.get_running_loop().create_future())
+        running = _Running(repeat.fingerprint)
         self._running[key] = running
         try:
             outcome = await carry_out()
-            running.outcome.set_result(outcome)
+            for follower in running.followers:
+                if not follower.done():
+                    follower.set_result(outcome)
             return outcome
         finally:
             del self._running[key]
-            running.outcome.cancel()
+            for follower in running.followers:
+                follower.cancel()
 
     async def _follow(self, twin: _Running, repeat: Repeat) -> Outcome:
         _check_same(twin.fingerprint, repeat)
         if self._is_strict:
             raise RequestInFlight("The first request with this id still runs.", REQUEST_ID)
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        twin.followers.append(outcome)
         # Not `await`: the first request's cancellation must not look like this one's.
-        await asyncio.wait((twin.outcome,))
-        if twin.outcome.cancelled():
+        await asyncio.wait((outcome,))
+        if outcome.cancelled():
             raise StoreUnavailable("the first request with this id ended without an answer")
-        return twin.outcome.result()
+        return outcome.result()
 
     async def keep(self, receipt: Receipt) -> None:
         """Store a refusal, so that a repeat gets it again. Raises StoreUnavailable."""
@@ -141,9 +147,9 @@ class Repeatability:
             raise error
 
 
-def fingerprint(method: str, path: str, version: str, body: bytes) -> bytes:
-    """A digest that tells one request from another."""
-    return hashlib.sha256(f"{method}\n{path}\n{version}\n".encode() + body).digest()
+def fingerprint(method: str, path: str, version: str, content_hash: str) -> bytes:
+    """A digest that tells one request from another; the body comes in as the digest that its signature covers."""
+    return hashlib.sha256(f"{method}\n{path}\n{version}\n{content_hash}".encode()).digest()
 
 
 def _check_same(seen: bytes, repeat: Repeat) -> None:

@@ -15,14 +15,22 @@ import structlog
 
 T = TypeVar("T")
 
-_running: Final[set[asyncio.Task[object]]] = set()
+_running: Final[dict[asyncio.Task[object], set[asyncio.Task[object]] | None]] = {}
+"""Every task, and the set of its owner if it has one."""
 _log: Final = structlog.stdlib.get_logger(__name__)
 
 
-def spawn(work: Coroutine[object, object, T], name: str) -> asyncio.Task[T]:
-    """Start `work` as a task called `name` in the running loop. Its exception is logged, and raised when awaited."""
+def spawn(
+    work: Coroutine[object, object, T], name: str, owned: set[asyncio.Task[object]] | None = None
+) -> asyncio.Task[T]:
+    """Start `work` as a task called `name` in the running loop. Its exception is logged, and raised when awaited.
+
+    The task is in `owned` while it runs, so that its owner can stop it.
+    """
     task = asyncio.create_task(work, name=name)
-    _running.add(task)
+    _running[task] = owned
+    if owned is not None:
+        owned.add(task)
     task.add_done_callback(_ended)
     return task
 
@@ -33,7 +41,9 @@ def running() -> list[str]:
 
 
 def _ended(task: asyncio.Task[object]) -> None:
-    _running.discard(task)
+    owned = _running.pop(task)
+    if owned is not None:
+        owned.discard(task)
     if task.cancelled():
         return
     error = task.exception()

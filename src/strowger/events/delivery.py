@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,14 +69,15 @@ class Counters:
 class _Route:
     """Everything about one subscription that an attempt needs."""
 
-    __slots__ = ("failures", "headers", "schedule", "subscription", "target")
+    __slots__ = ("failures", "is_served", "schedule", "subscription", "target")
 
     def __init__(self, subscription: Subscription, schedule: Schedule) -> None:
         self.subscription = subscription
         self.schedule = schedule
-        self.target = Target(subscription, schedule.timeout_s)
-        self.headers = schema.notification_headers(subscription.name)
+        self.target = Target(subscription, schedule.timeout_s, schema.notification_headers(subscription.name))
         self.failures = Throttle()
+        self.is_served = True
+        """False once its handshake failed for good."""
 
 
 class EventDelivery:
@@ -108,7 +109,7 @@ class EventDelivery:
             by_key, self._settings.policies, self._client, clock, ids, validation_url, self._settled
         )
         self._drops = Throttle()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._running = False
@@ -193,22 +194,19 @@ class EventDelivery:
     def _admit(self, entry: OutboxEntry, now: float, wall: float) -> None:
         if entry.expires_at <= wall:
             self._expire(entry)
-        elif not self._is_served(entry.subscription):
+        elif (route := self._routes.get(entry.subscription)) is None or not route.is_served:
             self._drop(entry, "its subscription is gone or failed")
         else:  # from here on the monotonic clock counts: the wall clock may be set while the event waits
             pushed_out = self._outbox.add(entry, now + entry.expires_at - wall)
             if pushed_out is not None:
                 self._drop(pushed_out, "too many events wait")
 
-    def _is_served(self, key: str) -> bool:
-        route = self._routes.get(key)
-        return route is not None and route.subscription in self._subscribed[route.subscription.resource]
-
     def _settled(self, subscription: Subscription, *, is_valid: bool) -> None:
         if is_valid:
             self._outbox.open(subscription.key)
             return
         self._subscribed[subscription.resource].remove(subscription)
+        self._routes[subscription.key].is_served = False
         for entry in self._outbox.discard(subscription.key):
             self._drop(entry, "its subscription failed")
 
@@ -229,7 +227,7 @@ class EventDelivery:
     async def _attempt(self, delivery: Delivery) -> None:
         entry = delivery.entry
         route = self._routes[entry.subscription]
-        headers = schema.with_attempt(route.headers, entry.event_id, delivery.attempts - 1)
+        headers = schema.attempt_headers(entry.event_id, delivery.attempts - 1)
         self.counters.attempts += 1
         status, why = None, "cut off"
         try:
@@ -246,7 +244,8 @@ class EventDelivery:
                 self._fail(delivery, route, status, why, now)
             else:
                 self._outbox.finish(delivery)  # it stays in the store for the next start
-            self._pump(now)
+            if status not in DELIVERED or self._outbox.can_start:  # else nothing waits for the slot, no deadline is new
+                self._pump(now)
 
     def _fail(self, delivery: Delivery, route: _Route, status: int | None, why: str, now: float) -> None:
         self._report_failure(delivery, route, why, now)
@@ -292,11 +291,11 @@ class EventDelivery:
         if not self._running:
             return
         for key in self._validation.advance(now):
-            self._spawn(self._ask(key), "event handshake")
+            spawn(self._ask(key), "event handshake", self._tasks)
         for entry in self._outbox.advance(now):
             self._expire(entry)
         for delivery in self._outbox.start():
-            self._spawn(self._attempt(delivery), "event attempt")
+            spawn(self._attempt(delivery), "event attempt", self._tasks)
         self._set_timer(now)
 
     async def _ask(self, key: str) -> None:
@@ -318,11 +317,6 @@ class EventDelivery:
     def _wake(self) -> None:
         self._timer = None
         self._pump(self._clock.monotonic())
-
-    def _spawn(self, work: Coroutine[object, object, None], name: str) -> None:
-        task = spawn(work, name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _sorted_out(

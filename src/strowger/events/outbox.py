@@ -99,13 +99,18 @@ class Outbox:
         """Queue an entry, once; the one it pushed out of a full outbox, if any."""
         lane = self._lanes[entry.subscription]
         known = self._by_event.setdefault(entry.event_id, [])
-        if any(delivery.lane is lane for delivery in known):
+        if known and any(delivery.lane is lane for delivery in known):
             return None
         self._serial += 1
         delivery = Delivery(self._serial, entry, lane, deadline)
         known.append(delivery)
         self._enqueue(delivery)
         return self._push_out() if len(self) > self._limits.events_pending else None
+
+    @property
+    def can_start(self) -> bool:
+        """Whether `start` may have something to give."""
+        return bool(self._stirred)
 
     def start(self) -> list[Delivery]:
         """The deliveries whose next attempt starts now; each then needs `retry` or `finish`. Call `advance` first."""
@@ -172,9 +177,11 @@ class Outbox:
         self._timers.disarm(delivery.serial)
 
     def _release(self, delivery: Delivery) -> None:
-        delivery.lane.in_flight -= 1
+        lane = delivery.lane
+        lane.in_flight -= 1
         self._in_flight -= 1
-        self._stirred[delivery.lane.name] = delivery.lane
+        if lane.queue:
+            self._stirred[lane.name] = lane
 
     def _push_out(self) -> OutboxEntry:
         delivery = next(iter(self._waiting.values()))

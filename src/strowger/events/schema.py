@@ -163,9 +163,9 @@ def notification_headers(subscription_name: str) -> dict[str, str]:
     return _headers(subscription_name, "Notification", DATA_VERSION)
 
 
-def with_attempt(headers: dict[str, str], event_id: str, attempts_before: int) -> dict[str, str]:
+def attempt_headers(event_id: str, attempts_before: int) -> dict[str, str]:
     """The headers of one attempt. The first one counts 0: how Azure counts is not published."""
-    return {**headers, "aeg-delivery-count": str(attempts_before), "aeg-output-event-id": event_id}
+    return {"aeg-delivery-count": str(attempts_before), "aeg-output-event-id": event_id}
 
 
 def validation_headers(subscription_name: str) -> dict[str, str]:

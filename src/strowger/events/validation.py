@@ -65,6 +65,8 @@ class Validation:
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do next."""
+        if not self._unsettled:
+            return None
         deadlines = [handshake.deadline for handshake in self._unsettled.values() if handshake.deadline is not None]
         return min(deadlines, default=None)
 

@@ -111,6 +111,35 @@ async def test_odd_targets_get_a_reply_or_a_refusal(octets: bytes) -> None:
 
 
 @pytest.mark.asyncio
+async def test_many_requests_sent_ahead_are_answered_in_order() -> None:
+    api = EchoApi()
+    async with listening(api.handle) as port, connected(port) as client:
+        client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number for number in range(200)))
+        for _ in range(200):
+            assert (await client.reply()).status == 200
+    assert [request.target for request in api.requests] == [f"/{number}" for number in range(200)]
+
+
+@pytest.mark.asyncio
+async def test_a_declined_upgrade_is_answered_and_ends_the_connection() -> None:
+    async with listening(EchoApi().handle) as port, connected(port) as client:
+        client.send(b"GET /a HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        reply = await client.reply()
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert await client.is_closed()
+
+
+@pytest.mark.asyncio
+async def test_a_reply_that_cannot_be_written_is_a_fault_of_ours() -> None:
+    api = EchoApi()
+    api.reply = Reply(200, (("X-Own", "\u2013"),))
+    async with listening(api.handle) as port, connected(port) as client:
+        client.send(GET)
+        assert (await client.reply()).status == 500
+        assert await client.is_closed()
+
+
+@pytest.mark.asyncio
 async def test_a_head_that_never_ends_is_cut_by_size() -> None:
     async with listening(EchoApi().handle) as port, connected(port) as client:
         client.send(b"GET /a HTTP/1.1\r\n")

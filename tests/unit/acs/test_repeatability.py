@@ -188,13 +188,13 @@ async def test_refusals_are_kept_or_the_store_says_why_not() -> None:
 
 
 def test_the_fingerprint_tells_requests_apart() -> None:
-    parts = ("POST", "/a", "2026-03-12", b"body")
+    parts = ("POST", "/a", "2026-03-12", "hash")
     seen = {fingerprint(*parts)}
     for other in (
         ("PUT", *parts[1:]),
         ("POST", "/b", *parts[2:]),
-        ("POST", "/a", "2025-06-15", b"body"),
-        (*parts[:3], b"bodY"),
+        ("POST", "/a", "2025-06-15", "hash"),
+        (*parts[:3], "hasH"),
     ):
         seen.add(fingerprint(*other))
     assert len(seen) == 5

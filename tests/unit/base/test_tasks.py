@@ -32,6 +32,15 @@ async def test_a_task_has_its_name_and_result() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_task_is_its_owners_while_it_runs() -> None:
+    owned: set[asyncio.Task[object]] = set()
+    task = spawn(_answer(), "answering", owned)
+    assert owned == {task}
+    await task
+    assert owned == set()
+
+
+@pytest.mark.asyncio
 async def test_a_task_nobody_holds_survives_collection() -> None:
     begin, ended = asyncio.Event(), asyncio.Event()
 

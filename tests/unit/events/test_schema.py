@@ -80,8 +80,7 @@ def test_request_body_is_an_array_of_one():
 
 
 def test_notification_headers():
-    headers = schema.with_attempt(schema.notification_headers("my-app"), "e-1", 2)
-    assert headers == {
+    assert schema.notification_headers("my-app") | schema.attempt_headers("e-1", 2) == {
         "Content-Type": "application/json; charset=utf-8",
         "aeg-event-type": "Notification",
         "aeg-subscription-name": "MY-APP",

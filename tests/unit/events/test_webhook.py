@@ -87,8 +87,8 @@ async def test_cookies_are_not_kept(client, receiver):
 async def test_the_connection_is_used_again(client, receiver):
     for _ in range(3):
         await client.post(target(receiver.url), HEADERS, b"[]")
-    assert client._session is not None
-    assert sum(len(kept) for kept in client._session.connector._conns.values()) == 1
+    assert client._connector is not None
+    assert sum(len(kept) for kept in client._connector._conns.values()) == 1
 
 
 async def test_nobody_listens(client, receiver):
@@ -148,6 +148,21 @@ async def test_a_body_that_never_ends_is_a_status_all_the_same(client):
     hold = asyncio.Event()
     async with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", hold=hold) as url:
         assert (await client.post(target(url, 0.05), HEADERS, b"[]")).status == 200
+
+
+async def test_interim_answers_are_skipped(client):
+    async with raw_server(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 202 Accepted\r\n\r\n") as url:
+        assert (await client.post(target(url), HEADERS, b"[]")).status == 202
+
+
+async def test_what_every_post_shares_and_the_user_of_the_endpoint(client, receiver):
+    url = receiver.url.replace("http://", "http://ann:p%40ss@")
+    shared = Target(Subscription("dev", "my-app", url, "/t"), 5.0, {"A": "1"})
+    for number in ("2", "3"):
+        await client.post(shared, {"B": number}, b"[]")
+    assert [(each.headers["A"], each.headers["B"]) for each in receiver.received] == [("1", "2"), ("1", "3")]
+    assert {each.headers["Authorization"] for each in receiver.received} == {"Basic YW5uOnBAc3M="}
+    assert {each.path for each in receiver.received} == {"/api/incomingCall?code=a%2Fb=="}
 
 
 async def test_a_closed_client_answers_nothing():

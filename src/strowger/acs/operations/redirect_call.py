@@ -14,7 +14,7 @@ from strowger.calls.identifier import Identifier
 from strowger.calls.ports import Receipt
 
 
-class RedirectCallRequest(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
+class RedirectCallRequest(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body (ACS: RedirectCallRequest): these two members and no others."""
 
     incoming_call_context: ContextText

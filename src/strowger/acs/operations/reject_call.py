@@ -13,7 +13,7 @@ from strowger.calls.decision import Answer, CallControl, RejectCall, RejectReaso
 from strowger.calls.ports import Receipt
 
 
-class RejectCallRequest(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
+class RejectCallRequest(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The body (ACS: RejectCallRequest)."""
 
     incoming_call_context: ContextText

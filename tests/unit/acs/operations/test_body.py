@@ -44,6 +44,11 @@ def test_a_good_body() -> None:
             "The body gives the member 'target' more than once.",
             "target",
         ),
+        (
+            b'{"target":{"rawId":"4\\u003a1","rawId":"4:1"}}',
+            "The body gives the member 'rawId' more than once.",
+            "rawId",
+        ),
         (b'{"target":{"rawId":"a","raw\\u0049d":"b"}}', "The body gives the member 'rawId' more than once.", "rawId"),
     ],
 )
