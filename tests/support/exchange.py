@@ -84,6 +84,7 @@ class Recorder:
         self.log: list[tuple[object, ...]] = []
         self.contexts: dict[str, str] = {}
         self.subscribed = True
+        self.reachable = True
 
     # Telephony
     def proceed(self, call_id: str, *, ringing: bool) -> None:
@@ -101,8 +102,9 @@ class Recorder:
     def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
         self.log.append(("disown", hop_index, relayed))
 
-    def restore(self, stored: StoredCall) -> None:
+    def restore(self, stored: StoredCall) -> bool:
         self.log.append(("restore", stored.call.state.value))
+        return self.reachable
 
     def resume(self, call_id: str) -> None:
         self.log.append(("resume",))

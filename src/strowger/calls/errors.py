@@ -21,7 +21,7 @@ class CallError(Exception):
 
 
 class DecisionRefused(CallError):
-    """A decision of the application that was not carried out; the call is as it was."""
+    """A decision of the application that was not carried out; the call is as it was, except for TooManyRedirects."""
 
     status = 400
     code = "8523"
@@ -58,7 +58,7 @@ class HopClosed(DecisionRefused):
 
 
 class TooManyRedirects(DecisionRefused):
-    """The call has been redirected as often as it may be."""
+    """The call has been redirected as often as it may be, and is ended."""
 
     code = "8521"
 

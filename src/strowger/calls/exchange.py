@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from strowger.calls.call import Call, State
@@ -97,11 +98,15 @@ class Exchange:
 
     # What the SIP edge tells -----------------------------------------------------------------------------------------
 
-    def arrive(self, arrival: Arrival) -> str:
-        """Take a new INVITE; returns the call id. Nothing may be answered before the effects come. Raises CallRefused."""
+    def addressee(self, dialled: str) -> tuple[str, RingPlan]:
+        """The resource and the plan for a new call to whoever was dialled. Raises CallRefused."""
         if self.is_draining or len(self._ledger) >= self._limits.held_calls:
             raise CallRefused(503, "no more calls are taken just now", retry_after_s=5)
-        resource, plan = self._directory.addressee(arrival.dialled)
+        return self._directory.addressee(dialled)
+
+    def arrive(self, arrival: Arrival) -> str:
+        """Take a new INVITE; returns the call id. Nothing is answered before the effects come. Raises CallRefused."""
+        resource, plan = self.addressee(arrival.dialled)
         call = Call(
             self._new_id(),
             resource,
@@ -232,9 +237,11 @@ class Exchange:
             if name == UNSAVED:
                 self._ledger.save_again()
             else:
-                self._ledger.tell(name, self._expire)
+                self._ledger.tell(name, partial(self._expire, self._ledger.hop_index(name)))
 
-    def _expire(self, live: LiveCall) -> None:
+    def _expire(self, hop_index: int, live: LiveCall) -> None:
+        if live.call.hop_index != hop_index:
+            return  # the hop took its decision while its time ran out; the next one has time of its own
         hop = live.call.hop
         waited = f"{hop.expires_at - hop.opened_at:.0f} s"
         if live.call.state is State.HELD:
@@ -248,14 +255,20 @@ class Exchange:
     def restore(self, stored: StoredCall) -> None:
         """Take a stored live call up again; its hop keeps the time it had left. Sends nothing."""
         call = stored.call
-        self._ledger.add(call, stored.revision)
+        live = self._ledger.add(call, stored.revision)
         left = min(max(call.hop.expires_at - self._clock.wall(), 0.0), call.hop.expires_at - call.hop.opened_at)
         self._deadlines.arm(call.call_id, self._clock.monotonic() + left)
-        self.telephony.restore(stored)
+        if not self.telephony.restore(stored):
+            why = "the call could not be taken up again after a restart: the listener it came by is gone"
+            self._settle(live, Input.DEADLINE, 480, "Temporarily Unavailable", why)
 
     def resume(self, call_id: str) -> None:
-        """Make a restored call go on: ringing is said again and rung branches are asked again."""
-        if call_id in self._ledger:
+        """Make a restored call go on: ringing is said again and rung branches are asked again.
+
+        Not when its time ran out meanwhile: a target that has forgotten the call would ring anew.
+        """
+        call = self._ledger.call(call_id)
+        if call is not None and call.hop.expires_at > self._clock.wall():
             self.telephony.resume(call_id)
 
     # Opening a hop ----------------------------------------------------------------------------------------

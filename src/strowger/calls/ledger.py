@@ -21,7 +21,7 @@ from strowger.calls import machine
 from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
-from strowger.calls.errors import CallError, HopClosed
+from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
 from strowger.calls.machine import Input, Occurrence
 from strowger.calls.ports import Announcer, Commit, Receipt, Store, Telephony
 
@@ -114,6 +114,16 @@ class Ledger:
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._live
 
+    def call(self, call_id: str) -> Call | None:
+        """A live call as it is now."""
+        live = self._live.get(call_id)
+        return live.call if live is not None else None
+
+    def hop_index(self, call_id: str) -> int:
+        """The current hop of a live call; -1 for any other."""
+        call = self.call(call_id)
+        return call.hop_index if call is not None else -1
+
     def add(self, call: Call, revision: int = 0) -> LiveCall:
         """Take a call in: a new one, or with its stored revision one of before a restart."""
         live = self._live[call.call_id] = LiveCall(call, revision)
@@ -162,9 +172,9 @@ class Ledger:
             receipt=receipt and msgspec.structs.replace(receipt, correlation_id=after.call_id),
         )
         change = Change(what, occurrence, after, effects, unit, answer, self._clock.monotonic())
-        if unit.is_patient:
-            self._take_effect(live, change)
+        if change.unit.is_patient:
             self._save(unit)
+            self._take_effect(live, change)
         else:
             live.committing = True
             self._store.commit(unit, partial(self._committed, live, change))
@@ -241,7 +251,7 @@ class Ledger:
 
     def _save(self, unit: Commit) -> None:
         def saved(error: CallError | None) -> None:
-            if error is not None:
+            if isinstance(error, StoreUnavailable):  # a lost compare-and-set means that it is written already
                 self._keep_unsaved(unit)
 
         self._store.commit(unit, saved)
@@ -257,5 +267,5 @@ class Ledger:
 
 
 def _cannot_be_refused(what: Input) -> bool:
-    """What has happened on the wire holds even when the store is down; it is then saved as soon as the store is back."""
-    return what in (Input.CANCEL, Input.DEADLINE, Input.ANSWERED, Input.HOP_FAILED, Input.TOO_MANY)
+    """What happened on the wire holds even when the store is down; it is saved as soon as the store is back."""
+    return what in (Input.CANCEL, Input.DEADLINE, Input.ANSWERED, Input.HOP_FAILED)

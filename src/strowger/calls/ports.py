@@ -145,8 +145,8 @@ class Telephony(Protocol):
     def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
         """A branch answered after its hop was decided: end that dialog, the caller never hears of it."""
 
-    def restore(self, stored: StoredCall) -> None:
-        """Take a call's transactions up again after a restart, without sending anything."""
+    def restore(self, stored: StoredCall) -> bool:
+        """Take a call's transactions up again after a restart; False when its caller cannot be reached any more."""
 
     def resume(self, call_id: str) -> None:
         """Send what a restored call needs: 180 again to the caller, the INVITE again on each branch."""

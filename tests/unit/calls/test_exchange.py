@@ -406,6 +406,67 @@ def test_a_restart_keeps_calls_contexts_and_the_time_left() -> None:
     assert isinstance(redirect(after, before.context(ringing), user(ALICE))[0], HopClosed)
 
 
+def test_a_deadline_that_falls_due_during_a_redirect_is_that_of_the_old_hop() -> None:
+    bench = Bench(Limits(hold_s=30))
+    call_id = bench.arrive()
+    bench.take()
+    bench.clock.now += 29.99
+    answers = redirect(bench, bench.context(call_id), phone_number(OUTSIDE), flush=False)
+    bench.clock.now += 0.01
+    bench.exchange.advance(bench.clock.now)
+    bench.store.flush()
+    assert answers == [Accepted(call_id)]
+    assert bench.take() == [("withdraw", "id-0001"), ("ring", 1, OUT)]
+    assert bench.exchange.next_deadline() == bench.clock.now - 0.01 + 60
+
+
+def test_a_call_whose_caller_is_out_of_reach_after_a_restart_is_ended() -> None:
+    before = Bench()
+    call_id = before.arrive()
+    after = Bench(store=before.store, clock=before.clock)
+    after.recorder.reachable = False
+    after.exchange.restore(before.store.live_calls()[0])
+    after.store.flush()
+    assert len(after.exchange) == 0
+    assert "the listener it came by is gone" in after.store.stored(call_id).why
+
+
+def test_a_call_whose_time_ran_out_during_the_outage_is_not_rung_again() -> None:
+    before = Bench(Limits(hold_s=30))
+    call_id = before.arrive()
+    before.clock.now += 31
+    after = Bench(store=before.store, clock=before.clock)
+    after.exchange.restore(before.store.live_calls()[0])
+    after.take()
+    after.exchange.resume(call_id)
+    assert after.take() == []
+    after.exchange.advance(after.clock.now)
+    after.store.flush()
+    assert ("finish", 480, None) in after.take()
+
+
+def test_beyond_the_chain_without_a_store_nothing_is_done() -> None:
+    bench = Bench(Limits(redirects_per_call=0))
+    context = bench.context(bench.arrive())
+    bench.take()
+    bench.store.failure = StoreUnavailable("disk full")
+    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], StoreUnavailable)
+    assert bench.take() == []
+
+
+def test_an_end_that_is_written_already_is_not_offered_for_ever() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    bench.store.failure = StoreUnavailable("written, but the answer was lost")
+    bench.exchange.cancel(call_id)
+    bench.store.flush()
+    bench.store.failure = HopClosed("revision 2 is there")
+    bench.clock.now += SAVE_AGAIN_S
+    bench.exchange.advance(bench.clock.now)
+    bench.store.flush()
+    assert bench.exchange.next_deadline() is None
+
+
 def test_a_clock_that_jumped_gives_no_hop_more_time_than_it_ever_had() -> None:
     before = Bench(Limits(hold_s=30))
     before.arrive()
