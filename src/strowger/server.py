@@ -47,6 +47,7 @@ from strowger.settings import Subscription as SubscriptionRow
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
 from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.proxy.response_context import TIMER_C_S
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
@@ -66,6 +67,8 @@ RESUME_PAUSE_S: Final = 0.05
 """After a restart this many calls are taken up again every so many seconds: a burst would overflow the peers' socket
 buffers.
 """
+TIMER_C_MARGIN_S: Final = 5.0
+"""Timer C never cuts a call short that the settings let ring longer."""
 WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
 SWITCH_INTERVAL_S: Final = 0.0005
@@ -162,13 +165,13 @@ class Server:
         calls = self.store.live_calls()
         for stored in calls:
             self.exchange.restore(stored)
-        self._restore_ended()
+        ended = self._restore_ended()
         self.driver.open()
         await self._open_console()
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
         await self._open_api()
-        self._background(self._resume(calls), "resume")
+        self._background(self._resume([*calls, *ended]), "resume")
         self._background(self._prune(), "prune")
 
     def _open_store(self, loop: asyncio.AbstractEventLoop) -> Store:
@@ -252,6 +255,7 @@ class Server:
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             record_route=self.settings.sip.record_route == "on",
+            timer_c_s=max(TIMER_C_S, self.settings.limits.ring_budget + TIMER_C_MARGIN_S),
             ignored=self.driver.ignored,
         )
 
@@ -305,16 +309,19 @@ class Server:
 
     # Upkeep ----------------------------------------------------------------------------------------------------------
 
-    def _restore_ended(self) -> None:
-        for stored in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S):
-            if stored.leg:
-                self.edge.restore_ended(stored)
+    def _restore_ended(self) -> list[StoredCall]:
+        stored = [each for each in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S) if each.leg]
+        for each in stored:
+            self.edge.restore_ended(each)
+        return stored
 
     async def _resume(self, calls: Sequence[StoredCall]) -> None:
         for start in range(0, len(calls), RESUMED_AT_ONCE):
             for stored in calls[start : start + RESUMED_AT_ONCE]:
-                self.exchange.resume(stored.call.call_id)
-            self.driver.touch()
+                if stored.call.is_over:
+                    self.edge.resume(stored.call.call_id)
+                else:
+                    self.exchange.resume(stored.call.call_id)
             await asyncio.sleep(RESUME_PAUSE_S)
 
     async def _prune(self) -> None:

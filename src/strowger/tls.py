@@ -94,6 +94,22 @@ def server_context(cert: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+def client_context(ca: Path | None = None, cert: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+    """A context that connects with TLS 1.2 and newer and believes only certificates that hold the name of the peer.
+
+    Authorities are those that this machine trusts, and the ones in `ca`. `cert` and `key` are shown to a peer that asks
+    who we are. Raises OSError when a file cannot be read, and ssl.SSLError, which is one, when it is none of these.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    if ca is not None:
+        context.load_verify_locations(ca)
+    if cert is not None:
+        context.load_cert_chain(cert, key)
+    return context
+
+
 def _machine_bundle() -> Path | None:
     """What requests would use, if it is installed; else what Python would use."""
     try:

@@ -31,6 +31,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[tuple[Flow, Request | Response]] = []
+        self.is_dead = False
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         if transport not in ("UDP", "TCP"):
@@ -38,6 +39,8 @@ class Wire:
         return Flow(transport, host, port, 0, 0)
 
     def flow_back(self, transport: str, host: str, port: int, listener: int) -> Flow:
+        if self.is_dead:
+            raise Unreachable("the listener is gone")
         return Flow(transport, host, port, listener, 0)
 
     def sent_by(self, flow: Flow) -> str:
@@ -94,7 +97,7 @@ class EdgeBench:
         headers = [("Via", via) for via in request.vias]
         headers += [(name, request.first(name) or "") for name in ("From", "Call-ID", "CSeq")]
         to = request.first("To") or ""
-        headers += [("To", to if request.to_tag else f"{to};tag={tag}"), ("Contact", f"<{contact}>")]
+        headers += [("To", to if request.to_tag else f"{to};tag={tag}"), ("Contact", "*" if contact == "*" else f"<{contact}>")]
         headers += [("Record-Route", value) for value in request.values("Record-Route")]
         reason = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}.get(status, "Reason")
         return self.feed(Response.make(status, reason, headers).to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from strowger.tls import AUTHORITY_DAYS, LEAF_DAYS, RENEW_DAYS, DevCa, bundle, create_dev_ca, server_context
+from strowger.tls import (
+    AUTHORITY_DAYS,
+    LEAF_DAYS,
+    RENEW_DAYS,
+    DevCa,
+    bundle,
+    client_context,
+    create_dev_ca,
+    server_context,
+)
 
 NOW = float(int(time.time()))
 """Today, since the TLS library that checks the certificates has a clock of its own."""
@@ -34,7 +43,11 @@ def permissions(path: Path) -> int:
 
 def shake_hands(server: ssl.SSLContext, trusted: Path, host: str) -> str | None:
     """Join a client that trusts `trusted` and the server in memory; returns the TLS version."""
-    client = ssl.create_default_context(cafile=str(trusted))
+    return join(ssl.create_default_context(cafile=str(trusted)), server, host)
+
+
+def join(client: ssl.SSLContext, server: ssl.SSLContext, host: str) -> str | None:
+    """Join the two in memory; returns the TLS version."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     near = client.wrap_bio(to_client, to_server, server_hostname=host)
     far = server.wrap_bio(to_server, to_client, server_side=True)
@@ -165,6 +178,32 @@ def test_a_cert_without_its_key_is_refused(tmp_path: Path) -> None:
 def test_old_protocols_are_not_served(tmp_path: Path) -> None:
     files = create_dev_ca(tmp_path, now=NOW)
     assert server_context(files.cert, files.key).minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_a_client_context_believes_the_authority_it_was_given_and_no_other(tmp_path: Path) -> None:
+    ours, theirs = create_dev_ca(tmp_path / "a", now=NOW), create_dev_ca(tmp_path / "b", now=NOW)
+    server = server_context(ours.cert, ours.key)
+    assert join(client_context(ours.authority), server, "localhost") == "TLSv1.3"
+    for client in (client_context(theirs.authority), client_context()):
+        with pytest.raises(ssl.SSLCertVerificationError, match="certificate verify failed"):
+            join(client, server, "localhost")
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        join(client_context(ours.authority), server, "example.com")
+
+
+def test_a_client_context_believes_what_the_machine_believes_too(tmp_path: Path) -> None:
+    files = create_dev_ca(tmp_path, now=NOW)
+    usual = {each["serialNumber"] for each in ssl.create_default_context().get_ca_certs()}
+    assert usual < {each["serialNumber"] for each in client_context(files.authority).get_ca_certs()}
+
+
+def test_a_client_context_shows_our_certificate_to_who_asks_and_speaks_no_old_protocol(tmp_path: Path) -> None:
+    files = create_dev_ca(tmp_path, now=NOW)
+    context = client_context(files.authority, files.cert, files.key)
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
+    with pytest.raises(ssl.SSLError):
+        client_context(None, files.authority, files.key)
 
 
 def test_the_bundle_holds_the_machine_s_trust_and_ours(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, Literal, NamedTuple, cast
 
-SipTransport = Literal["udp", "tcp"]
-SIP_TRANSPORTS: Final = ("udp", "tcp")
+SipTransport = Literal["udp", "tcp", "tls", "ws", "wss"]
+SIP_TRANSPORTS: Final = ("udp", "tcp", "tls", "ws", "wss")
 
 
 class Listener(NamedTuple):

@@ -19,6 +19,7 @@ def check(settings: Settings) -> list[Problem]:
     rules: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
         _listeners,
         _tls,
+        _sip_tls,
         _duplicates,
         _hosts,
         _resource_ids,
@@ -49,6 +50,18 @@ def _tls(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"$.tls.{name}", "this is required in mode files", f"give cert and key, not only {other}")
         elif tls.mode != "files" and path is not None:
             yield Problem("$.tls.mode", f'"{tls.mode}" would ignore {name}', 'leave mode out, or write "files"')
+
+
+def _sip_tls(settings: Settings) -> Iterator[Problem]:
+    cert, key = settings.sip.tls_cert, settings.sip.tls_key
+    if (cert is None) != (key is None):
+        missing, given = ("tls_cert", "tls_key") if cert is None else ("tls_key", "tls_cert")
+        yield Problem(f"$.sip.{missing}", f"this is required beside {given}", "give both, or none for those of [tls]")
+    if settings.tls.mode == "off" and cert is None and key is None:
+        for index, each in enumerate(settings.listen.sip):
+            if each.transport in ("tls", "wss"):
+                path = f"$.listen.sip[{index}]"
+                yield Problem(path, f'"{each}" needs a certificate', "give sip.tls_cert and sip.tls_key")
 
 
 def _duplicates(settings: Settings) -> Iterator[Problem]:

@@ -98,8 +98,15 @@ LISTENERS: Final = Kind(
 )
 SIP_LISTENERS: Final = Kind(
     "addresses",
-    '["udp:host:port", "tcp:host:port", …]; port 0 takes a free one',
+    '["udp:host:port", …], with udp, tcp, tls, ws or wss; port 0 takes a free one',
     reader.each(sip_listener),
+    (),
+    from_text=_list_from_text,
+)
+ORIGINS: Final = Kind(
+    "origins",
+    '["https://host", …] without a path; empty for all',
+    reader.each(reader.origin),
     (),
     from_text=_list_from_text,
 )
@@ -120,7 +127,7 @@ KEYS: Final = Kind(
     resolve=reader.keys,
 )
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
-SIP_URI: Final = Kind("SIP URI", '"sip:host" or "sip:user@host;transport=tcp"', reader.sip_uri, "")
+SIP_URI: Final = Kind("SIP URI", '"sip:host", "sip:user@host;transport=tcp" or "sips:host"', reader.sip_uri, "")
 SIP_URIS: Final = Kind(
     "SIP URIs", '["sip:user@host:port", …]', reader.each(reader.sip_uri, 0, 10), (), from_text=_list_from_text
 )

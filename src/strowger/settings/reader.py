@@ -129,15 +129,19 @@ def origin(value: object) -> str:
 
 
 def sip_uri(value: object) -> str:
-    """A URI that can be rung. Only its shape is checked here; the SIP room reads it when it is used."""
+    """A URI that can be rung. Only its shape is checked here; the SIP room reads it when it is used.
+
+    A WebSocket peer is not among them: it connects to us, never we to it.
+    """
     text = line(value)
     scheme, _, rest = text.partition(":")
     address, *parameters = rest.rpartition("@")[2].partition("?")[0].split(";")
-    if scheme.lower() != "sip" or not address or set(text) & set(' <>"'):
-        raise ValueError(f"{text!r} is not a sip: URI")
+    if scheme.lower() not in {"sip", "sips"} or not address or set(text) & set(' <>"'):
+        raise ValueError(f"{text!r} is not a sip: or sips: URI")
     transports = [parameter[10:] for parameter in map(str.lower, parameters) if parameter.startswith("transport=")]
-    if any(transport not in {"udp", "tcp"} for transport in transports):
-        raise ValueError(f"{text!r} asks for a transport that is not spoken here; udp and tcp are")
+    spoken = ("tcp", "tls") if scheme.lower() == "sips" else ("udp", "tcp", "tls")
+    if any(transport not in spoken for transport in transports):
+        raise ValueError(f"{text!r} asks for a transport that cannot be dialled; {' '.join(spoken)} can")
     return text
 
 

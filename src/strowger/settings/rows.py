@@ -198,6 +198,24 @@ class Sip:
         "off",
         "on: stay in the path of answered calls, for phones that cannot reach each other.",
     )
+    tls_cert: Path | None = row(
+        kinds.OPTIONAL_PATH,
+        "",
+        "The certificate and its chain for tls and wss, in PEM, shown to peers that we connect to as well, if they "
+        "ask; empty takes the one of [tls]. A new file is used from the next connection on.",
+    )
+    tls_key: Path | None = row(
+        kinds.OPTIONAL_PATH, "", "The private key of that certificate, in PEM, without a password."
+    )
+    tls_ca: Path | None = row(
+        kinds.OPTIONAL_PATH,
+        "",
+        "Authorities to believe when we connect over TLS, in PEM, besides those that this machine trusts; empty takes "
+        "our own where tls.mode is dev-ca.",
+    )
+    ws_origins: tuple[str, ...] = row(
+        kinds.ORIGINS, [], "Web pages that may connect over ws and wss, by where they come from."
+    )
     t1: float = row(
         kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."
     )

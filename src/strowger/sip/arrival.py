@@ -68,6 +68,14 @@ def _require_extensions(request: Request, name: str) -> None:
         raise Refusal(420, "Bad Extension", (("Unsupported", ", ".join(unknown)),))
 
 
+def dialled(invite: Request) -> str:
+    """Whom the Request-URI asks for: its user, or its telephone number. Raises Refusal for what must not be downgraded.
+    """
+    if invite.uri[:5].lower() == "sips:":  # TLS on every hop was asked for, and nobody is rung over it here
+        raise Refusal(416, "Unsupported URI Scheme")
+    return _addressed(invite.uri)[0]
+
+
 def arrival_of(invite: Request, source: str, leg: bytes) -> Arrival:
     """The INVITE in the calls room's terms."""
     dialled, host = _addressed(invite.uri)

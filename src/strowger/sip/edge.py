@@ -25,8 +25,9 @@ from strowger.sip.message.errors import ParseError, Refusal, SipError
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import Network, Unreachable
 from strowger.sip.proxy.forwarding import Forwarding, forward_response
-from strowger.sip.proxy.response_context import CANCEL_PATIENCE_S
-from strowger.sip.transaction.errors import TransactionError
+from strowger.sip.proxy.response_context import CANCEL_PATIENCE_S, TIMER_C_S
+from strowger.sip.record_route import rewrite_for_caller
+from strowger.sip.transaction.errors import TransactionError, UnknownTransaction
 from strowger.sip.transaction.invite_client import State as BranchState
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import (
@@ -45,6 +46,9 @@ from strowger.sip.transaction.timers import TimerHeap, earliest
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
 """What a caller may send here; everything else outside a dialog is answered 405."""
 
+RETRY_AFTER_S: Final = 5
+"""What a caller is told to wait when the store is down."""
+
 Trace = Callable[[str, str], None]
 """Told what was not worth an answer: the reason, and the message in a few words."""
 
@@ -61,6 +65,7 @@ class Edge:
         forwarding: Forwarding,
         monotonic: Callable[[], float],
         record_route: bool = False,
+        timer_c_s: float = TIMER_C_S,
         ignored: Trace | None = None,
     ) -> None:
         self._exchange = exchange
@@ -72,7 +77,14 @@ class Edge:
         self.ignored: Trace = ignored or (lambda reason, summary: None)
         self._in_dialog = InDialog(network, forwarding)
         self._forks = Forks(
-            self, layer, network, forwarding, self._in_dialog, monotonic=monotonic, record_route=record_route
+            self,
+            layer,
+            network,
+            forwarding,
+            self._in_dialog,
+            monotonic=monotonic,
+            record_route=record_route,
+            timer_c_s=timer_c_s,
         )
         self._legs: dict[str, Leg] = {}
         self._legs_by_key: dict[str, Leg] = {}
@@ -98,6 +110,9 @@ class Edge:
             self._refuse(message, flow, refusal.status, refusal.reason, refusal.headers)
         except ParseError as error:
             self._refuse(message, flow, error.status or 400, error.reason, ())
+        except CallRefused as refusal:
+            self.ignored(str(refusal), arrival.summary(message))
+            self._refuse(message, flow, refusal.status, None, _retry_after(refusal.retry_after_s))
         except Unreachable as error:
             self._refuse(message, flow, 404, str(error), ())
 
@@ -132,13 +147,21 @@ class Edge:
         if request.method == "ACK" or (request.method == "CANCEL" and self._layer.find_invite(request)):
             self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
         elif request.to_tag is not None:
-            arrival.require_forwardable(request)
-            if not self._in_dialog.forward(request):
+            if not self._in_dialog.forward(request, self._network.sent_by(flow)):
                 self._refuse(request, flow, 481, None, ())
         elif request.method == "INVITE":
-            self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
+            self._receive_invite(request, flow)
         else:
             self._answer_statelessly(request, flow)
+
+    def _receive_invite(self, invite: Request, flow: Flow) -> None:
+        """A call that is not taken is turned away without keeping anything: nobody has proved to be anybody yet."""
+        if self._layer.find_invite(invite) is None:
+            arrival.require_forwardable(invite)
+            if self._forwarding.is_loop(invite):
+                raise Refusal(482, "Loop Detected")
+            self._exchange.addressee(arrival.dialled(invite))
+        self.perform(self._layer.receive(invite, flow, self._now(), flow.reliable))
 
     def _receive_response(self, response: Response, flow: Flow) -> None:
         try:
@@ -162,12 +185,16 @@ class Edge:
             elif isinstance(output, TransportFailed):
                 self._forks.unreachable(output.key)
             elif isinstance(output, AckArrived):
-                if not self._in_dialog.forward(output.request):
-                    self.ignored("an ACK that belongs to nothing here", arrival.summary(output.request))
+                self._acknowledged(output.request, output.flow)  # type: ignore[arg-type] # the same
             elif isinstance(output, Terminated):
                 self._forget(output.key)
             elif isinstance(output, Ignored):
                 self.ignored(output.reason, arrival.summary(output.message))
+
+    def _acknowledged(self, ack: Request, flow: Flow) -> None:
+        """An ACK of a 2xx that came through us, or of nothing."""
+        if not self._in_dialog.forward(ack, self._network.sent_by(flow)):
+            self.ignored("an ACK that belongs to nothing here", arrival.summary(ack))
 
     # Requests --------------------------------------------------------------------------------------------------------
 
@@ -175,29 +202,11 @@ class Edge:
         if request.method == "CANCEL":
             self._cancelled(key, request)
             return
-        try:
-            self._admit(key, request, flow)
-        except CallRefused as refusal:
-            self.ignored(str(refusal), arrival.summary(request))
-            retry = (("Retry-After", str(refusal.retry_after_s)),) if refusal.retry_after_s else ()
-            self._turn_away(key, request, Refusal(refusal.status, "", retry))
-        except Refusal as refusal:
-            self._turn_away(key, request, refusal)
-
-    def _turn_away(self, key: str, request: Request, refusal: Refusal) -> None:
-        tag = self._forwarding.tag(key)
-        reason = refusal.reason or None
-        self._respond(key, response_to(request, refusal.status, reason, to_tag=tag, headers=refusal.headers))
-
-    def _admit(self, key: str, invite: Request, flow: Flow) -> None:
-        arrival.require_forwardable(invite)
-        if self._forwarding.is_loop(invite):
-            raise Refusal(482, "Loop Detected")
-        payload = invite.to_bytes()
+        payload = request.to_bytes()
         stored = encode_leg(StoredLeg(flow.transport, flow.host, flow.port, flow.listener, payload))
-        call_id = self._exchange.arrive(arrival.arrival_of(invite, flow.host, stored))
+        call_id = self._exchange.arrive(arrival.arrival_of(request, flow.host, stored))
         leg = self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
-        leg.arriving = invite
+        leg.arriving = request
 
     def _cancelled(self, key: str, cancel: Request) -> None:
         leg = self._legs_by_key.get(self._layer.find_invite(cancel) or "")
@@ -208,7 +217,7 @@ class Edge:
         self._exchange.cancel(leg.call_id)
 
     def _answer_statelessly(self, request: Request, flow: Flow) -> None:
-        if request.method == "CANCEL":
+        if request.method in ("CANCEL", "BYE"):  # RFC 3261 §9.2, §15.1.2
             self._refuse(request, flow, 481, None, ())
             return
         arrival.require_understood(request)
@@ -244,7 +253,7 @@ class Edge:
         """Fork the INVITE to every URI of the hop."""
         leg = self._legs.get(call_id)
         if leg is not None:
-            self._forks.start(leg, leg.add_fork(hop_index, hop.ring, self._now()))
+            self._forks.start(leg, self._forks.open(leg, hop_index, hop.ring))
 
     def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
         """CANCEL every branch of the hop that has not ended."""
@@ -265,7 +274,7 @@ class Edge:
         if isinstance(relayed, Response):
             self._relay_final(leg, relayed)
         else:
-            retry = (("Retry-After", "5"),) if status == 503 else ()
+            retry = _retry_after(RETRY_AFTER_S if status == 503 else 0)
             self._respond(leg.key, response_to(leg.request(), status, reason or None, to_tag=tag, headers=retry))
 
     def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
@@ -276,23 +285,37 @@ class Edge:
             self._forks.disown(leg, fork, relayed)
 
     def _say_ringing(self, leg: Leg, invite: Request) -> None:
-        headers = (("Contact", f"<sip:{self._network.sent_by(leg.flow)}>"),)
+        """Our own 180. A caller that requires reliable provisional responses gets none of ours: they are not."""
+        if any(tag.lower() == "100rel" for tag in invite.values("Require")):  # RFC 3262 §3
+            return
+        headers = [("Contact", f"<sip:{self._network.sent_by(leg.flow)}>")]
+        headers += [("Record-Route", value) for value in invite.all("Record-Route")]
         self._respond(leg.key, response_to(invite, 180, to_tag=self._forwarding.tag(leg.call_id), headers=headers))
 
     def _relay_final(self, leg: Leg, response: Response) -> None:
-        self._respond(leg.key, forward_response(response))
+        self._respond(leg.key, self._for_caller(leg, response))
         if response.status < 300:
             leg.is_answered = True
+            self._forks.silence_losers(leg)
             if not self._record_route:
                 self._in_dialog.remember(leg.request(), response)
-            self._forks.silence_losers(leg)
+
+    def _for_caller(self, leg: Leg, response: Response) -> Response:
+        """The response as the caller gets it: without our Via, our place in the route set as seen from there."""
+        forwarded = forward_response(response)
+        if leg.route_token:
+            rewrite_for_caller(self._forwarding, forwarded, leg.route_token, self._network.sent_by(leg.flow), leg.flow)
+        return forwarded
 
     # What the forks tell ---------------------------------------------------------------------------------------------
 
     def ringing(self, leg: Leg, response: Response) -> None:
         """Pass a provisional response on to a caller who still waits."""
-        if not leg.is_finished:
-            self._respond(leg.key, forward_response(response))
+        if leg.is_finished:
+            return
+        if not self._record_route and response.has("RSeq"):  # its PRACK comes before any answer (RFC 3262 §3)
+            self._in_dialog.remember(leg.request(), response)
+        self._respond(leg.key, self._for_caller(leg, response))
 
     def answered(self, leg: Leg, fork: Fork, branch: int, response: Response) -> None:
         """The first 2xx: decided by the exchange, unless that happened before a restart."""
@@ -304,7 +327,7 @@ class Edge:
     def answered_again(self, leg: Leg, response: Response) -> None:
         """The winner has no ACK yet: the caller gets its 2xx once more."""
         if leg.is_answered:
-            self._respond(leg.key, forward_response(response))
+            self._respond(leg.key, self._for_caller(leg, response))
 
     def failed(self, fork: Fork, branch: int, status: int, response: Response | None) -> None:
         """Every branch ended: the best final response goes to the exchange."""
@@ -316,42 +339,59 @@ class Edge:
 
     # After a restart -------------------------------------------------------------------------------------------------
 
-    def restore(self, stored: StoredCall) -> None:
-        """The caller's transaction and the current hop's fork, as they were; nothing is sent but late CANCELs."""
-        call = stored.call
-        leg = self._restored_leg(stored)
+    def restore(self, stored: StoredCall) -> bool:
+        """The caller's transaction and the forks, as they were; only CANCELs that may be missing are sent.
+
+        False when the caller cannot be reached any more.
+        """
+        call, leg = stored.call, self._restored_leg(stored)
+        if leg is None:
+            return False
         self._silence_closed_hops(leg, call.hops[:-1], call.hop.opened_at)
         if call.state is State.RINGING:
-            leg.add_fork(call.hop_index, call.hop.ring, self._now())
-
-    def resume(self, call_id: str) -> None:
-        """180 again, which also resets the caller's Timer C; each branch again under its old branch parameter."""
-        leg = self._legs.get(call_id)
-        if leg is None or leg.is_finished:
-            return
-        self._say_ringing(leg, leg.request())
-        for fork in leg.forks.values():
-            if not any(fork.keys):
-                self._forks.start(leg, fork)
+            self._is_adopted(leg, self._forks.open(leg, call.hop_index, call.hop.ring), BranchState.PROCEEDING)
+        return True
 
     def restore_ended(self, stored: StoredCall) -> None:
-        """A call that ended just before a restart: its caller may lack the final response, its targets the CANCEL."""
-        call = stored.call
-        leg = self._restored_leg(stored)
+        """A call that ended just before a restart: its caller may lack the final response, its targets the CANCEL.
+
+        What the caller is owed is sent by `resume`.
+        """
+        call, leg = stored.call, self._restored_leg(stored)
+        if leg is None:
+            return
         leg.is_finished = True
         if call.state is State.ANSWERED:
             self._silence_closed_hops(leg, call.hops[:-1], call.ended_at)
             self._expect_answer_again(leg, call.hop_index, call.hop)
-            return
-        self._silence_closed_hops(leg, call.hops, call.ended_at)
-        final = response_to(leg.request(), call.final_status, to_tag=self._forwarding.tag(call.call_id))
-        self._respond(leg.key, final)
+        else:
+            self._silence_closed_hops(leg, call.hops, call.ended_at)
+            leg.owed_status = call.final_status
 
-    def _restored_leg(self, stored: StoredCall) -> Leg:
+    def resume(self, call_id: str) -> None:
+        """What a restored call needs: its final response; or 180, which also resets the caller's Timer C, and each
+        branch again under its old branch parameter.
+        """
+        leg = self._legs.get(call_id)
+        if leg is None:
+            return
+        if leg.owed_status:
+            status, leg.owed_status = leg.owed_status, 0
+            self._respond(leg.key, response_to(leg.request(), status, to_tag=self._forwarding.tag(call_id)))
+        elif not leg.is_finished:
+            self._say_ringing(leg, leg.request())
+            for fork in leg.forks.values():
+                self._forks.ring_again(leg, fork)
+
+    def _restored_leg(self, stored: StoredCall) -> Leg | None:
         saved = decode_leg(stored.leg)
-        flow = self._network.flow_back(saved.transport, saved.host, saved.port, saved.listener)
-        leg = Leg(stored.call.call_id, "", flow, saved.invite)
-        leg.key = self._layer.restore_invite_server(leg.request(), flow, self._now(), flow.reliable, None)
+        try:
+            flow = self._network.flow_back(saved.transport, saved.host, saved.port, saved.listener)
+            leg = Leg(stored.call.call_id, "", flow, saved.invite)
+            leg.key = self._layer.restore_invite_server(leg.request(), flow, self._now(), flow.reliable, None)
+        except (Unreachable, SipError, TransactionError) as error:
+            self.ignored(f"a call of before the restart is lost: {error}", stored.call.call_id)
+            return None
         self._legs[leg.call_id] = self._legs_by_key[leg.key] = leg
         return leg
 
@@ -359,14 +399,14 @@ class Edge:
         """A crash may have come between the decision and its CANCELs: send them, again if need be."""
         for hop_index, hop in enumerate(hops):
             if hop.ring and hop.closed_at >= at - CANCEL_PATIENCE_S:
-                fork = leg.add_fork(hop_index, hop.ring, self._now())
+                fork = self._forks.open(leg, hop_index, hop.ring)
                 if self._is_adopted(leg, fork, BranchState.PROCEEDING):
                     self._forks.cancel(leg, fork)
 
     def _expect_answer_again(self, leg: Leg, hop_index: int, hop: Hop) -> None:
         """The target repeats its 2xx until it has the caller's ACK; the first repeat is relayed as if it were new."""
         leg.is_answer_owed = True
-        if self._is_adopted(leg, leg.add_fork(hop_index, hop.ring, self._now()), BranchState.ACCEPTED):
+        if self._is_adopted(leg, self._forks.open(leg, hop_index, hop.ring), BranchState.ACCEPTED):
             self._owed.arm(leg.call_id, self._now() + CANCEL_PATIENCE_S)
         else:
             self._drop(leg)
@@ -389,7 +429,12 @@ class Edge:
     # Upkeep ----------------------------------------------------------------------------------------------------------
 
     def _respond(self, key: str, response: Response) -> None:
-        self.perform(self._layer.respond(key, response, self._now()))
+        try:
+            outputs = self._layer.respond(key, response, self._now())
+        except UnknownTransaction:  # the caller's side has ended; what still comes from a target has nowhere to go
+            self.ignored("a response for a transaction that has ended", arrival.summary(response))
+            return
+        self.perform(outputs)
 
     def _drop(self, leg: Leg) -> None:
         self._layer.forget(leg.key)
@@ -402,3 +447,7 @@ class Edge:
         if leg is not None:
             self._legs.pop(leg.call_id, None)
             self._forks.drop(leg)
+
+
+def _retry_after(seconds: int) -> tuple[tuple[str, str], ...]:
+    return (("Retry-After", str(seconds)),) if seconds else ()

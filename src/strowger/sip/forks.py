@@ -13,11 +13,12 @@ from strowger.sip.flow import Flow
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Fork, Leg
 from strowger.sip.message.build import ack_2xx, bye_for, cancel_for
-from strowger.sip.message.errors import SipError
+from strowger.sip.message.errors import ParseError, SipError
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import Network, Unreachable, flow_to_uri
 from strowger.sip.proxy.forwarding import Forwarding, forward_invite
 from strowger.sip.proxy.response_context import (
+    TIMER_C_S,
     Answered,
     AnsweredAgain,
     AnsweredTooLate,
@@ -27,6 +28,7 @@ from strowger.sip.proxy.response_context import (
     GiveUpBranch,
     Provisional,
 )
+from strowger.sip.record_route import route_towards_caller, route_value
 from strowger.sip.transaction.errors import TransactionError
 from strowger.sip.transaction.invite_client import State, restored_invite_client
 from strowger.sip.transaction.layer import TransactionLayer
@@ -35,6 +37,10 @@ from strowger.sip.transaction.timers import TimerHeap
 
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Reason of the CANCEL that a phone gets when another one answered (RFC 3326): no missed call."""
+
+
+DIALOGS_ENDED_PER_FORK = 50
+"""Unwanted answers of one fork that are ended with BYE; a forking proxy beyond a target may send several."""
 
 
 class Listener(Protocol):
@@ -72,7 +78,9 @@ class Forks:
         *,
         monotonic: Callable[[], float],
         record_route: bool,
+        timer_c_s: float = TIMER_C_S,
     ) -> None:
+        self._timer_c_s = timer_c_s
         self._listener = listener
         self._layer = layer
         self._network = network
@@ -89,15 +97,35 @@ class Forks:
 
     # What the calls room wants ---------------------------------------------------------------------------------------
 
+    def open(self, leg: Leg, hop_index: int, uris: tuple[str, ...]) -> Fork:
+        """The fork of a hop; nobody is rung yet."""
+        fork = leg.forks[hop_index] = Fork(leg.call_id, hop_index, uris, self._now(), self._timer_c_s)
+        return fork
+
     def start(self, leg: Leg, fork: Fork) -> None:
         """Send the INVITE of every branch (RFC 3261 §16.6)."""
-        for index, uri in enumerate(fork.uris):
-            try:
-                self._invite(leg, fork, index)
-            except (Unreachable, SipError, TransactionError) as error:
-                self._listener.ignored(f"{uri} cannot be rung: {error}", leg.call_id)
-                self._follow(leg, fork, fork.context.unreachable(index))
+        for index in range(len(fork.uris)):
+            self._ring(leg, fork, index)
         self._arm(leg, fork)
+
+    def ring_again(self, leg: Leg, fork: Fork) -> None:
+        """After a restart: the same INVITE on every adopted branch that nobody has cancelled meanwhile.
+
+        A target that knows it takes it for a repeat and does not ring twice (RFC 3261 §17.2.3).
+        """
+        for index, key in enumerate(fork.keys):
+            if fork.context.may_ring_again(index):
+                self._layer.forget(key)
+                self.forget(key)
+                self._ring(leg, fork, index)
+        self._arm(leg, fork)
+
+    def _ring(self, leg: Leg, fork: Fork, index: int) -> None:
+        try:
+            self._invite(leg, fork, index)
+        except (Unreachable, SipError, TransactionError) as error:
+            self._listener.ignored(f"{fork.uris[index]} cannot be rung: {error}", leg.call_id)
+            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
 
     def cancel(self, leg: Leg, fork: Fork) -> None:
         """The hop was decided otherwise: silence every branch (RFC 3261 §16.10)."""
@@ -106,16 +134,21 @@ class Forks:
     def silence_losers(self, leg: Leg) -> None:
         """The answer is with the caller: cancel the other branches (RFC 3261 §16.7 step 10)."""
         for fork in leg.forks.values():
-            self._follow(leg, fork, fork.context.silence_losers(self._now()))
+            if fork.context.winner is not None:
+                self._follow(leg, fork, fork.context.silence_losers(self._now()))
 
     def disown(self, leg: Leg, fork: Fork, response: Response) -> None:
         """End the dialog of a branch that answered after its hop was decided."""
+        fork.context.forfeit()
         for index, key in enumerate(fork.keys):
             if key and response.top_via.branch == self._outgoing(leg, fork, index).top_via.branch:
                 self._end_unwanted(leg, fork, index, response)
 
     def adopt(self, leg: Leg, fork: Fork, state: State) -> None:
-        """Take branches up that were rung before a restart, without sending anything. Raises Unreachable."""
+        """Take branches up that were rung before a restart, without sending anything.
+
+        Raises Unreachable, SipError or TransactionError.
+        """
         fork.context.adopt_ringing()
         for index, uri in enumerate(fork.uris):
             fork.flows[index] = flow = flow_to_uri(self._network, uri)
@@ -135,23 +168,24 @@ class Forks:
         """A branch's transaction timed out."""
         if (known := self._branches.get(key)) is not None:
             leg, fork, index = known
-            self._follow(leg, fork, fork.context.silence(index))
+            self._follow(leg, fork, fork.context.silence(index, self._now()))
 
     def unreachable(self, key: str) -> None:
         """A branch's request did not leave."""
         if (known := self._branches.get(key)) is not None:
             leg, fork, index = known
-            self._follow(leg, fork, fork.context.unreachable(index))
+            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
 
     def forget(self, key: str) -> bool:
         """A branch's transaction is over; False when the key is of none."""
         return self._branches.pop(key, None) is not None
 
     def drop(self, leg: Leg) -> None:
-        """The caller's transaction is over: nothing of the call is waited for any longer."""
+        """The caller's transaction is over: only branches that were cancelled and have not ended are waited for."""
         for fork in leg.forks.values():
-            self._deadlines.disarm(fork.name)
-            self._ringing.pop(fork.name, None)
+            if fork.context.is_over:
+                self._deadlines.disarm(fork.name)
+                self._ringing.pop(fork.name, None)
 
     def next_deadline(self) -> float | None:
         """Monotonic time of the next Timer C, or end of patience with a cancelled branch."""
@@ -198,21 +232,37 @@ class Forks:
             cancel.append("Reason", COMPLETED_ELSEWHERE)
         flow = fork.flows[index]
         assert flow is not None
-        self._request(cancel, flow)
+        self._request(leg, cancel, flow)
 
     def _end_unwanted(self, leg: Leg, fork: Fork, index: int, response: Response) -> None:
-        """ACK, then BYE, so that nobody talks to silence; the ACK for each repeat, the BYE once."""
-        invite = self._outgoing(leg, fork, index)
-        ack = ack_2xx(invite, response, self._forwarding.branch(fork.name, index, 0, "ack"))
-        self._network.send(self._in_dialog.next_hop(ack), ack.to_bytes(), "")
-        if not fork.disowned & (1 << index):
-            fork.disowned |= 1 << index
-            bye = bye_for(invite, response, self._forwarding.branch(fork.name, index, 1, "bye"))
-            self._request(bye, self._in_dialog.next_hop(bye))
+        """ACK, then BYE, so that nobody talks to silence; the ACK for each repeat, the BYE once per dialog."""
+        invite, flow, tag = self._outgoing(leg, fork, index), fork.flows[index], response.to_tag or ""
+        assert flow is not None
+        try:
+            ack = ack_2xx(invite, response, self._forwarding.branch(f"{fork.name} {tag}", index, 0, "ack"))
+            bye = bye_for(invite, response, self._forwarding.branch(f"{fork.name} {tag}", index, 1, "bye"))
+        except SipError as error:
+            self._listener.ignored(f"an unwanted answer cannot be ended: {error}", leg.call_id)
+            return
+        self._network.send(self._towards(ack, flow), ack.to_bytes(), "")
+        if (index, tag) not in fork.disowned and len(fork.disowned) < DIALOGS_ENDED_PER_FORK:
+            fork.disowned.add((index, tag))
+            self._request(leg, bye, self._towards(bye, flow))
 
-    def _request(self, request: Request, flow: Flow) -> None:
-        _, outputs = self._layer.request(request, flow, self._now(), flow.reliable)
-        self._listener.perform(outputs)
+    def _towards(self, request: Request, flow: Flow) -> Flow:
+        """The way of a request within a dialog; where the INVITE went, if its target cannot be reached otherwise."""
+        try:
+            return self._in_dialog.next_hop(request)
+        except (Unreachable, ParseError):
+            return flow
+
+    def _request(self, leg: Leg, request: Request, flow: Flow) -> None:
+        try:
+            _, outputs = self._layer.request(request, flow, self._now(), flow.reliable)
+        except TransactionError as error:
+            self._listener.ignored(f"{request.method} cannot be sent: {error}", leg.call_id)
+        else:
+            self._listener.perform(outputs)
 
     def _outgoing(self, leg: Leg, fork: Fork, index: int) -> Request:
         """The INVITE of a branch: the same bytes each time it is asked for, before and after a restart."""
@@ -220,12 +270,11 @@ class Forks:
         assert flow is not None
         sent_by = self._network.sent_by(flow)
         branch = self._forwarding.branch(leg.call_id, fork.hop_index, index, self._forwarding.loop_mark(invite))
-        route = self._route(invite, sent_by, flow.transport) if self._record_route else None
+        route = None
+        if self._record_route:
+            leg.route_token = leg.route_token or route_towards_caller(self._forwarding, invite)
+            route = route_value(leg.route_token, sent_by, flow)
         return forward_invite(invite, fork.uris[index], sent_by, flow.transport, branch, route)
-
-    def _route(self, invite: Request, sent_by: str, transport: str) -> str:
-        token = self._forwarding.route_token(invite.call_id)
-        return f"<sip:{token}@{sent_by};transport={transport.lower()};lr>"
 
     def _arm(self, leg: Leg, fork: Fork) -> None:
         deadline = fork.context.next_deadline()

@@ -19,6 +19,7 @@ from strowger.sip.message.message import Message, Request, Response
 from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.network import SIP_PORT, Network, flow_to_uri
 from strowger.sip.proxy.forwarding import Forwarding, forward_in_dialog, forward_response
+from strowger.sip.record_route import take_route
 
 DIALOGS_REMEMBERED: Final = 20_000
 """Answered calls whose in-dialog requests are let through without a Record-Route; the oldest is forgotten first."""
@@ -39,7 +40,7 @@ class InDialog:
         return len(self._parties)
 
     def remember(self, invite: Request, answer: Response) -> None:
-        """Note the contacts of both sides of an answered call."""
+        """Note the contacts of both sides of a dialog; one without a usable contact is not reached through us."""
         self._parties[_dialog(answer)] = (_contact(invite), _contact(answer))
         if len(self._parties) > self._limit:
             self._parties.popitem(last=False)
@@ -50,22 +51,25 @@ class InDialog:
         What its other headers say is the business of the dialog's ends: only what a proxy reads must be sound
         (RFC 3261 §16.3). Raises Unreachable, ParseError, Refusal.
         """
-        route = top_route(request)
-        if route is None or route.user != self._forwarding.route_token(request.call_id):
+        if not take_route(self._forwarding, request):
             return False
         require_forwardable(request)
-        request.pop_value("Route")
         self._send_on(request)
         return True
 
-    def forward(self, request: Request) -> bool:
+    def forward(self, request: Request, our_address: str) -> bool:
         """Send a request of a call answered here lately on; False when it has no business here.
 
-        Raises Unreachable, ParseError.
+        A first Route that names `our_address` is that of a phone which takes us for its outbound proxy (RFC 3261
+        §16.4). Raises Unreachable, ParseError, Refusal.
         """
+        route = top_route(request)
+        if route is not None and _place(str(route)) == our_address:
+            request.pop_value("Route")
         place = _place(request.uri)
         if request.has("Route") or not place or place not in self._parties.get(_dialog(request), ()):
             return False
+        require_forwardable(request)
         self._send_on(request)
         return True
 
@@ -99,7 +103,10 @@ def _dialog(message: Message) -> bytes:
 
 def _contact(message: Message) -> str:
     contacts = message.values("Contact")
-    return _place(Address.parse(contacts[0]).uri) if contacts else ""
+    try:
+        return _place(Address.parse(contacts[0]).uri) if contacts else ""
+    except ParseError:
+        return ""
 
 
 def _place(uri: str) -> str:

@@ -29,18 +29,15 @@ class Fork:
 
     __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "uris")
 
-    def __init__(self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float) -> None:
+    def __init__(self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float, timer_c_s: float) -> None:
         self.name = f"{call_id}/{hop_index}"
         self.hop_index = hop_index
         self.uris = uris
-        self.context = ResponseContext(len(uris), now)
+        self.context = ResponseContext(len(uris), now, timer_c_s)
         self.flows: list[Flow | None] = [None] * len(uris)
         self.keys: list[str] = [""] * len(uris)
-        self.disowned = 0
-        """Bit mask of the branches whose unwanted answer was ended with BYE."""
-
-
-_NO_FORKS: dict[int, Fork] = {}
+        self.disowned: set[tuple[int, str]] = set()
+        """Branch and To tag of each unwanted answer that was ended with BYE."""
 
 
 class Leg:
@@ -57,6 +54,8 @@ class Leg:
         "is_answered",
         "is_finished",
         "key",
+        "owed_status",
+        "route_token",
     )
 
     def __init__(self, call_id: str, key: str, flow: Flow, invite: bytes) -> None:
@@ -68,10 +67,14 @@ class Leg:
         """The INVITE as parsed on arrival, until the first response to it."""
         self.cancel_key = ""
         """The caller's CANCEL, answered once its effect is durable."""
-        self.forks: dict[int, Fork] = _NO_FORKS
+        self.forks: dict[int, Fork] = {}
         self.is_finished = False
         self.is_answer_owed = False
         """Restored after its answer was decided: the target's repeated 2xx still has to be relayed."""
+        self.owed_status = 0
+        """Restored after its end was decided: the final response the caller may still lack."""
+        self.route_token = ""
+        """What proves that a request towards the caller belongs to this call; only when we stay in the path."""
         self.is_answered = False
         """The caller has a 2xx, of which repeats are passed on. The 2xx itself would stay for half a minute."""
 
@@ -82,10 +85,3 @@ class Leg:
         message = parse_message(self.invite)
         assert isinstance(message, Request)
         return message
-
-    def add_fork(self, hop_index: int, uris: tuple[str, ...], now: float) -> Fork:
-        """Open the fork of a hop."""
-        if self.forks is _NO_FORKS:
-            self.forks = {}
-        fork = self.forks[hop_index] = Fork(self.call_id, hop_index, uris, now)
-        return fork

@@ -46,6 +46,9 @@ def test_no_listener(text: object, message: str) -> None:
     [
         ("udp:127.0.0.1:5060", SipListener("udp", "127.0.0.1", 5060)),
         ("tcp:[::1]:0", SipListener("tcp", "::1", 0)),
+        ("tls:127.0.0.1:5061", SipListener("tls", "127.0.0.1", 5061)),
+        ("ws:127.0.0.1:8080", SipListener("ws", "127.0.0.1", 8080)),
+        ("wss:[::]:443", SipListener("wss", "::", 443)),
     ],
 )
 def test_a_sip_listener_reads_and_writes_the_same(text: str, address: SipListener) -> None:
@@ -56,7 +59,7 @@ def test_a_sip_listener_reads_and_writes_the_same(text: str, address: SipListene
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("127.0.0.1:5060", "does not begin with a transport, which is one of udp tcp"),
+        ("127.0.0.1:5060", "does not begin with a transport, which is one of udp tcp tls ws wss"),
         ("sctp:127.0.0.1:5060", "does not begin with a transport"),
         ("udp:127.0.0.1", "does not end in a port"),
         (5060, "an address is text"),

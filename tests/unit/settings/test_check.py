@@ -181,6 +181,31 @@ def test_a_certificate_needs_its_key_and_its_mode(tls: Tls, expected: list[str])
     assert [each.partition(" (")[0] for each in problems(Settings(tls=tls))] == expected
 
 
+SECURE = Listen(sip=(SipListener("ws", "::1", 80), SipListener("tls", "::1", 5061), SipListener("wss", "::1", 443)))
+
+
+@pytest.mark.parametrize(
+    ("tls", "sip", "expected"),
+    [
+        (Tls(), Sip(), []),
+        (Tls(mode="off"), Sip(tls_cert=Path("/a"), tls_key=Path("/b")), []),
+        (
+            Tls(mode="off"),
+            Sip(),
+            [
+                '$.listen.sip[1]: "tls:[::1]:5061" needs a certificate',
+                '$.listen.sip[2]: "wss:[::1]:443" needs a certificate',
+            ],
+        ),
+        (Tls(), Sip(tls_cert=Path("/a")), ["$.sip.tls_key: this is required beside tls_cert"]),
+        (Tls(mode="off"), Sip(tls_key=Path("/b")), ["$.sip.tls_cert: this is required beside tls_key"]),
+    ],
+)
+def test_encrypted_sip_needs_a_certificate(tls: Tls, sip: Sip, expected: list[str]) -> None:
+    found = problems(Settings(tls=tls, sip=sip, listen=SECURE))
+    assert [each.partition(" (")[0] for each in found] == expected
+
+
 @pytest.mark.parametrize(
     ("settings", "path"),
     [

@@ -42,6 +42,8 @@ def test_the_defaults() -> None:
     assert settings.server.public_url == "https://localhost:7443"
     assert settings.tls.mode == "dev-ca"
     assert settings.sip.t1 == 0.5
+    assert (settings.sip.tls_cert, settings.sip.tls_key, settings.sip.tls_ca) == (None, None, None)
+    assert settings.sip.ws_origins == ()
     assert (settings.compat.repeatability, settings.compat.voip_to_phone) == ("lenient", "allow")
     assert settings.compat.reject_none_status == 603
     assert (settings.resources, settings.routes) == ((), ())

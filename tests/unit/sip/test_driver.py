@@ -150,6 +150,14 @@ def test_a_malformed_request_is_answered_where_that_is_possible(rig: Rig) -> Non
     assert rig.driver.unframeable(CALLER, ParseError(None, "no")) is None
 
 
+@pytest.mark.parametrize(
+    ("transport", "is_taken"), [("UDP", True), ("TCP", False), ("TLS", False), ("WS", True), ("WSS", True)]
+)
+def test_only_in_a_stream_the_length_must_be_told(rig: Rig, transport: str, is_taken: bool) -> None:
+    rig.driver.receive(AN_INVITE.replace(b"Content-Length: 0\r\n", b""), CALLER._replace(transport=transport))
+    assert (len(rig.core.received), rig.driver.counters["garbled"]) == ((1, 0) if is_taken else (0, 1))
+
+
 def test_a_failed_send_is_told_to_the_core(rig: Rig) -> None:
     rig.driver.failed("key", "refused")
     assert rig.core.received == ["key"]

@@ -296,19 +296,150 @@ def test_in_dialog_requests_of_an_answered_call_reach_only_its_parties() -> None
     assert edge.feed(bye.replace(";tag=t\n", ";tag=guessed\n")) == [f"{ANN} 481 BYE"]
 
 
-def test_with_record_route_the_dialog_follows_our_token_even_after_a_restart() -> None:
-    edge = EdgeBench(record_route=True)
+def routed(edge: EdgeBench) -> tuple[str, str]:
+    """An answered call whose dialog stays with us: the routes of the caller and of the target."""
     edge.invite()
     redirect(edge, phone_number(OUTSIDE))
     out = request_to(edge, "127.0.0.1")
-    route = out.first("Record-Route")
-    assert route is not None
     edge.answer(out, 200)
-    bye = ack("t", "sip:target@192.0.2.77:5090").replace("ACK", "BYE").replace("Max", f"Route: {route}\nMax")
+    caller, target = edge.last[0][1].first("Record-Route"), out.first("Record-Route")
+    assert caller is not None
+    assert target is not None
+    return caller, target
+
+
+def bye_by(route: str, *, uri: str = "sip:target@192.0.2.77:5090", to_tag: str = ";tag=t") -> str:
+    bye = ack("t", uri).replace("ACK", "BYE").replace("Max", f"Route: {route}\nMax")
+    return bye.replace(";tag=t\n", f"{to_tag}\n")
+
+
+def test_with_record_route_each_side_reaches_the_other_even_after_a_restart() -> None:
+    edge = EdgeBench(record_route=True)
+    caller, target = routed(edge)
     for server in (edge, EdgeBench(record_route=True)):
-        assert server.feed(bye) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
+        assert server.feed(bye_by(caller)) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
         assert not server.last[0][1].has("Route")
-        assert server.feed(bye.replace("call-1@", "call-2@")) == [f"{ANN} 481 BYE"]
+        assert server.feed(bye_by(target, uri="sip:ann@192.0.2.9:5062")) == [f"{ANN} BYE sip:ann@192.0.2.9:5062"]
+
+
+def test_a_route_of_ours_leads_nobody_anywhere_else() -> None:
+    edge = EdgeBench(record_route=True)
+    caller, target = routed(edge)
+    assert edge.feed(bye_by(caller, uri="sip:+19005551234@203.0.113.1")) == [f"{ANN} 481 BYE"]
+    assert edge.feed(bye_by(target)) == [f"{ANN} 481 BYE"], "the other side's proof"
+    assert edge.feed(bye_by(caller).replace("call-1@", "call-2@")) == [f"{ANN} 481 BYE"], "another call"
+    assert edge.feed(bye_by(caller, to_tag="")) == [f"{ANN} 481 BYE"], "no dialog at all"
+    toll = bye_by(caller, to_tag="", uri="sip:+19005551234@192.0.2.77:5090").replace("BYE", "INVITE")
+    assert [line.split()[1] for line in edge.feed(toll.replace("caller1", "toll"))] == ["404"]
+
+
+def test_a_proxy_in_front_of_us_stays_in_the_path() -> None:
+    edge = EdgeBench(record_route=True)
+    edge.feed(INVITE.format(to=NUMBER, n=1, hops=70).replace("Max", "Record-Route: <sip:edge.example;lr>\nMax"))
+    redirect(edge, phone_number(OUTSIDE))
+    out = request_to(edge, "127.0.0.1")
+    ours, upstream = out.values("Record-Route")
+    assert upstream == "<sip:edge.example;lr>"
+    bye = bye_by(f"{ours}, {upstream}", uri="sip:ann@192.0.2.9:5062")
+    assert edge.feed(bye) == ["edge.example:5060 BYE sip:ann@192.0.2.9:5062"]
+
+
+def test_a_phone_that_names_us_as_its_route_is_let_through() -> None:
+    edge, out = ringing()
+    edge.answer(out, 200)
+    assert edge.feed(bye_by(f"<sip:{US};lr>")) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
+    assert edge.feed(bye_by("<sip:203.0.113.1;lr>")) == [f"{ANN} 481 BYE"]
+
+
+def test_an_unusable_contact_harms_nobody_but_its_owner() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    first, second = request_to(edge, "127.0.0.1"), request_to(edge, "127.0.0.2")
+    edge.answer(second, 180, tag="2")
+    lines = edge.answer(first, 200, tag="1", contact="*")
+    assert lines == [f"{ANN} 200 INVITE", "127.0.0.2:5072 CANCEL sip:bob@127.0.0.2:5072"]
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert call.state.value == "answered"
+
+
+@pytest.mark.parametrize("contact", ["sips:t@192.0.2.77", "tel:+1", "sip:t@192.0.2.77;transport=sctp"])
+def test_an_unwanted_answer_that_cannot_be_reached_is_ended_where_the_invite_went(contact: str) -> None:
+    edge, out = ringing()
+    edge.feed(cancel())
+    assert edge.answer(out, 200, contact=contact) == [f"{TRUNK} ACK {contact}", f"{TRUNK} BYE {contact}"]
+
+
+def test_a_phone_that_was_redirected_away_from_and_stays_silent_is_cancelled_once() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    edge.answer(request_to(edge, "127.0.0.1"), 180)
+    redirect(edge, phone_number(OUTSIDE))
+    out = edge.last[-1][1]
+    assert isinstance(out, Request)
+    assert edge.answer(out, 200) == [f"{ANN} 200 INVITE"]
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert (call.state.value, call.why) == ("answered", f"answered by {OUT_URI}")
+
+
+def test_a_target_that_never_ends_its_cancelled_call_is_forgotten() -> None:
+    edge, _ = ringing()
+    edge.feed(cancel())
+    edge.feed(ack("x"))
+    edge.later(200)
+    assert (len(edge.layer), len(edge.edge), len(edge.edge._forks)) == (0, 0, 0)
+
+
+def test_a_disowned_answer_is_disowned_each_time() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    out = request_to(edge, "127.0.0.1")
+    call_id = next(iter(edge.bench.store.rows))
+    context = edge.bench.recorder.contexts[f"{call_id}/0"]
+    edge.bench.exchange.redirect(RedirectCall("dev", context, phone_number(OUTSIDE)), lambda outcome: None)
+    target = "sip:target@192.0.2.77:5090"
+    lines = edge.answer(out, 200)
+    assert f"192.0.2.77:5090 BYE {target}" in lines
+    assert f"{ANN} 200 INVITE" not in lines
+    assert edge.answer(out, 200) == [f"192.0.2.77:5090 ACK {target}"]
+
+
+def test_two_dialogs_beyond_one_unwanted_branch_are_both_ended() -> None:
+    edge, out = ringing()
+    edge.feed(cancel())
+    target = "sip:target@192.0.2.77:5090"
+    both = [f"192.0.2.77:5090 ACK {target}", f"192.0.2.77:5090 BYE {target}"]
+    assert edge.answer(out, 200, tag="x1") == both
+    assert edge.answer(out, 200, tag="x2") == both
+
+
+def test_a_caller_that_is_turned_away_costs_nothing() -> None:
+    edge = EdgeBench()
+    assert edge.invite("carol") == [f"{ANN} 404 INVITE"]
+    assert len(edge.layer) == 0
+    assert edge.later(40) == []
+    assert edge.feed(ack("x").replace(NUMBER, "carol")) == []
+
+
+def test_a_caller_that_requires_reliable_responses_gets_none_of_ours() -> None:
+    edge = EdgeBench()
+    text = INVITE.format(to=NUMBER, n=1, hops=70).replace("Max", "Require: 100rel\nMax")
+    assert edge.feed(text) == [f"{ANN} 100 INVITE"]
+
+
+def test_a_call_that_asked_for_tls_on_every_hop_is_not_downgraded() -> None:
+    edge = EdgeBench()
+    assert edge.feed(INVITE.format(to=NUMBER, n=1, hops=70).replace("INVITE sip:", "INVITE sips:")) == [
+        f"{ANN} 416 INVITE"
+    ]
+
+
+def test_an_early_dialog_with_reliable_responses_may_acknowledge_them_through_us() -> None:
+    edge, out = ringing()
+    headers = [("Via", via) for via in out.vias] + [(n, out.first(n) or "") for n in ("From", "Call-ID", "CSeq")]
+    headers += [("To", f"{out.first('To')};tag=t"), ("Contact", "<sip:target@192.0.2.77:5090>"), ("RSeq", "1")]
+    edge.feed(Response.make(183, "Session Progress", headers).to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))
+    prack = bye_by("x").replace("Route: x\n", "").replace("BYE", "PRACK")
+    assert edge.feed(prack) == ["192.0.2.77:5090 PRACK sip:target@192.0.2.77:5090"]
 
 
 def test_a_stray_response_goes_nowhere() -> None:
@@ -347,6 +478,28 @@ def test_a_ringing_target_gets_the_very_same_invite_after_a_restart() -> None:
     assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
 
 
+def test_a_call_cancelled_before_it_is_resumed_is_cancelled_at_the_target_at_once() -> None:
+    edge, _ = ringing()
+    after = restarted(edge)
+    assert after.feed(cancel()) == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 200 CANCEL", f"{ANN} 487 INVITE"]
+    after.edge.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == []
+
+
+def test_a_listener_that_is_gone_ends_the_call_and_not_the_server() -> None:
+    edge = EdgeBench()
+    edge.invite()
+    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
+    after.wire.is_dead = True
+    for stored in edge.bench.store.live_calls():
+        after.bench.exchange.restore(stored)
+    assert after.out() == []
+    assert (len(after.bench.exchange), len(after.edge)) == (0, 0)
+    for stored in ended_calls(after.bench.store):
+        after.edge.restore_ended(stored)
+    assert len(after.edge) == 0
+
+
 def test_a_cancel_lost_in_a_crash_is_sent_after_the_restart() -> None:
     edge = EdgeBench()
     edge.invite("bob")
@@ -364,7 +517,9 @@ def test_a_final_response_lost_in_a_crash_is_sent_after_the_restart() -> None:
     after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
     for stored in ended_calls(edge.bench.store):
         after.edge.restore_ended(stored)
-    assert after.out() == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 487 INVITE"]
+    assert after.out() == [f"{TRUNK} CANCEL {OUT_URI}"]
+    after.edge.resume(next(iter(edge.bench.store.rows)))
+    assert after.out() == [f"{ANN} 487 INVITE"]
 
 
 def test_an_answer_lost_in_a_crash_is_relayed_when_the_target_repeats_it() -> None:

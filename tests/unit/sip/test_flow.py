@@ -12,6 +12,13 @@ def test_only_udp_loses(transport: str, reliable: bool) -> None:
     assert Flow(transport, "192.0.2.9", 5060, 0).reliable is reliable
 
 
+@pytest.mark.parametrize(
+    ("transport", "is_stream"), [("UDP", False), ("TCP", True), ("TLS", True), ("WS", False), ("WSS", False)]
+)
+def test_a_stream_has_no_boundaries_of_its_own(transport: str, is_stream: bool) -> None:
+    assert Flow(transport, "192.0.2.9", 5060, 0).is_stream is is_stream
+
+
 def test_what_a_via_is_told_has_no_zone() -> None:
     assert Flow("UDP", "fe80::1%eth0", 5060, 0).received == "fe80::1"
     assert Flow("UDP", "192.0.2.9", 5060, 0).received == "192.0.2.9"

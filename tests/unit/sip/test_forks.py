@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from strowger.sip.flow import Flow
 from strowger.sip.forks import Forks
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Fork, Leg
@@ -74,7 +73,7 @@ class Rig:
 
 def test_every_branch_is_rung_and_one_that_cannot_be_is_a_failure_of_its_own() -> None:
     rig = Rig()
-    fork = rig.leg.add_fork(0, ("sip:a@192.0.2.7", "sip:b@192.0.2.8;transport=sctp"), rig.now)
+    fork = rig.forks.open(rig.leg, 0, ("sip:a@192.0.2.7", "sip:b@192.0.2.8;transport=sctp"))
     rig.forks.start(rig.leg, fork)
     assert rig.sent() == ["192.0.2.7 INVITE"]
     assert rig.listener.told[0][0] == "ignored"
@@ -84,13 +83,13 @@ def test_every_branch_is_rung_and_one_that_cannot_be_is_a_failure_of_its_own() -
 
 def test_nobody_can_be_rung_at_all() -> None:
     rig = Rig()
-    rig.forks.start(rig.leg, rig.leg.add_fork(0, ("tel:+1",), rig.now))
+    rig.forks.start(rig.leg, rig.forks.open(rig.leg, 0, ("tel:+1",)))
     assert rig.listener.told[-1] == ("failed", 0, 500)
 
 
 def test_timer_c_silences_a_phone_that_rings_for_ever() -> None:
     rig = Rig()
-    fork = rig.leg.add_fork(0, ("sip:a@192.0.2.7",), rig.now)
+    fork = rig.forks.open(rig.leg, 0, ("sip:a@192.0.2.7",))
     rig.forks.start(rig.leg, fork)
     rig.respond(fork, 0, 180)
     rig.sent()
@@ -103,19 +102,31 @@ def test_timer_c_silences_a_phone_that_rings_for_ever() -> None:
 
 def test_adopted_branches_are_cancelled_without_being_rung_again() -> None:
     rig = Rig()
-    fork = rig.leg.add_fork(0, ("sip:a@192.0.2.7",), rig.now)
+    fork = rig.forks.open(rig.leg, 0, ("sip:a@192.0.2.7",))
     rig.forks.adopt(rig.leg, fork, State.PROCEEDING)
     assert rig.sent() == []
     rig.forks.cancel(rig.leg, fork)
     assert rig.sent() == ["192.0.2.7 CANCEL"]
 
 
-def test_a_dropped_leg_leaves_no_deadline() -> None:
+def test_a_dropped_leg_still_waits_for_cancelled_branches_and_then_forgets_them() -> None:
     rig = Rig()
-    fork = rig.leg.add_fork(0, ("sip:a@192.0.2.7",), rig.now)
+    fork = rig.forks.open(rig.leg, 0, ("sip:a@192.0.2.7",))
     rig.forks.start(rig.leg, fork)
+    rig.respond(fork, 0, 180)
+    rig.forks.cancel(rig.leg, fork)
+    rig.forks.drop(rig.leg)
+    deadline = rig.forks.next_deadline()
+    assert deadline == rig.now + 32
+    rig.now = deadline
+    rig.forks.advance(rig.now)
+    assert (rig.forks.next_deadline(), len(rig.forks)) == (None, 0)
+
+
+def test_a_dropped_leg_whose_branches_have_ended_leaves_no_deadline() -> None:
+    rig = Rig()
+    fork = rig.forks.open(rig.leg, 0, ("sip:a@192.0.2.7",))
+    rig.forks.start(rig.leg, fork)
+    rig.respond(fork, 0, 486)
     rig.forks.drop(rig.leg)
     assert rig.forks.next_deadline() is None
-    assert rig.forks.forget(fork.keys[0])
-    assert len(rig.forks) == 0
-    assert Flow("UDP", "192.0.2.7", 5060, 0) in fork.flows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strowger.sip.flow import Flow
-from strowger.sip.leg import Leg, StoredLeg, decode_leg, encode_leg
+from strowger.sip.leg import Fork, Leg, StoredLeg, decode_leg, encode_leg
 
 INVITE = b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
 
@@ -21,6 +21,6 @@ def test_a_leg_keeps_bytes_and_parses_them_when_asked() -> None:
 
 def test_legs_do_not_share_their_forks() -> None:
     first, second = (Leg(name, name, Flow("UDP", "192.0.2.9", 5060, 0), INVITE) for name in "ab")
-    fork = first.add_fork(1, ("sip:x@y", "sip:z@y"), 0.0)
-    assert (first.forks, second.forks) == ({1: fork}, {})
-    assert (fork.name, fork.hop_index, fork.keys) == ("a/1", 1, ["", ""])
+    first.forks[1] = Fork("a", 1, ("sip:x@y", "sip:z@y"), 0.0, 185.0)
+    assert second.forks == {}
+    assert (first.forks[1].name, first.forks[1].hop_index, first.forks[1].keys) == ("a/1", 1, ["", ""])

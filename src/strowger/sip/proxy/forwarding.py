@@ -64,9 +64,9 @@ class Forwarding:
             return False
         return hmac.compare_digest(branch, self._stateless(response, vias[1]))
 
-    def route_token(self, call_id_header: str) -> str:
-        """The user part of our Record-Route: proof, at a later in-dialog request, that we were on its path."""
-        return self._digest(f"route {call_id_header}", 12)
+    def route_token(self, call_id_header: str, beyond: str) -> str:
+        """The user part of our Record-Route: it leads to the host `beyond`, within that call, and nowhere else."""
+        return self._digest(f"route {call_id_header} {beyond}", 12)
 
     def _stateless(self, message: Message, via: str) -> str:
         return f"{_STATELESS}{self._digest(f'stateless {via} {message.call_id} {message.cseq.number}', 12)}"

@@ -29,11 +29,23 @@ CANCEL_PATIENCE_S: Final = 32.0
 BRANCHES_PER_HOP: Final = 25
 """Targets one hop may ring at once."""
 
+CHALLENGES: Final = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
+"""The responses that ask who calls, and the header that asks."""
+
 _PREFERRED: Final = (401, 407, 415, 420, 484)
 _SERVER_FAILURE: Final = 500
 _UNAVAILABLE: Final = 503
 _GLOBAL_FAILURE: Final = 600
 _TIMEOUT: Final = 408
+
+
+class Cancel(StrEnum):
+    """What became of the CANCEL of a branch; it is sent once."""
+
+    NONE = "none"
+    WANTED = "wanted"
+    """To be sent as soon as the branch has been heard from."""
+    SENT = "sent"
 
 
 class BranchState(StrEnum):
@@ -94,12 +106,13 @@ ContextOutput = Provisional | Answered | AnsweredAgain | AnsweredTooLate | Cance
 
 
 class _Branch:
-    __slots__ = ("cancel_pending", "deadline", "final", "response", "state")
+    __slots__ = ("cancel", "deadline", "final", "response", "state", "timed_out")
 
     def __init__(self, deadline: float) -> None:
         self.state = BranchState.TRYING
         self.deadline = deadline
-        self.cancel_pending = False
+        self.cancel = Cancel.NONE
+        self.timed_out = False
         self.final = 0
         self.response: Response | None = None
 
@@ -107,11 +120,13 @@ class _Branch:
 class ResponseContext:
     """The branches of one hop. `winner` is the index of the answered branch, or None."""
 
-    __slots__ = ("_branches", "_reported", "cancelled", "winner")
+    __slots__ = ("_branches", "_reported", "_timer_c_s", "_winner_tag", "cancelled", "winner")
 
-    def __init__(self, branches: int, now: float) -> None:
-        self._branches = [_Branch(now + TIMER_C_S) for _ in range(branches)]
+    def __init__(self, branches: int, now: float, timer_c_s: float = TIMER_C_S) -> None:
+        self._timer_c_s = timer_c_s
+        self._branches = [_Branch(now + timer_c_s) for _ in range(branches)]
         self._reported = False
+        self._winner_tag: str | None = None
         self.cancelled = False
         self.winner: int | None = None
 
@@ -133,6 +148,14 @@ class ResponseContext:
         for branch in self._branches:
             branch.state = BranchState.PROCEEDING
 
+    def may_ring_again(self, index: int) -> bool:
+        """Whether an adopted branch is still wanted; if so it counts as not heard from until it responds."""
+        branch = self._branches[index]
+        if branch.state is BranchState.ENDED or branch.cancel is not Cancel.NONE:
+            return False
+        branch.state = BranchState.TRYING
+        return True
+
     def receive(self, index: int, response: Response, now: float) -> Sequence[ContextOutput]:
         """A response arrived on a branch."""
         branch = self._branches[index]
@@ -140,20 +163,31 @@ class ResponseContext:
             return self._provisional(index, branch, response, now)
         if response.status < 300:
             return self._success(index, branch, response)
-        return self._final(index, branch, response.status, response)
+        if branch.timed_out:
+            return self._final(index, branch, _TIMEOUT, None, now)
+        return self._final(index, branch, response.status, response, now)
 
-    def silence(self, index: int) -> Sequence[ContextOutput]:
+    def silence(self, index: int, now: float) -> Sequence[ContextOutput]:
         """The branch's transaction timed out: as if it had sent 408 (RFC 3261 §16.9)."""
-        return self._final(index, self._branches[index], _TIMEOUT, None)
+        return self._final(index, self._branches[index], _TIMEOUT, None, now)
 
-    def unreachable(self, index: int) -> Sequence[ContextOutput]:
+    def unreachable(self, index: int, now: float) -> Sequence[ContextOutput]:
         """The branch's request could not be delivered: as if it had sent 503 (RFC 3261 §16.9)."""
-        return self._final(index, self._branches[index], _UNAVAILABLE, None)
+        return self._final(index, self._branches[index], _UNAVAILABLE, None, now)
 
     def cancel(self, now: float) -> Sequence[ContextOutput]:
         """The hop was decided otherwise: silence every branch (RFC 3261 §16.10)."""
         self.cancelled = True
         return self._cancel_pending(now)
+
+    def silence_losers(self, now: float) -> Sequence[ContextOutput]:
+        """After the winner's answer is durable: cancel its siblings (RFC 3261 §16.7 step 10)."""
+        return self._cancel_pending(now)
+
+    def forfeit(self) -> None:
+        """The answer came after the hop was decided: there is no winner, and each repeat is unwanted as well."""
+        self.cancelled = True
+        self.winner = None
 
     def advance(self, now: float) -> Sequence[ContextOutput]:
         """Look at the branches whose time is over: Timer C, or patience with a cancelled branch (RFC 3261 §16.8)."""
@@ -167,27 +201,31 @@ class ResponseContext:
         if branch.state is BranchState.ENDED:
             return ()
         branch.state = BranchState.PROCEEDING
-        if branch.cancel_pending:
-            branch.cancel_pending = False
+        if branch.cancel is Cancel.WANTED:
+            branch.cancel = Cancel.SENT
             return (CancelBranch(index),)
-        if response.status == 100 or self.winner is not None or self.cancelled:
+        if branch.cancel is Cancel.SENT or response.status == 100 or self.winner is not None or self.cancelled:
             return ()
-        branch.deadline = now + TIMER_C_S
+        branch.deadline = now + self._timer_c_s
         return (Provisional(response),)
 
     def _success(self, index: int, branch: _Branch, response: Response) -> Sequence[ContextOutput]:
         branch.state = BranchState.ENDED
-        if self.winner == index:
+        if self.winner == index and response.to_tag == self._winner_tag:
             return (AnsweredAgain(response),)
         if self.winner is not None or self.cancelled:
             return (AnsweredTooLate(index, response), *self._conclude())
-        self.winner = index
+        self.winner, self._winner_tag = index, response.to_tag
         return (Answered(index, response),)
 
-    def _final(self, index: int, branch: _Branch, status: int, response: Response | None) -> Sequence[ContextOutput]:
+    def _final(
+        self, index: int, branch: _Branch, status: int, response: Response | None, now: float
+    ) -> Sequence[ContextOutput]:
         if branch.state is BranchState.ENDED:
             return ()
         branch.state, branch.final, branch.response = BranchState.ENDED, status, response
+        if status >= _GLOBAL_FAILURE:  # nobody wants the call: no use in ringing on (RFC 3261 §16.7 step 5)
+            return (*self._cancel_pending(now), *self._conclude())
         return self._conclude()
 
     def _conclude(self) -> Sequence[ContextOutput]:
@@ -198,35 +236,39 @@ class ResponseContext:
         best = self._branches[index]
         # RFC 3261 §16.7 step 6: a 503 speaks of one target only and would make the caller avoid all of us.
         status = _SERVER_FAILURE if best.final == _UNAVAILABLE else best.final
-        return (Failed(status, best.response if status == best.final else None, index),)
+        response = best.response if status == best.final else None
+        if response is not None and status in CHALLENGES:
+            response = self._with_all_challenges(response)
+        return (Failed(status, response, index),)
+
+    def _with_all_challenges(self, best: Response) -> Response:
+        """The caller must be able to answer every branch that asks who it is (RFC 3261 §16.7 step 7)."""
+        merged = best.copy()
+        for branch in self._branches:
+            if branch.final in CHALLENGES and branch.response is not None and branch.response is not best:
+                for name in CHALLENGES.values():
+                    for value in branch.response.all(name):
+                        merged.append(name, value)
+        return merged
 
     def _cancel_pending(self, now: float) -> Sequence[ContextOutput]:
         outputs: list[ContextOutput] = []
         for index, branch in enumerate(self._branches):
-            if branch.state is BranchState.ENDED:
-                continue
-            branch.deadline = now + CANCEL_PATIENCE_S
-            if branch.state is BranchState.PROCEEDING:
-                outputs.append(CancelBranch(index))
-            else:
-                branch.cancel_pending = True
+            if branch.state is not BranchState.ENDED and branch.cancel is Cancel.NONE:
+                outputs += self._cancel(index, branch, now)
         return outputs
 
-    def silence_losers(self, now: float) -> Sequence[ContextOutput]:
-        """After the winner's answer is durable: cancel its siblings (RFC 3261 §16.7 step 10)."""
-        return self._cancel_pending(now)
+    def _cancel(self, index: int, branch: _Branch, now: float) -> Sequence[ContextOutput]:
+        """CANCEL may only follow a provisional response (RFC 3261 §9.1)."""
+        branch.deadline = now + CANCEL_PATIENCE_S
+        branch.cancel = Cancel.SENT if branch.state is BranchState.PROCEEDING else Cancel.WANTED
+        return (CancelBranch(index),) if branch.cancel is Cancel.SENT else ()
 
     def _overdue(self, index: int, branch: _Branch, now: float) -> Sequence[ContextOutput]:
-        if self.cancelled or self.winner is not None:
-            branch.state, branch.final = BranchState.ENDED, _TIMEOUT
-            return (GiveUpBranch(index),)
-        # Timer C: the branch is cancelled, and counts as 408 if even that brings no final response.
-        branch.deadline = now + CANCEL_PATIENCE_S
-        if branch.cancel_pending or branch.state is BranchState.TRYING:
-            return (GiveUpBranch(index), *self._final(index, branch, _TIMEOUT, None))
-        branch.cancel_pending = True
-        branch.state = BranchState.TRYING
-        return (CancelBranch(index),)
+        if branch.cancel is Cancel.NONE and branch.state is BranchState.PROCEEDING:  # Timer C
+            branch.timed_out = True
+            return self._cancel(index, branch, now)
+        return (GiveUpBranch(index), *self._final(index, branch, _TIMEOUT, None, now))
 
 
 def _preference(status: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""One live TCP connection (RFC 3261 §18.3): octets in, whole messages out; messages in, octets out.
+"""One live TCP or TLS connection (RFC 3261 §18.3): octets in, whole messages out; messages in, octets out.
 
     opened ──bytes──▶ framing ──messages──▶ receive
        │                 └─ cannot be framed ─▶ answer, half-close, drain ─┐
@@ -35,6 +35,31 @@ Garbled = Callable[[Flow, ParseError], bytes | None]
 """What to send before a connection that cannot be framed is closed, None for nothing."""
 
 
+class LiveConnection(Protocol):
+    """What the pool needs of a connection, whatever is spoken on it."""
+
+    flow: Flow
+    accepted: bool
+    proven: bool
+    close_by: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether messages may be written to it."""
+
+    def send(self, payload: bytes, key: str) -> None:
+        """Write one message."""
+
+    def close(self, why: str) -> None:
+        """End it when what was written has left."""
+
+    def abort(self, why: str) -> None:
+        """End it at once."""
+
+    def overdue(self, now: float) -> None:
+        """Close it if one of its deadlines has passed."""
+
+
 class Pool(Protocol):
     """What a connection needs of the pool that keeps it."""
 
@@ -46,18 +71,18 @@ class Pool(Protocol):
     read_buffer: memoryview
     """One for all connections: what a read puts here is copied out before the next read."""
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: LiveConnection) -> None:
         """The connection stands: messages may be written to it."""
 
-    def retired(self, connection: Connection) -> None:
+    def retired(self, connection: LiveConnection) -> None:
         """Nothing more may be written to it; the next message needs another."""
 
-    def lost(self, connection: Connection, unwritten: list[str], reason: str) -> None:
+    def lost(self, connection: LiveConnection, unwritten: list[str], reason: str) -> None:
         """It is gone, and with it the messages with the keys `unwritten`."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One TCP connection, accepted or opened by us."""
+    """One TCP or TLS connection, accepted or opened by us. What it is told of TLS begins after the handshake."""
 
     __slots__ = (
         "_active_at",
@@ -210,7 +235,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = None
         if exc is None and not self._cut:  # an orderly end waits until everything is written
             self._unwritten.clear()
-        self._pool.lost(self, [key for _, key in self._unwritten], f"TCP to {self._peer}: {self._why}")
+        reason = f"{self.flow.transport} to {self._peer}: {self._why}"
+        self._pool.lost(self, [key for _, key in self._unwritten], reason)
 
     # --------------------------------------------------------------------------------------------------------- inside
 
@@ -254,7 +280,10 @@ class Connection(asyncio.BufferedProtocol):
             self.abort(error.reason)
         elif self._retire(error.reason):
             self._transport.write(reply)
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:  # TLS ends both directions at once
+                self._transport.close()
 
     def _read_on(self) -> None:
         if self._transport is not None and self.alive:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from strowger.sip.transport.numeric import numeric, printed
 
-TRANSPORTS: Final = ("UDP", "TCP")
+TRANSPORTS: Final = ("UDP", "TCP", "TLS", "WS", "WSS")
 """The transports of this room, as written in a Via."""
 
 MAX_HOST_BYTES: Final = 253
@@ -17,7 +17,7 @@ class ListenAddress(NamedTuple):
     """An address to listen on."""
 
     transport: str
-    """`UDP` or `TCP`."""
+    """One of TRANSPORTS."""
     host: str
     """Numeric; IPv6 without brackets. `0.0.0.0` and `::` mean every address of that family."""
     port: int
@@ -36,10 +36,10 @@ def host_port(host: str, port: int) -> str:
 
 
 def parse_listen(text: str, *, advertise: str = "") -> ListenAddress:
-    """The address in `udp:127.0.0.1:5060` or `tcp:[::1]:5060`. Raises ValueError with a sentence for a person."""
+    """The address in `udp:127.0.0.1:5060` or `tls:[::1]:5061`. Raises ValueError with a sentence for a person."""
     transport, colon, rest = text.strip().partition(":")
     if not colon or transport.upper() not in TRANSPORTS:
-        raise ValueError(f"{text!r} names no transport: write udp:ADDRESS:PORT or tcp:ADDRESS:PORT")
+        raise ValueError(f"{text!r} names no transport: write udp, tcp, tls, ws or wss, then :ADDRESS:PORT")
     host, colon, port = rest.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
         raise ValueError(f"{text!r} needs a port from 0 to 65535 at its end, as in {transport}:127.0.0.1:5060")

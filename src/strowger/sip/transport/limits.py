@@ -10,11 +10,17 @@ class TransportLimits:
     """Bounds of sockets, connections, queues and waits."""
 
     tcp_connections: int = 4_000
-    """TCP connections at once, in both directions. Above it the oldest silent one makes way, else the new one."""
+    """Connections at once, in both directions, with TLS and WebSocket among them. Above it the oldest silent one makes
+    way, else the new one."""
     tcp_connections_per_address: int = 100
-    """Accepted TCP connections at once from one IPv4 address or one IPv6 /64."""
+    """Accepted connections at once from one IPv4 address or one IPv6 /64."""
     tcp_connecting: int = 256
-    """TCP connections being opened by us at once."""
+    """Connections being opened by us at once."""
+    handshakes: int = 256
+    """Accepted connections at once whose TLS or WebSocket handshake is not complete. Above it the oldest makes way: one
+    that is meant takes milliseconds, so that those which only take places lose theirs."""
+    handshake_s: float = 5.0
+    """Seconds a handshake may take, TLS and the HTTP request for a WebSocket together."""
     tcp_idle_s: float = 3_600.0
     """Seconds without a byte either way before a connection is closed. A phone without keep-alives is heard of when it
     renews its registration, which is an hour by default (RFC 3261 §10.2)."""
@@ -23,6 +29,13 @@ class TransportLimits:
     waits for an answer anyway (64·T1, RFC 3261 §17.1.2.2)."""
     tcp_write_buffer_bytes: int = 256 * 1024
     """Octets that wait for one peer to read, or to be connected to. A peer further behind does not read."""
+    ws_frame_bytes: int = 65_536
+    """Octets of the longest WebSocket message received."""
+    ws_origins: tuple[str, ...] = ()
+    """Web pages that may open a WebSocket, as their browser names them in Origin; empty for all."""
+    ws_ping_s: float = 30.0
+    """Seconds of silence after which a WebSocket peer is pinged; it has half of that to answer. Shorter than the time
+    for which address translators and proxies keep a silent connection."""
     connect_timeout_s: float = 5.0
     """Seconds until a connection we open must stand."""
     connecting_queue: int = 64

@@ -55,6 +55,11 @@ def numeric(host: str) -> Numeric | None:
     return Numeric(6 if family == socket.AF_INET6 else 4, packed, zone, socket.inet_ntop(family, packed))
 
 
+def peer_host(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    """The host of an address as the socket module tells it, with the zone where there is one."""
+    return f"{address[0]}%{address[3]}" if len(address) == 4 and address[3] else address[0]
+
+
 def printed(address: Numeric) -> str:
     """The canonical spelling with the zone, as a `Flow` carries it."""
     return f"{address.host}%{address.zone}" if address.zone else address.host

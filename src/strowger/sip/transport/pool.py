@@ -1,29 +1,35 @@
-"""All TCP connections: which one leads to a peer, who may open one, which have outstayed (RFC 3261 §18, §18.2.2)."""
+"""All connections: which one leads to a peer, who may open one, which have outstayed (RFC 3261 §18, §18.2.2).
+
+TCP, TLS and WebSocket share the limits and the end of connections, and differ in what may be sent where: an accepted
+connection of TCP leads to its address, while one of TLS has proven nothing and one of WebSocket belongs to a client, so
+that these two are used for flows that name them and for no others.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from aiohttp import web
+
 from strowger.base.tasks import spawn
 from strowger.sip.flow import Flow
-from strowger.sip.transport.connection import READ_BYTES, Connection, Garbled
+from strowger.sip.transport.connection import READ_BYTES, Connection, Garbled, LiveConnection
 from strowger.sip.transport.flow import host_port
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.numeric import Numeric, group_of, printed
+from strowger.sip.transport.peer import ENCRYPTED, WEBSOCKETS, Peer, peer_of
 from strowger.sip.transport.sockets import open_outgoing, tune_connection
+from strowger.sip.transport.tls import TlsContexts, proven_name, why_failed
 from strowger.sip.transport.trouble import Counters, Trouble, Troubles
+from strowger.sip.transport.websocket import WebSocketConnection, WebSocketServer, unavailable
 
 SWEEP_S: Final = 1.0
 """Seconds between two looks at the deadlines of all connections; less when a deadline itself is that short."""
-
-Peer: TypeAlias = tuple[str, int]
-"""Numeric host and port of the other end."""
 
 Failed: TypeAlias = Callable[[str, str], None]
 """Takes the key of a message that was not delivered and the reason; called at any time, so it only schedules."""
@@ -45,7 +51,7 @@ class _Connecting:
 
 
 class ConnectionPool:
-    """The TCP connections of all listeners."""
+    """The connections of all listeners."""
 
     def __init__(
         self,
@@ -57,8 +63,12 @@ class ConnectionPool:
         counters: Counters,
         troubles: Troubles,
         first_number: int,
+        tls: TlsContexts | None = None,
     ) -> None:
-        """Connections are numbered from `first_number`; choose it so that no number of an earlier run comes again."""
+        """Connections are numbered from `first_number`; choose it so that no number of an earlier run comes again.
+
+        `tls` must be loaded before the first encrypted connection.
+        """
         self.receive = receive
         self.garbled = garbled
         self.limits = limits
@@ -67,11 +77,17 @@ class ConnectionPool:
         self.read_buffer = memoryview(bytearray(READ_BYTES))
         self._failed = failed
         self._next_number = first_number
-        self._all: dict[int, Connection] = {}
+        self._tls = tls
+        self._websockets: WebSocketServer | None = None
+        self._all: dict[int, LiveConnection] = {}
         """Every connection that holds a socket, by number, closing ones included."""
-        self._silent: dict[int, Connection] = {}
+        self._silent: dict[int, LiveConnection] = {}
         """Accepted connections by age; those that have brought a message are taken out when looked at."""
-        self._to: dict[Peer, Connection] = {}
+        self._handshakes: dict[int, LiveConnection] = {}
+        """Accepted connections by age whose TLS or WebSocket handshake is not complete."""
+        self._accepting: dict[int, asyncio.Task[bool]] = {}
+        """What sets accepted connections up."""
+        self._to: dict[Peer, LiveConnection] = {}
         """The connection to use towards a peer."""
         self._connecting: dict[Peer, _Connecting] = {}
         self._accepted_from: dict[bytes, int] = {}
@@ -87,12 +103,15 @@ class ConnectionPool:
 
         `peer` is the flow's host, read; `source` our address to connect from, None for the system's choice.
         """
-        where = (printed(peer), flow.port)
+        where = peer_of(flow, printed(peer))
         connection = self._all.get(flow.connection)
-        if connection is None or not connection.alive or connection.flow.host != where[0]:
+        if connection is None or not connection.alive or connection.flow.host != where.host:
             connection = self._to.get(where)
         if connection is not None and connection.alive:
             connection.send(payload, key)
+            return
+        if flow.transport in WEBSOCKETS:
+            self._undelivered(key, f"{where}: the connection is gone, and only the peer can open another", where.host)
             return
         coming = self._connecting.get(where) or self._connect(where, flow.listener, peer, source, key)
         if coming is not None:
@@ -104,8 +123,8 @@ class ConnectionPool:
             or coming.waiting_bytes + len(payload) > self.limits.tcp_write_buffer_bytes
         )
         if full:
-            reason = f"TCP to {host_port(*peer)}: too much waits for the connection (connecting_queue)"
-            self.troubles.note(Trouble.QUEUE_FULL, reason, peer[0])
+            reason = f"{peer}: too much waits for the connection (connecting_queue)"
+            self.troubles.note(Trouble.QUEUE_FULL, reason, peer.host)
             self._failed(key, reason)
             return
         coming.waiting.append((payload, key))
@@ -123,12 +142,12 @@ class ConnectionPool:
         elif not self._make_room():
             reason = f"{self.limits.tcp_connections} connections are open (tcp_connections)"
         if reason:
-            reason = f"TCP to {host_port(*where)}: {reason}"
-            self.troubles.note(Trouble.CONNECTIONS_FULL, reason, where[0])
+            reason = f"{where}: {reason}"
+            self.troubles.note(Trouble.CONNECTIONS_FULL, reason, where.host)
             self._failed(key, reason)
             return None
         coming = self._connecting[where] = _Connecting(listener)
-        coming.task = spawn(self._open(coming, where, peer, source), f"connect {host_port(*where)}")
+        coming.task = spawn(self._open(coming, where, peer, source), f"connect {host_port(where.host, where.port)}")
         coming.task.add_done_callback(lambda _: self._opening_ended(where, coming))
         return coming
 
@@ -137,14 +156,22 @@ class ConnectionPool:
         try:
             coming.socket = made = open_outgoing(peer, source)
             async with asyncio.timeout(self.limits.connect_timeout_s):
-                await loop.sock_connect(made, peer.at(where[1]))
+                await loop.sock_connect(made, peer.at(where.port))
             tune_connection(made, self.limits)
-            connection = Connection(self, Flow("TCP", *where, coming.listener, self._number()), accepted=False)
-            await loop.create_connection(self._protocol(connection), sock=made)
+            flow = Flow(where.transport, where.host, where.port, coming.listener, self._number(), where.name)
+            protocol = self._protocol(Connection(self, flow, accepted=False))
+            if where.transport in ENCRYPTED:
+                options = self._handshake_options()
+                context = self._contexts().client
+                await loop.create_connection(
+                    protocol, sock=made, ssl=context, server_hostname=proven_name(where.name), **options
+                )
+            else:
+                await loop.create_connection(protocol, sock=made)
         except TimeoutError:
             coming.reason = f"no connection in {self.limits.connect_timeout_s:g} s (connect_timeout_s)"
         except OSError as error:
-            coming.reason = os.strerror(error.errno) if error.errno else str(error)  # asyncio words its own
+            coming.reason = why_failed(error, self.limits.handshake_s)
 
     def _opening_ended(self, where: Peer, coming: _Connecting) -> None:
         """Whatever still waits was not delivered; a socket that no connection has taken over is closed."""
@@ -153,58 +180,132 @@ class ConnectionPool:
         if not coming.opened and coming.socket is not None:
             coming.socket.close()
         for _, key in coming.waiting:
-            self._undelivered(key, f"TCP to {host_port(*where)}: {coming.reason}", where[0])
+            self._undelivered(key, f"{where}: {coming.reason}", where.host)
         coming.waiting.clear()
 
     # ---------------------------------------------------------------------------------------------------- from the peer
 
-    def accept(self, made: socket.socket, host: str, port: int, listener: int) -> None:
+    def accept(self, made: socket.socket, host: str, port: int, listener: int, transport: str = "TCP") -> None:
         """Take over an accepted socket, or close it when there is no room for it."""
-        group = group_of(host)
-        if self._accepted_from.get(group, 0) >= self.limits.tcp_connections_per_address:
-            limit = self.limits.tcp_connections_per_address
-            why = f"its address has {limit} already (tcp_connections_per_address)"
-            self._refuse(made, Trouble.ADDRESS_FULL, why, host)
-            return
-        if self._drained is not None or not self._make_room():
-            limit = self.limits.tcp_connections
-            self._refuse(made, Trouble.CONNECTIONS_FULL, f"{limit} connections are open (tcp_connections)", host)
+        if not self._has_room_for(host):
+            made.close()
             return
         try:
             tune_connection(made, self.limits)
         except OSError:  # the peer has already gone
             made.close()
             return
-        self._take_over(made, Connection(self, Flow("TCP", host, port, listener, self._number()), accepted=True), group)
+        flow = Flow(transport, host, port, listener, self._number())
+        connection: LiveConnection
+        protocol: Callable[[], asyncio.BaseProtocol]
+        if transport in WEBSOCKETS:
+            connection = WebSocketConnection(self, flow)
+            protocol = self._websocket_server().protocol(connection)
+        else:
+            connection = Connection(self, flow, accepted=True)
+            protocol = self._protocol(connection)
+        self._take_in(connection)
+        task = spawn(self._set_up(protocol, made, connection), f"accept {host_port(host, port)}")
+        self._accepting[flow.connection] = task
+        task.add_done_callback(lambda task: self._accepting_ended(task, connection, made))
 
-    def _take_over(self, made: socket.socket, connection: Connection, group: bytes) -> None:
+    async def admit_websocket(self, request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
+        """Serve a WebSocket that came by somebody else's HTTP listener, until its end; `flow` lacks the number."""
+        if not self._has_room_for(flow.host):
+            return unavailable()
+        connection = WebSocketConnection(self, flow._replace(connection=self._number()))
+        connection.attach(request.transport)
+        self._take_in(connection)
+        try:
+            return await connection.serve(request, self._websocket_server().origins)
+        finally:
+            connection.lost(None)
+
+    def _has_room_for(self, host: str) -> bool:
+        """Whether `host` may have one more accepted connection; room is made, or the refusal noted."""
+        if self._accepted_from.get(group_of(host), 0) >= self.limits.tcp_connections_per_address:
+            limit = self.limits.tcp_connections_per_address
+            trouble, why = Trouble.ADDRESS_FULL, f"its address has {limit} already (tcp_connections_per_address)"
+        elif self._drained is not None or not self._make_room():
+            limit = self.limits.tcp_connections
+            trouble, why = Trouble.CONNECTIONS_FULL, f"{limit} connections are open (tcp_connections)"
+        else:
+            return True
+        self.troubles.note(trouble, f"a connection was refused: {why}", host)
+        return False
+
+    def _take_in(self, connection: LiveConnection) -> None:
+        """Count an accepted connection, and keep it; of too many handshakes the oldest ends."""
+        group, number = group_of(connection.flow.host), connection.flow.connection
         self.counters.connections_accepted += 1
         self._accepted_from[group] = self._accepted_from.get(group, 0) + 1
         self._keep(connection)
-        self._silent[connection.flow.connection] = connection
-        loop = asyncio.get_running_loop()
-        task = spawn(
-            loop.connect_accepted_socket(self._protocol(connection), made),
-            f"accept {host_port(connection.flow.host, connection.flow.port)}",
-        )
-        task.add_done_callback(lambda task: self._accepting_ended(task, connection, made))
+        self._silent[number] = connection
+        if connection.flow.transport == "TCP":
+            return
+        if len(self._handshakes) >= self.limits.handshakes:
+            why = f"its handshake is the oldest of {self.limits.handshakes} (handshakes)"
+            oldest = self._handshakes.pop(next(iter(self._handshakes)))
+            self._evict(oldest, Trouble.HANDSHAKE, why)
+        self._handshakes[number] = connection
 
-    def _accepting_ended(self, task: asyncio.Task[Any], connection: Connection, made: socket.socket) -> None:
+    async def _set_up(
+        self, protocol: Callable[[], asyncio.BaseProtocol], made: socket.socket, connection: LiveConnection
+    ) -> bool:
+        """Let the loop take over an accepted socket; whether the connection stands."""
+        loop = asyncio.get_running_loop()
+        if connection.flow.transport not in ENCRYPTED:
+            await loop.connect_accepted_socket(protocol, made)
+            return True
+        try:
+            options = self._handshake_options()
+            context = self._contexts().server
+            await loop.connect_accepted_socket(protocol, made, ssl=context, **options)
+        except OSError as error:
+            why = why_failed(error, self.limits.handshake_s)
+            self.troubles.note(Trouble.HANDSHAKE, f"connection closed: {why}", connection.flow.host)
+            return False
+        return True
+
+    def _accepting_ended(self, task: asyncio.Task[bool], connection: LiveConnection, made: socket.socket) -> None:
         """A connection that never came to stand must not keep its place."""
-        if task.cancelled() or task.exception() is not None:
+        self._accepting.pop(connection.flow.connection, None)
+        if task.cancelled() or task.exception() is not None or not task.result():
             made.close()
             self.lost(connection, [], "")
 
-    def _refuse(self, made: socket.socket, trouble: Trouble, why: str, host: str) -> None:
-        made.close()
-        self.troubles.note(trouble, f"a connection was refused: {why}", host)
+    def _evict(self, connection: LiveConnection, trouble: Trouble, why: str) -> None:
+        """End a connection that only takes a place."""
+        self.troubles.note(trouble, f"a connection was closed: {why}", connection.flow.host)
+        connection.abort(why)
+        task = self._accepting.get(connection.flow.connection)
+        if task is not None:  # it does not stand yet, so that there is nothing to abort
+            task.cancel()
+
+    def _contexts(self) -> TlsContexts:
+        """The TLS contexts, with certificates as they are on the disk now."""
+        assert self._tls is not None, "encrypted listeners are refused without contexts"
+        trouble = self._tls.refresh(asyncio.get_running_loop().time())
+        if trouble:
+            self.troubles.note(Trouble.CERTIFICATE, trouble)
+        return self._tls
+
+    def _handshake_options(self) -> dict[str, Any]:
+        return {"ssl_handshake_timeout": self.limits.handshake_s, "ssl_shutdown_timeout": self.limits.close_s}
+
+    def _websocket_server(self) -> WebSocketServer:
+        if self._websockets is None:
+            self._websockets = WebSocketServer(self.limits.ws_origins)
+        return self._websockets
 
     # ---------------------------------------------------------------------------------------------- told by connections
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: LiveConnection) -> None:
         """The connection stands: it is the one to use towards its peer, and what waited for it leaves first."""
-        peer = (connection.flow.host, connection.flow.port)
-        self._to[peer] = connection
+        peer = peer_of(connection.flow, connection.flow.host)
+        self._handshakes.pop(connection.flow.connection, None)
+        if peer.transport == "TCP" or not connection.accepted:
+            self._to[peer] = connection
         if connection.accepted:
             return
         self.counters.connections_opened += 1
@@ -217,18 +318,19 @@ class ConnectionPool:
         while coming.waiting and connection.alive:
             connection.send(*coming.waiting.popleft())
 
-    def retired(self, connection: Connection) -> None:
+    def retired(self, connection: LiveConnection) -> None:
         """The next message to its peer needs another connection."""
-        peer = (connection.flow.host, connection.flow.port)
+        peer = peer_of(connection.flow, connection.flow.host)
         if self._to.get(peer) is connection:
             del self._to[peer]
 
-    def lost(self, connection: Connection, unwritten: list[str], reason: str) -> None:
+    def lost(self, connection: LiveConnection, unwritten: list[str], reason: str) -> None:
         """The connection is gone."""
         number = connection.flow.connection
         if self._all.pop(number, None) is None:
             return
         self._silent.pop(number, None)
+        self._handshakes.pop(number, None)
         self.counters.connections_open = len(self._all)
         if connection.accepted:
             self._one_less(group_of(connection.flow.host))
@@ -243,7 +345,9 @@ class ConnectionPool:
         """Close every connection; what was written has `close_s` to leave, what waits is reported as failed."""
         if self._drained is None:
             self._drained = asyncio.get_running_loop().create_future()
-        tasks = [coming.task for coming in self._connecting.values() if coming.task is not None]
+        tasks: list[asyncio.Task[Any]] = []
+        tasks += [coming.task for coming in self._connecting.values() if coming.task is not None]
+        tasks += [self._accepting[number] for number in self._handshakes if number in self._accepting]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -269,7 +373,7 @@ class ConnectionPool:
     def _protocol(self, connection: Connection) -> Callable[[], Connection]:
         return lambda: connection
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: LiveConnection) -> None:
         self._all[connection.flow.connection] = connection
         self.counters.connections_open = len(self._all)
         if self._sweeping is None:
@@ -285,8 +389,7 @@ class ConnectionPool:
             if connection.proven or connection.close_by:
                 continue
             why = f"it brought no message and {self.limits.tcp_connections} are open (tcp_connections)"
-            self.troubles.note(Trouble.CONNECTIONS_FULL, f"a connection was closed: {why}", connection.flow.host)
-            connection.abort(why)
+            self._evict(connection, Trouble.CONNECTIONS_FULL, why)
             return True
         return False
 
@@ -298,7 +401,8 @@ class ConnectionPool:
             del self._accepted_from[group]
 
     def _sweep_later(self) -> None:
-        shortest = min(self.limits.tcp_message_s, self.limits.tcp_idle_s, self.limits.close_s)
+        limits = self.limits
+        shortest = min(limits.tcp_message_s, limits.tcp_idle_s, limits.close_s, limits.handshake_s)
         self._sweeping = asyncio.get_running_loop().call_later(min(SWEEP_S, shortest / 4), self._sweep)
 
     def _sweep(self) -> None:

@@ -1,4 +1,4 @@
-"""Accepting TCP connections: refused before they cost anything, and never in a spin.
+"""Accepting connections, whatever will be spoken on them: refused before they cost anything, and never in a spin.
 
 The listening socket is read directly, since event loops differ in what they do when no file descriptor is left: one
 waits and tries again, one hangs up on whoever comes.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from strowger.sip.transport.flow import ListenAddress
+from strowger.sip.transport.numeric import peer_host
 from strowger.sip.transport.trouble import Trouble, Troubles
 
 ACCEPTS_PER_TURN: Final = 64
@@ -71,8 +72,7 @@ class TcpListener:
                     continue
                 self._pause(error)
                 return
-            host = f"{peer[0]}%{peer[3]}" if len(peer) == 4 and peer[3] else peer[0]
-            self._accepted(made, host, peer[1], self.index)
+            self._accepted(made, peer_host(peer), peer[1], self.index)
 
     def _pause(self, error: OSError) -> None:
         self._troubles.note(

@@ -4,7 +4,7 @@
                                         Names ◀── a flow whose host is a name
 
 What this leaves to the driver: Via (`sent-by`, `received`, `rport`), choosing UDP or TCP by size, and what to do when
-`failed` is called. What it leaves out: NAPTR and SRV (RFC 3263 §4.1), TLS and WebSocket.
+`failed` is called. What it leaves out: NAPTR and SRV (RFC 3263 §4.1).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 from strowger.base.clock import Clock, SystemClock
@@ -20,16 +21,19 @@ from strowger.base.text import printable
 from strowger.sip.flow import Flow
 from strowger.sip.message.errors import ParseError
 from strowger.sip.transport.connection import Garbled
-from strowger.sip.transport.errors import NoListener, Unresolved
+from strowger.sip.transport.errors import ListenFailed, NoListener, Unresolved
 from strowger.sip.transport.flow import ListenAddress, host_port, is_host_name
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.names import Names, Resolver, system_resolver
 from strowger.sip.transport.numeric import numeric, printed, unsendable
+from strowger.sip.transport.peer import ENCRYPTED, WEBSOCKETS
 from strowger.sip.transport.pool import ConnectionPool
 from strowger.sip.transport.sockets import LocalAddresses, open_tcp, open_udp
 from strowger.sip.transport.tcp import TcpListener
+from strowger.sip.transport.tls import TlsContexts
 from strowger.sip.transport.trouble import Counters, Trouble, Troubles
 from strowger.sip.transport.udp import UdpListener
+from strowger.sip.transport.websocket import MountedWebSocket
 
 RESOLVE_TTL_S: Final = 60.0
 """Seconds an address found in the DNS is used without asking again; the system's resolver does not tell the record's
@@ -38,7 +42,7 @@ own."""
 _NUMBERS_PER_SECOND: Final = 1 << 20
 """Connections that could be opened each second without a number of this run meeting one of the next."""
 
-Listener: TypeAlias = UdpListener | TcpListener
+Listener: TypeAlias = UdpListener | TcpListener | MountedWebSocket
 _Waiting: TypeAlias = deque[tuple[Flow, bytes, str]]
 
 
@@ -60,12 +64,14 @@ class Transports:
         garbled: Garbled = _drop,
         resolver: Resolver = system_resolver,
         clock: Clock | None = None,
+        tls: TlsContexts | None = None,
     ) -> None:
         """Open nothing yet.
 
         `receive(data, flow)` gets one datagram or framed message; what it raises goes to the loop's exception handler.
         `failed(key, reason)` is called when a message sent with a key was not delivered: later, never inside `send`.
         `garbled(flow, error)` returns what to send before a stream that cannot be framed is closed.
+        `tls` is needed to listen on TLS and WSS.
         """
         clock = clock or SystemClock()
         self._receive = receive
@@ -87,7 +93,9 @@ class Transports:
             counters=self._counters,
             troubles=self._troubles,
             first_number=int(clock.wall()) * _NUMBERS_PER_SECOND,
+            tls=tls,
         )
+        self._tls = tls
 
     @property
     def counters(self) -> Counters:
@@ -99,6 +107,8 @@ class Transports:
     async def listen(self, address: ListenAddress) -> int:
         """Open a socket and begin to receive; returns the listener's index. Raises ListenFailed."""
         index = len(self._listeners)
+        if address.transport in ENCRYPTED:
+            self._load_certificate(address)
         if address.transport == "UDP":
             made = open_udp(address, self._limits)
             bound = address._replace(port=made.getsockname()[1])
@@ -116,8 +126,23 @@ class Transports:
         else:
             made = open_tcp(address)
             bound = address._replace(port=made.getsockname()[1])
-            self._listeners.append(TcpListener(made, bound, index, accepted=self._pool.accept, troubles=self._troubles))
+            accepted = partial(self._pool.accept, transport=address.transport)
+            self._listeners.append(TcpListener(made, bound, index, accepted=accepted, troubles=self._troubles))
         return index
+
+    def mount_websocket(self, address: ListenAddress) -> MountedWebSocket:
+        """A door for WebSockets on an HTTP listener of somebody else's, which is reached at `address`, WS or WSS."""
+        mounted = MountedWebSocket(address, len(self._listeners), self._pool.admit_websocket)
+        self._listeners.append(mounted)
+        return mounted
+
+    def _load_certificate(self, address: ListenAddress) -> None:
+        if self._tls is None:
+            raise ListenFailed(f"cannot listen on {address}: there is no certificate")
+        try:
+            self._tls.load()
+        except (OSError, ValueError) as error:
+            raise ListenFailed(f"cannot listen on {address}: the certificate cannot be used: {error}") from error
 
     def local(self, index: int) -> tuple[str, str, int]:
         """Transport, host and port that listener `index` is bound to."""
@@ -142,6 +167,8 @@ class Transports:
         first listener of the transport does. Raises NoListener.
         """
         transport = transport.upper()
+        if transport in WEBSOCKETS:
+            raise NoListener(f"{printable(host)} cannot be reached over {transport}: only a peer can open a WebSocket")
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         address = numeric(bare)
         if address is not None:
@@ -166,7 +193,8 @@ class Transports:
         """Send one message down `flow`. Never raises for the network's sake: `failed` is told `key` and why, later.
 
         TCP: the flow's connection if it lives; else any connection to its host and port; else a new one. So a response
-        may carry the connection its request came on, and the port to fall back on (RFC 3261 §18.2.2).
+        may carry the connection its request came on, and the port to fall back on (RFC 3261 §18.2.2). TLS: the same
+        with a certificate for `flow.name`, or for the host itself. WebSocket: the flow's connection or none.
         """
         peer = numeric(flow.host)
         if peer is None:
@@ -193,7 +221,7 @@ class Transports:
         if not 0 <= flow.listener < len(self._listeners):
             return "its listener is no longer there"
         listener = self._listeners[flow.listener]
-        if listener.address.transport != flow.transport or listener.family != family:
+        if listener.address.transport != flow.transport or listener.family not in (family, 0):
             return f"{listener.address} does not reach IPv{family} over {printable(flow.transport)}"
         if not 0 < flow.port <= 65_535:
             return f"{flow.port} is no port"
@@ -217,7 +245,7 @@ class Transports:
             self._undeliverable(flow, key, error.reason)
             return
         if address is not None:
-            self.send(flow._replace(host=address), payload, key)
+            self.send(flow._replace(host=address, name=flow.name or flow.host), payload, key)
             return
         self._waiting[name] = deque([(flow, payload, key)])
         spawn(self._send_when_known(name), f"send to {printable(name[0])}")
@@ -239,7 +267,7 @@ class Transports:
         finally:
             for flow, payload, key in self._waiting.pop(name):
                 if address:
-                    self.send(flow._replace(host=address), payload, key)
+                    self.send(flow._replace(host=address, name=flow.name or flow.host), payload, key)
                 else:
                     self._undeliverable(flow, key, reason)
 

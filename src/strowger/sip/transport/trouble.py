@@ -32,6 +32,8 @@ class Trouble(StrEnum):
     NOT_READING = "peer does not read"
     UNFRAMEABLE = "unframeable stream"
     IDLE = "idle connection"
+    HANDSHAKE = "handshake failed"
+    CERTIFICATE = "certificate not renewed"
 
 
 class Counters:
@@ -56,16 +58,16 @@ class Counters:
         """Datagrams handed up."""
         self.datagrams_out = 0
         self.messages_in = 0
-        """Messages of TCP connections handed up."""
+        """Messages of connections handed up."""
         self.messages_out = 0
-        """Messages given to TCP connections."""
+        """Messages given to connections."""
         self.keep_alives = 0
-        """Keep-alives swallowed (UDP) or answered (TCP)."""
+        """Keep-alives swallowed (UDP) or answered (everything else)."""
         self.connections_open = 0
-        """A gauge: TCP connections now."""
+        """A gauge: connections now."""
         self.connections_accepted = 0
         self.connections_opened = 0
-        """TCP connections that we opened."""
+        """Connections that we opened."""
         self.look_ups = 0
         """Host names asked for at the resolver."""
         self.troubles: dict[str, int] = {str(trouble): 0 for trouble in Trouble}

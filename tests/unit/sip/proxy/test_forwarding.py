@@ -115,9 +115,10 @@ def test_the_ack_and_the_cancel_of_a_request_share_its_stateless_branch() -> Non
     assert FORWARDING.stateless_branch(ack) == FORWARDING.stateless_branch(invite())
 
 
-def test_a_route_token_belongs_to_one_call() -> None:
-    assert FORWARDING.route_token("a@b") == Forwarding(b"f" * 32).route_token("a@b")
-    assert FORWARDING.route_token("a@b") != FORWARDING.route_token("a@c")
+def test_a_route_token_belongs_to_one_call_and_one_host() -> None:
+    token = FORWARDING.route_token("a@b", "192.0.2.7")
+    assert token == Forwarding(b"f" * 32).route_token("a@b", "192.0.2.7")
+    assert token not in (FORWARDING.route_token("a@c", "192.0.2.7"), FORWARDING.route_token("a@b", "192.0.2.8"))
 
 
 def test_branches_do_not_change_between_releases() -> None:

@@ -22,7 +22,11 @@ NOW = 100.0
 
 
 def a(status: int) -> Response:
-    return Response.make(status, "Reason", [("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx"), ("CSeq", "1 INVITE")])
+    return Response.make(
+        status,
+        "Reason",
+        [("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx"), ("CSeq", "1 INVITE"), ("To", "<sip:b@c>;tag=t")],
+    )
 
 
 def a_context(branches: int = 2) -> ResponseContext:
@@ -94,13 +98,13 @@ def test_a_503_speaks_of_one_target_only() -> None:
 
 
 def test_silence_is_408_and_unreachable_is_500() -> None:
-    assert a_context(1).silence(0) == (Failed(408, None, 0),)
-    assert a_context(1).unreachable(0) == (Failed(500, None, 0),)
+    assert a_context(1).silence(0, NOW) == (Failed(408, None, 0),)
+    assert a_context(1).unreachable(0, NOW) == (Failed(500, None, 0),)
 
 
 def test_one_silent_branch_does_not_keep_another_from_answering() -> None:
     context, ok = a_context(), a(200)
-    assert context.silence(0) == ()
+    assert context.silence(0, NOW) == ()
     assert context.receive(1, ok, NOW) == (Answered(1, ok),)
 
 
@@ -109,7 +113,7 @@ def test_a_final_response_counts_once() -> None:
     context.receive(0, a(486), NOW)
     assert context.receive(0, a(603), NOW) == ()
     assert context.receive(0, a(180), NOW) == ()
-    assert context.silence(0) == ()
+    assert context.silence(0, NOW) == ()
 
 
 def test_a_cancelled_context_reports_no_failure() -> None:
@@ -141,13 +145,70 @@ def test_timer_c_cancels_a_ringing_branch_and_then_gives_it_up() -> None:
     context = a_context(1)
     context.receive(0, a(180), NOW)
     assert context.advance(NOW + TIMER_C_S) == [CancelBranch(0)]
-    terminated = a(487)
-    assert context.receive(0, terminated, NOW + TIMER_C_S) == (Failed(487, terminated, 0),)
+    assert context.receive(0, a(180), NOW + TIMER_C_S) == (), "and it is cancelled once"
+    assert context.receive(0, a(487), NOW + TIMER_C_S) == (Failed(408, None, 0),), "the caller did not cancel"
 
 
 def test_timer_c_of_a_branch_never_heard_from_is_a_timeout() -> None:
     context = a_context(1)
     assert context.advance(NOW + TIMER_C_S) == [GiveUpBranch(0), Failed(408, None, 0)]
+
+
+def test_a_branch_is_cancelled_once() -> None:
+    context = a_context(1)
+    context.receive(0, a(180), NOW)
+    assert context.cancel(NOW) == [CancelBranch(0)]
+    assert context.cancel(NOW) == []
+    assert context.silence_losers(NOW) == []
+    assert context.receive(0, a(180), NOW) == ()
+
+
+def test_a_forfeited_answer_is_unwanted_each_time_it_is_repeated() -> None:
+    context, late = a_context(1), a(200)
+    assert context.receive(0, late, NOW) == (Answered(0, late),)
+    context.forfeit()
+    assert context.receive(0, late, NOW) == (AnsweredTooLate(0, late),)
+
+
+def test_a_second_dialog_of_the_winning_branch_is_unwanted() -> None:
+    context = a_context(1)
+    first, second = a(200), a(200)
+    first.set("To", "<sip:bob@192.0.2.2>;tag=1")
+    second.set("To", "<sip:bob@192.0.2.2>;tag=2")
+    context.receive(0, first, NOW)
+    assert context.receive(0, second, NOW) == (AnsweredTooLate(0, second),)
+    assert context.receive(0, first, NOW) == (AnsweredAgain(first),)
+
+
+def test_a_global_failure_silences_the_other_phones() -> None:
+    context, declined = a_context(3), a(603)
+    context.receive(1, a(180), NOW)
+    assert context.receive(0, declined, NOW) == (CancelBranch(1),)
+    assert context.receive(1, a(487), NOW) == ()
+    assert context.silence(2, NOW) == (Failed(603, declined, 0),)
+
+
+def test_every_challenge_reaches_the_caller() -> None:
+    context, first, second = a_context(), a(407), a(407)
+    first.append("Proxy-Authenticate", 'Digest realm="a"')
+    second.append("Proxy-Authenticate", 'Digest realm="b"')
+    context.receive(0, first, NOW)
+    failed = context.receive(1, second, NOW)[0]
+    assert isinstance(failed, Failed)
+    assert failed.response is not None
+    assert failed.response.all("Proxy-Authenticate") == ['Digest realm="a"', 'Digest realm="b"']
+
+
+def test_timer_c_never_cuts_a_longer_ring_limit_short() -> None:
+    assert ResponseContext(1, NOW, timer_c_s=305.0).next_deadline() == NOW + 305
+
+
+def test_an_adopted_branch_rings_again_unless_it_was_cancelled_meanwhile() -> None:
+    context = a_context(2)
+    context.adopt_ringing()
+    assert context.may_ring_again(0)
+    assert context.cancel(NOW) == [CancelBranch(1)], "the one that rings again has to be heard from first"
+    assert not context.may_ring_again(1)
 
 
 def test_a_restored_context_cancels_at_once() -> None:

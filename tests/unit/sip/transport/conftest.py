@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -16,7 +18,9 @@ from strowger.sip.message.errors import ParseError
 from strowger.sip.transport.flow import parse_listen
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.names import Resolver, system_resolver
+from strowger.sip.transport.tls import TlsContexts
 from strowger.sip.transport.transports import Transports
+from strowger.tls import DevCa, client_context, create_dev_ca, server_context
 
 WAIT_S = 5.0
 REPLY = b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
@@ -30,7 +34,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 class Exchange:
     """A server's transports with everything they hand up kept in queues."""
 
-    def __init__(self, limits: TransportLimits, resolver: Resolver) -> None:
+    def __init__(self, limits: TransportLimits, resolver: Resolver, tls: TlsContexts | None) -> None:
         self.received: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.failures: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self.unframed: list[tuple[Flow, ParseError]] = []
@@ -42,11 +46,12 @@ class Exchange:
             garbled=self._garbled,
             limits=limits,
             resolver=resolver,
+            tls=tls,
         )
-
         self._changed = asyncio.Event()
         self._watch("_keep")
         self._watch("lost")
+        self._watch("opened")
 
     def _watch(self, name: str) -> None:
         """Wake who waits for a number of connections after each call of the pool's method `name`."""
@@ -77,6 +82,13 @@ class Exchange:
         """Wait until so many TCP connections exist."""
         async with asyncio.timeout(WAIT_S):
             while self.transports.counters.connections_open != count:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def handshakes(self, count: int) -> None:
+        """Wait until so many accepted connections are in their handshake."""
+        async with asyncio.timeout(WAIT_S):
+            while len(self.transports._pool._handshakes) != count:
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -128,8 +140,10 @@ async def serve() -> AsyncIterator[Serve]:
     """Makes exchanges, and stops them at the end."""
     made: list[Exchange] = []
 
-    def make(limits: TransportLimits | None = None, resolver: Resolver = system_resolver) -> Exchange:
-        made.append(Exchange(limits or TransportLimits(), resolver))
+    def make(
+        limits: TransportLimits | None = None, resolver: Resolver = system_resolver, tls: TlsContexts | None = None
+    ) -> Exchange:
+        made.append(Exchange(limits or TransportLimits(), resolver, tls))
         return made[-1]
 
     yield make
@@ -142,13 +156,35 @@ async def dial() -> AsyncIterator[Callable]:
     """Opens TCP connections, and closes them at the end."""
     made: list[Client] = []
 
-    async def connect(address: tuple[str, int]) -> Client:
-        made.append(Client(*await asyncio.wait_for(asyncio.open_connection(*address), WAIT_S)))
+    async def connect(address: tuple[str, int], ssl: ssl.SSLContext | None = None) -> Client:
+        made.append(Client(*await asyncio.wait_for(asyncio.open_connection(*address, ssl=ssl), WAIT_S)))
         return made[-1]
 
     yield connect
     for client in made:
         await client.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> DevCa:
+    """An authority and a certificate for this machine and sip.test."""
+    return create_dev_ca(tmp_path_factory.mktemp("tls"), ["sip.test"], now=time.time())
+
+
+@pytest.fixture
+def tls(authority: DevCa) -> TlsContexts:
+    """What a server on this machine shows and believes."""
+    return TlsContexts(
+        server=lambda: server_context(authority.cert, authority.key),
+        client=lambda: client_context(authority.authority),
+        files=(authority.cert, authority.key),
+    )
+
+
+@pytest.fixture(scope="session")
+def trusting(authority: DevCa) -> ssl.SSLContext:
+    """What a peer connects with."""
+    return client_context(authority.authority)
 
 
 @pytest.fixture

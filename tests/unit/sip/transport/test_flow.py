@@ -16,6 +16,9 @@ from strowger.sip.transport.flow import ListenAddress, host_port, is_host_name, 
         ("TCP:0.0.0.0:0", ListenAddress("TCP", "0.0.0.0", 0)),
         (" udp:[::]:65535 ", ListenAddress("UDP", "::", 65_535)),
         ("udp:[0:0:0::1]:1", ListenAddress("UDP", "::1", 1)),
+        ("tls:127.0.0.1:5061", ListenAddress("TLS", "127.0.0.1", 5061)),
+        ("ws:127.0.0.1:8080", ListenAddress("WS", "127.0.0.1", 8080)),
+        ("wss:[::]:443", ListenAddress("WSS", "::", 443)),
     ],
 )
 def test_listen_addresses_are_read(text, address):
@@ -26,7 +29,7 @@ def test_listen_addresses_are_read(text, address):
     ("text", "sentence"),
     [
         ("127.0.0.1:5060", "names no transport"),
-        ("tls:127.0.0.1:5061", "names no transport"),
+        ("sctp:127.0.0.1:5061", "names no transport: write udp, tcp, tls, ws or wss, then :ADDRESS:PORT"),
         ("", "names no transport"),
         ("udp:127.0.0.1", "needs a port"),
         ("udp:127.0.0.1:", "needs a port"),

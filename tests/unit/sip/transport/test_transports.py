@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from strowger.sip.driver import Sockets
 from strowger.sip.flow import Flow
+from strowger.sip.network import flows_for
 from strowger.sip.transport.errors import ListenFailed, NoListener
 from strowger.sip.transport.limits import TransportLimits
 
@@ -208,6 +210,18 @@ async def test_sent_by(serve, listen, advertise, peer, written):
     _, port = await exchange.listen(listen, advertise=advertise)
     flow = exchange.transports.flow_to(listen[:3], peer, 5060)
     assert exchange.transports.sent_by(flow) == written.format(port)
+
+
+async def test_a_long_request_goes_over_tcp_and_by_udp_where_nobody_takes_tcp(serve, phone):
+    exchange, peer = serve(), phone()
+    await exchange.listen("udp:127.0.0.1:0")
+    await exchange.listen("tcp:127.0.0.1:0")
+    flows = flows_for(Sockets(exchange.transports, lambda: None), f"sip:bob@127.0.0.1:{peer.getsockname()[1]}", 1_301)
+    assert [flow.transport for flow in flows] == ["TCP", "UDP"]
+    exchange.transports.send(flows[0], b"x" * 1_301, "key")
+    assert (await exchange.failure())[1].endswith("Connection refused")
+    exchange.transports.send(flows[1], b"x" * 1_301, "key")
+    assert len(peer.recv(2_000)) == 1_301
 
 
 async def test_stopping_twice_is_once_and_frees_the_ports(serve):

@@ -1,0 +1,76 @@
+"""Our place in the route set of a dialog, and the proof that a later request belongs there (RFC 3261 §16.6 step 4).
+
+The user part of our Record-Route is a keyed digest of the Call-ID and of the one host that requests of that side may
+reach through us. In the INVITE that is the caller's side of the dialog; in the responses the value is rewritten for the
+target's side (§16.7 step 8). A token therefore opens no way but to the other party of its own call, without any state
+here, before and after a restart. A party that moves to another host in mid-call leaves the route behind.
+"""
+
+from __future__ import annotations
+
+from strowger.sip.flow import Flow
+from strowger.sip.message.address import Address
+from strowger.sip.message.errors import ParseError
+from strowger.sip.message.message import Message, Request, Response
+from strowger.sip.message.uri import SipUri, parse_uri
+from strowger.sip.proxy.forwarding import Forwarding
+
+
+def route_towards_caller(forwarding: Forwarding, invite: Request) -> str:
+    """The token for the INVITE: requests of the target reach the proxy before us, or else the caller."""
+    return forwarding.route_token(invite.call_id, host_of(_first(invite, "Record-Route") or _first(invite, "Contact")))
+
+
+def route_value(token: str, sent_by: str, flow: Flow) -> str:
+    """A Record-Route value of ours, for peers on that flow."""
+    return f"<sip:{token}@{sent_by};transport={flow.transport.lower()};lr>"
+
+
+def rewrite_for_caller(forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow) -> None:
+    """Put the caller's token in the place of the target's, in a response that is passed to the caller."""
+    values = response.values("Record-Route")
+    ours = next((i for i, value in enumerate(values) if f"sip:{token}@" in value), None)
+    if ours is None:
+        return
+    beyond = _uri(values[ours - 1]) if ours else _first(response, "Contact")
+    values[ours] = route_value(forwarding.route_token(response.call_id, host_of(beyond)), sent_by, flow)
+    response.set("Record-Route", ", ".join(values))
+
+
+def take_route(forwarding: Forwarding, request: Request) -> bool:
+    """Take our value off a request within a dialog, if it carries one and goes where that one leads."""
+    routes = request.values("Route") if request.to_tag is not None and request.has("Route") else []
+    if not routes:
+        return False
+    beyond = _uri(routes[1]) if len(routes) > 1 else request.uri
+    route, host = _sip(_uri(routes[0])), host_of(beyond)
+    if route is None or not host or route.user != forwarding.route_token(request.call_id, host):
+        return False
+    request.pop_value("Route")
+    return True
+
+
+def host_of(uri: str) -> str:
+    """The host of a SIP URI; empty for anything else, and an empty host is nobody's."""
+    parsed = _sip(uri)
+    return parsed.host if parsed is not None else ""
+
+
+def _first(message: Message, name: str) -> str:
+    values = message.values(name) if message.has(name) else []
+    return _uri(values[0]) if values else ""
+
+
+def _uri(value: str) -> str:
+    try:
+        return Address.parse(value).uri
+    except ParseError:
+        return ""
+
+
+def _sip(uri: str) -> SipUri | None:
+    try:
+        parsed = parse_uri(uri)
+    except ParseError:
+        return None
+    return parsed if isinstance(parsed, SipUri) else None

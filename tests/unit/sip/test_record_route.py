@@ -1,0 +1,81 @@
+"""The proof in a Record-Route: each side of a dialog may reach the other side's host, and nobody anything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.sip.flow import Flow
+from strowger.sip.message import Request, Response
+from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.record_route import host_of, rewrite_for_caller, route_towards_caller, route_value, take_route
+
+FORWARDING = Forwarding(b"f" * 32)
+FLOW = Flow("TCP", "192.0.2.9", 5060, 0)
+
+
+def an_invite(*more: tuple[str, str]) -> Request:
+    return Request.make("INVITE", "sip:b@192.0.2.1", [("Call-ID", "c"), ("Contact", "<sip:a@192.0.2.9>"), *more])
+
+
+def a_bye(route: str, uri: str = "sip:a@192.0.2.9:5099", tag: str = ";tag=t") -> Request:
+    return Request.make("BYE", uri, [("Route", route), ("Call-ID", "c"), ("To", f"<sip:x@y>{tag}")])
+
+
+def test_the_targets_side_reaches_the_caller() -> None:
+    token = route_towards_caller(FORWARDING, an_invite())
+    route = route_value(token, "192.0.2.1:5060", FLOW)
+    assert route == f"<sip:{token}@192.0.2.1:5060;transport=tcp;lr>"
+    bye = a_bye(route)
+    assert take_route(FORWARDING, bye)
+    assert not bye.has("Route")
+
+
+@pytest.mark.parametrize(
+    ("uri", "tag"),
+    [("sip:a@203.0.113.1", ";tag=t"), ("tel:+1900", ";tag=t"), ("garbage", ";tag=t"), ("sip:a@192.0.2.9", "")],
+)
+def test_it_leads_nowhere_else(uri: str, tag: str) -> None:
+    route = route_value(route_towards_caller(FORWARDING, an_invite()), "192.0.2.1", FLOW)
+    bye = a_bye(route, uri, tag)
+    assert not take_route(FORWARDING, bye)
+    assert bye.has("Route")
+
+
+def test_a_caller_without_a_contact_cannot_be_reached() -> None:
+    invite = Request.make("INVITE", "sip:b@c", [("Call-ID", "c")])
+    route = route_value(route_towards_caller(FORWARDING, invite), "192.0.2.1", FLOW)
+    assert not take_route(FORWARDING, a_bye(route, "tel:+1"))
+
+
+def test_the_response_carries_the_callers_proof() -> None:
+    token = route_towards_caller(FORWARDING, an_invite())
+    ours = route_value(token, "192.0.2.1", FLOW)
+    headers = [("Call-ID", "c"), ("Contact", "<sip:b@192.0.2.7>"), ("Record-Route", ours)]
+    response = Response.make(200, "OK", headers)
+    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW)
+    route = response.first("Record-Route")
+    assert route is not None
+    assert take_route(FORWARDING, a_bye(route, "sip:b@192.0.2.7:6000"))
+    assert not take_route(FORWARDING, a_bye(route, "sip:a@192.0.2.9"))
+
+
+def test_a_proxy_beyond_us_comes_next() -> None:
+    token = route_towards_caller(FORWARDING, an_invite())
+    ours = route_value(token, "192.0.2.1", FLOW)
+    values = f"<sip:beyond.example;lr>, {ours}, <sip:edge.example;lr>"
+    response = Response.make(200, "OK", [("Call-ID", "c"), ("Record-Route", values), ("Contact", "<sip:b@192.0.2.7>")])
+    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW)
+    beyond, rewritten, edge = response.values("Record-Route")
+    assert (beyond, edge) == ("<sip:beyond.example;lr>", "<sip:edge.example;lr>")
+    assert take_route(FORWARDING, a_bye(f"{rewritten}, <sip:beyond.example;lr>", "sip:b@192.0.2.7"))
+
+
+def test_a_response_without_our_value_is_left_alone() -> None:
+    response = Response.make(200, "OK", [("Call-ID", "c"), ("Record-Route", "<sip:other;lr>")])
+    before = response.to_bytes()
+    rewrite_for_caller(FORWARDING, response, "token", "192.0.2.1", FLOW)
+    assert response.to_bytes() == before
+
+
+def test_the_host_of_what_is_no_sip_uri_is_nobodys() -> None:
+    assert (host_of("sip:a@H.example:1"), host_of("tel:+1"), host_of("x")) == ("h.example", "", "")
