@@ -151,6 +151,7 @@ class Api:
         _check_media_type(request.headers)
         request_id = self._repeatability.request_id(request.headers, now)
         decision = read(request.body)
+        self._authenticator.require_unseen(principal, request, now)
         if request_id is None:
             return await self._decide(decision, principal, None)
         scope = f"{principal.resource} {operation.method} {operation.path}"

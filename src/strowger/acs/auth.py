@@ -50,6 +50,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
 
     resource: str
     """Name of the resource whose key it is."""
+    signature: bytes = b""
+    """The digest that was signed with."""
 
 
 class Authenticator:
@@ -79,13 +81,21 @@ class Authenticator:
         _check_content(values[CONTENT_HASH], request.body)
         self._check_date(signed.date_name, values[signed.date_name], now)
         resource, digest = self._find_key(request, signed, values)
-        if self._memory.is_replay(digest, request.method, request.headers.first(REQUEST_ID), now):
+        return Principal(resource.name, digest)
+
+    def require_unseen(self, principal: Principal, request: Request, now: float) -> None:
+        """Refuse a signature that was used before under another request id; else remember it. Raises CredentialRefused.
+
+        For requests that are otherwise in order: a mistake that is mended within the second is no replay.
+        """
+        request_id = request.headers.first(REQUEST_ID)
+        request_id = request_id.lower() if request_id else None
+        if self._memory.is_replay(principal.signature, request.method, request_id, now):
             raise CredentialRefused(
                 "The very same request, signed in the same second, was sent before under another "
                 "Repeatability-Request-ID. If it is meant twice, sign it again.",
                 "Authorization",
             )
-        return Principal(resource.name)
 
     def _check_date(self, name: str, written: str, now: float) -> None:
         date = fixdate.parse(written)

@@ -257,6 +257,7 @@ class Exchange:
         call = stored.call
         live = self._ledger.add(call, stored.revision)
         left = min(max(call.hop.expires_at - self._clock.wall(), 0.0), call.hop.expires_at - call.hop.opened_at)
+        live.began_at -= max(0.0, self._clock.wall() - call.created_at)
         self._deadlines.arm(call.call_id, self._clock.monotonic() + left)
         if not self.telephony.restore(stored):
             why = "the call could not be taken up again after a restart: the listener it came by is gone"
@@ -289,7 +290,8 @@ class Exchange:
             what, time_s = Input.HOLD, self._limits.hold_s
         else:
             what, time_s = Input.NOBODY, 0.0
-        expires_at = min(at + time_s, live.call.created_at + self._limits.ring_budget_s)
+        budget_s = self._limits.ring_budget_s - (self._clock.monotonic() - live.began_at)
+        expires_at = at + max(0.0, min(time_s, budget_s))
         occurrence = Occurrence(
             at,
             plan=plan,

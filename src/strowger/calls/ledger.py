@@ -59,9 +59,11 @@ Observer = Callable[[Call, str], None]
 class LiveCall:
     """A call in memory. `waiting` exists only while a commit is under way."""
 
-    __slots__ = ("call", "committing", "revision", "waiting")
+    __slots__ = ("began_at", "call", "committing", "revision", "waiting")
 
-    def __init__(self, call: Call, revision: int) -> None:
+    def __init__(self, call: Call, revision: int, began_at: float) -> None:
+        self.began_at = began_at
+        """Monotonic: the ring budget must not follow a wall clock that is set."""
         self.call = call
         self.revision = revision
         self.committing = False
@@ -126,7 +128,7 @@ class Ledger:
 
     def add(self, call: Call, revision: int = 0) -> LiveCall:
         """Take a call in: a new one, or with its stored revision one of before a restart."""
-        live = self._live[call.call_id] = LiveCall(call, revision)
+        live = self._live[call.call_id] = LiveCall(call, revision, self._clock.monotonic())
         return live
 
     def tell(self, call_id: str, settle: Callable[[LiveCall], None], answer: Answer | None = None) -> bool:

@@ -205,6 +205,8 @@ class EventDelivery:
         if is_valid:
             self._outbox.open(subscription.key)
             return
+        if not self._running:
+            return  # cut off by our own stop, which says nothing of the endpoint: what waits stays stored
         self._subscribed[subscription.resource].remove(subscription)
         self._routes[subscription.key].is_served = False
         for entry in self._outbox.discard(subscription.key):

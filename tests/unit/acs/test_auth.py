@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strowger.acs.auth import Authenticator, Principal, Resource
+from strowger.acs.auth import Authenticator, Resource
 from strowger.acs.errors import CredentialRefused
 from strowger.acs.fixdate import parse
 from strowger.acs.message import Headers, Request
@@ -89,7 +89,7 @@ def vector(body: bytes, date: str, host: str, digest: str, mark: str) -> Request
 @pytest.mark.parametrize(("body", "date", "host", "digest", "mark"), VECTORS)
 def test_vectors(body: bytes, date: str, host: str, digest: str, mark: str) -> None:
     request = vector(body, date, host, digest, mark)
-    assert authenticator().authenticate(request, float(parse(date) or 0)) == Principal("dev")
+    assert authenticator().authenticate(request, float(parse(date) or 0)).resource == "dev"
 
 
 @pytest.mark.parametrize(("body", "date", "host", "digest", "mark"), VECTORS)
@@ -236,12 +236,22 @@ def test_development_shows_the_string_to_sign_and_never_the_key() -> None:
     assert signature(KEY, f"POST\n{REDIRECT}\n{DATE};127.0.0.1:8080;{content_hash(BODY)}") not in str(caught.value)
 
 
+def use(checks: Authenticator, request: Request) -> None:
+    checks.require_unseen(checks.authenticate(request, NOW), request, NOW)
+
+
+def test_a_signature_is_not_used_up_by_a_request_that_was_refused() -> None:
+    checks = authenticator()
+    checks.authenticate(changed(signed(), repeatability_request_id="malformed"), NOW)
+    use(checks, changed(signed(), repeatability_request_id="a"))
+
+
 def test_a_signature_is_good_for_one_request_id() -> None:
     checks = authenticator()
     request = signed()
-    checks.authenticate(changed(request, repeatability_request_id="a"), NOW)
-    checks.authenticate(changed(request, repeatability_request_id="a"), NOW)
+    for same in ("a", "a", "A"):
+        use(checks, changed(request, repeatability_request_id=same))
     for replay in (changed(request, repeatability_request_id="b"), request):
         with pytest.raises(CredentialRefused, match="was sent before under another") as caught:
-            checks.authenticate(replay, NOW)
+            use(checks, replay)
         assert caught.value.code == "7509"

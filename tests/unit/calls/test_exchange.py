@@ -420,6 +420,14 @@ def test_a_deadline_that_falls_due_during_a_redirect_is_that_of_the_old_hop() ->
     assert bench.exchange.next_deadline() == bench.clock.now - 0.01 + 60
 
 
+def test_a_wall_clock_that_is_set_takes_no_ring_time_away() -> None:
+    bench = Bench(Limits(ring_s=60, ring_budget_s=180))
+    call_id = bench.arrive()
+    bench.clock.offset += 3_600
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    assert bench.exchange.next_deadline() == bench.clock.now + 60
+
+
 def test_a_call_whose_caller_is_out_of_reach_after_a_restart_is_ended() -> None:
     before = Bench()
     call_id = before.arrive()

@@ -82,4 +82,5 @@ def _once(members: list[tuple[str, object]]) -> None:
         seen.add(name)
 
 
-_DUPLICATES: Final = json.JSONDecoder(object_pairs_hook=_once)
+_DUPLICATES: Final = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
+"""Numbers stay text: only names are looked at, and a number of a million digits must not be worked out."""
