@@ -54,6 +54,7 @@ from strowger.sip.transport.errors import TransportError
 from strowger.sip.transport.flow import host_port, parse_listen
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.transports import Transports
+from strowger.sip.trunk.origin import Origins
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
@@ -256,6 +257,7 @@ class Server:
             monotonic=self._clock.monotonic,
             record_route=self.settings.sip.record_route == "on",
             timer_c_s=max(TIMER_C_S, self.settings.limits.ring_budget + TIMER_C_MARGIN_S),
+            came_by=Origins((row.name, row.from_) for row in self.settings.trunks).trunk_of,
             ignored=self.driver.ignored,
         )
 

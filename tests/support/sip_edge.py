@@ -97,7 +97,8 @@ class EdgeBench:
         headers = [("Via", via) for via in request.vias]
         headers += [(name, request.first(name) or "") for name in ("From", "Call-ID", "CSeq")]
         to = request.first("To") or ""
-        headers += [("To", to if request.to_tag else f"{to};tag={tag}"), ("Contact", "*" if contact == "*" else f"<{contact}>")]
+        headers += [("To", to if request.to_tag else f"{to};tag={tag}")]
+        headers += [("Contact", "*" if contact == "*" else f"<{contact}>")]
         headers += [("Record-Route", value) for value in request.values("Record-Route")]
         reason = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}.get(status, "Reason")
         return self.feed(Response.make(status, reason, headers).to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))

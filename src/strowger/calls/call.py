@@ -70,6 +70,8 @@ class Call(msgspec.Struct, omit_defaults=True):
     why: str = ""
     """One sentence for a person: why the call ended as it did."""
     custom_headers: dict[str, str] = {}
+    came_by: str = ""
+    """Name of the trunk the call came by; empty for any other source."""
 
     @property
     def hop(self) -> Hop:

@@ -16,7 +16,7 @@ import msgspec
 from strowger.calls.errors import ContextMalformed
 
 MAX_CONTEXT_CHARACTERS: Final = 1_024
-"""Longer ones are not ours; ours stay below 400."""
+"""Longer ones are not ours; ours stay below 400, since names of resources and nodes are bounded by the settings."""
 
 _HEADER: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
 _PARTS: Final = 3

@@ -115,6 +115,7 @@ class Exchange:
             self._clock.wall(),
             [],
             custom_headers=arrival.custom_headers,
+            came_by=arrival.came_by,
         )
         live = self._ledger.add(call)
         what, occurrence = self._opening(

@@ -193,3 +193,5 @@ class Arrival(msgspec.Struct, frozen=True):
     """IP address the INVITE came from."""
     leg: bytes
     custom_headers: dict[str, str]
+    came_by: str = ""
+    """Name of the trunk whose addresses the INVITE came from; empty for anybody else."""

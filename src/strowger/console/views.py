@@ -49,6 +49,8 @@ class CallView(msgspec.Struct, frozen=True):
     """The SIP status that the caller got; None while the call lives."""
     why: str
     custom_headers: dict[str, str]
+    came_by: str
+    """The trunk it came by; empty for any other source."""
     hops: tuple[HopView, ...]
 
 
@@ -108,6 +110,7 @@ def view(call: Call) -> CallView:
         final_status=call.final_status or None,
         why=call.why,
         custom_headers=call.custom_headers,
+        came_by=call.came_by,
         hops=tuple(map(_hop, call.hops)),
     )
 

@@ -72,6 +72,8 @@ def count(least: int = 0, most: int = LARGEST_COUNT) -> Kind:
 
 
 TEXT: Final = Kind("text", "text", reader.line, "")
+NAME: Final = Kind("name", "text of up to 64 characters", reader.name, "")
+OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty", reader.optional_name, "")
 OPTIONAL_TEXT: Final = Kind("text", "text, may be empty", reader.optional_line, "")
 DURATION: Final = Kind(
     "duration", '"30s", "500ms", "2m", "24h", "7d" or a number of seconds', duration, 1.0, unit="seconds"
@@ -138,4 +140,4 @@ NETWORKS: Final = Kind(
     (),
     from_text=_list_from_text,
 )
-MATCH: Final = Kind("match", 'the whole value, its beginning and "*", or "*" for all', reader.match, "")
+MATCH: Final = Kind("match", 'how the value begins; a "*" at the end changes nothing', reader.match, "")

@@ -77,6 +77,23 @@ def line(value: object) -> str:
     return text
 
 
+NAME_CHARACTERS: Final = 64
+"""Longest name of a resource or a node: both travel in every incomingCallContext."""
+
+
+def name(value: object) -> str:
+    """A line that is short enough to travel with every call."""
+    text = line(value)
+    if len(text) > NAME_CHARACTERS:
+        raise ValueError(f"longer than {NAME_CHARACTERS} characters")
+    return text
+
+
+def optional_name(value: object) -> str:
+    """The same, perhaps empty."""
+    return "" if value == "" else name(value)
+
+
 def optional_line(value: object) -> str:
     """Text without control characters, perhaps empty."""
     return "" if value == "" else line(value)

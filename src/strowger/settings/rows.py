@@ -30,7 +30,7 @@ class Server:
     public_url: str = row(
         kinds.ORIGIN, "https://localhost:7443", "How applications reach the API; printed in connection strings."
     )
-    node: str = row(kinds.OPTIONAL_TEXT, "", "Name of this server among several; empty takes the name of the machine.")
+    node: str = row(kinds.OPTIONAL_NAME, "", "Name of this server among several; empty takes the name of the machine.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Tls:
 class Resource:
     """One Communication Services resource."""
 
-    name: str = row(kinds.TEXT, None, "What the other tables call it.")
+    name: str = row(kinds.NAME, None, "What the other tables call it.")
     id: str = row(kinds.TEXT, None, "Its identifier; the ids of its users contain it. A UUID, as everywhere in ACS.")
     hosts: tuple[str, ...] = row(
         kinds.HOSTS, None, "The Host names by which requests name it; no two resources share one."
@@ -126,7 +126,10 @@ class Trunk:
     name: str = row(kinds.TEXT, None, "What routes call it.")
     uri: str = row(kinds.SIP_URI, None, "Where calls to the outside are sent.")
     from_: tuple[str, ...] = row(
-        kinds.NETWORKS, [], "Addresses whose calls are taken as coming from this trunk.", key="from"
+        kinds.NETWORKS,
+        [],
+        "Addresses of this trunk: a call from one of them is shown as coming by it. It is no access control.",
+        key="from",
     )
 
 

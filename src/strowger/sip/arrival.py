@@ -76,12 +76,12 @@ def dialled(invite: Request) -> str:
     return _addressed(invite.uri)[0]
 
 
-def arrival_of(invite: Request, source: str, leg: bytes) -> Arrival:
+def arrival_of(invite: Request, source: str, leg: bytes, came_by: str = "") -> Arrival:
     """The INVITE in the calls room's terms."""
     dialled, host = _addressed(invite.uri)
     caller = invite.from_
     user, _ = _addressed(caller.uri)
-    return Arrival(dialled, host, user, caller.uri, caller.display_text, source, leg, {})
+    return Arrival(dialled, host, user, caller.uri, caller.display_text, source, leg, {}, came_by)
 
 
 def _addressed(uri: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ Trace = Callable[[str, str], None]
 class Edge:
     """Calls on one side, SIP on the other. Implements `calls.ports.Telephony` and `forks.Listener`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything around it comes in from outside
         self,
         *,
         exchange: Exchange,
@@ -66,14 +66,17 @@ class Edge:
         monotonic: Callable[[], float],
         record_route: bool = False,
         timer_c_s: float = TIMER_C_S,
+        came_by: Callable[[str], str | None] = lambda source: None,
         ignored: Trace | None = None,
     ) -> None:
+        """`came_by` names the trunk that a source address belongs to."""
         self._exchange = exchange
         self._layer = layer
         self._network = network
         self._forwarding = forwarding
         self._now = monotonic
         self._record_route = record_route
+        self._came_by = came_by
         self.ignored: Trace = ignored or (lambda reason, summary: None)
         self._in_dialog = InDialog(network, forwarding)
         self._forks = Forks(
@@ -204,7 +207,7 @@ class Edge:
             return
         payload = request.to_bytes()
         stored = encode_leg(StoredLeg(flow.transport, flow.host, flow.port, flow.listener, payload))
-        call_id = self._exchange.arrive(arrival.arrival_of(request, flow.host, stored))
+        call_id = self._exchange.arrive(arrival.arrival_of(request, flow.host, stored, self._came_by(flow.host) or ""))
         leg = self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
         leg.arriving = request
 

@@ -22,6 +22,7 @@ def test_a_live_call() -> None:
         "final_status": None,
         "why": "",
         "custom_headers": {"X-MS-Custom-Tier": "gold"},
+        "came_by": "",
         "hops": (
             {
                 "to": {"kind": "phoneNumber", "raw_id": "4:+31201110001"},

@@ -564,3 +564,10 @@ def test_the_caller_is_the_source_of_the_call() -> None:
     call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
     assert (call.caller.raw_id, call.display_name, call.resource) == ("4:+31612345678", "Ann", "dev")
     assert CALLER.host == "192.0.2.9"
+
+
+def test_a_call_from_a_trunk_says_so() -> None:
+    edge = EdgeBench()
+    edge.edge._came_by = {"192.0.2.9": "carrier"}.get
+    edge.invite()
+    assert edge.bench.store.stored(next(iter(edge.bench.store.rows))).came_by == "carrier"

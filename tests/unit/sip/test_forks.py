@@ -51,7 +51,7 @@ class Rig:
         in_dialog = InDialog(self.wire, forwarding)
         self.layer = TransactionLayer()
         self.forks = Forks(
-            self.listener,  # type: ignore[arg-type]
+            self.listener,
             self.layer,
             self.wire,
             forwarding,

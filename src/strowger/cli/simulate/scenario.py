@@ -170,9 +170,16 @@ class _Seen:
             found.append(self._not_redirected(self._scenario.redirect))
         if self._scenario.answer and (self.status is None or self.status >= 300):
             found.append(f"nobody answered: {self._heard()}")
+        if self._is_plain() and self.status is not None and self.status >= 300:
+            found.append(self._heard())
         if not self._call.responses:
             found.append(f"nothing answers SIP at {self._scenario.server}; the server may not be running there")
         return found
+
+    def _is_plain(self) -> bool:
+        """Nothing in particular was asked for: then the call is expected not to be refused."""
+        scenario = self._scenario
+        return scenario.redirect is None and not scenario.answer and scenario.hangs_up_after_s is None
 
     def _not_redirected(self, wanted: str) -> str:
         told = f"the call was not redirected to {self._narrator.name(PartyView('', wanted))}"

@@ -116,10 +116,10 @@ async def test_a_call_that_the_server_refused(bench: Bench, pbx: Phone) -> None:
     assert outcome.reasons == (expected,)
 
 
-async def test_without_expectations_every_answer_will_do(pbx: Phone) -> None:
+async def test_without_expectations_a_refusal_is_not_as_expected(pbx: Phone) -> None:
     pbx.behaviour = Busy()
     outcome = await play(scenario(pbx), None, NAMES)
-    assert (outcome.reasons, outcome.status, outcome.call) == ((), 486, None)
+    assert (outcome.reasons, outcome.status, outcome.call) == (("the caller got 486 Busy Here",), 486, None)
     assert [arrow.text for arrow in outcome.arrows] == ["INVITE", "486 Busy Here", "ACK"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.sip.transaction.timers import TimerHeap, Timings
+from strowger.sip.transaction.timers import TimerHeap, Timings, earliest
 
 DURATIONS = {
     "A": (0.5, 0.0),
@@ -110,3 +110,12 @@ def test_arming_the_same_deadline_costs_no_entry() -> None:
     for _ in range(10):
         heap.arm("a", 1.0)
     assert len(heap._heap) == 1
+
+
+def test_the_earliest_deadline_of_several() -> None:
+    early, late, empty = TimerHeap(), TimerHeap(), TimerHeap()
+    late.arm("late", 3.0)
+    early.arm("early", 2.0)
+    assert earliest((empty, late, early)) == 2.0
+    assert earliest((empty,)) is None
+    assert earliest(()) is None
