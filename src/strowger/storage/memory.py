@@ -15,6 +15,7 @@ import msgspec
 from strowger.calls.call import Call
 from strowger.calls.errors import CallError, StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
+from strowger.storage.bindings import MemoryBindings
 from strowger.storage.errors import RecordUnreadable
 from strowger.storage.retention import ENDED_LEG_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
 from strowger.storage.statements import lost
@@ -45,6 +46,8 @@ class MemoryStore:
         """`later` runs a function soon, in the order given, never before it has returned: `loop.call_soon`."""
         self.events_dropped = 0
         """Undelivered events dropped because too many were pending."""
+        self.bindings = MemoryBindings(later)
+        """The contacts of users."""
         self._later = later
         self._retention = retention
         self._calls: dict[str, _Row] = {}
@@ -89,6 +92,7 @@ class MemoryStore:
     def close(self) -> None:
         """Take no further changes. May be called again."""
         self._closed = True
+        self.bindings.close()
 
     def _closed_error(self) -> CallError | None:
         return StoreUnavailable("the store is closed") if self._closed else None

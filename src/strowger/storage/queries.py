@@ -1,4 +1,4 @@
-"""The named statements of `sql/queries.sql`, read once. Python refers to a statement by its name only."""
+"""The named statements of the files in `sql/`, read once. Python refers to a statement by its name only."""
 
 from __future__ import annotations
 
@@ -22,4 +22,8 @@ def parse(text: str) -> dict[str, str]:
     return found
 
 
-QUERIES: Final = parse((resources.files(__package__) / "sql" / "queries.sql").read_text("utf-8"))
+def _texts() -> list[str]:
+    return [file.read_text("utf-8") for file in (resources.files(__package__) / "sql").iterdir() if file.is_file()]
+
+
+QUERIES: Final = parse("\n\n".join(_texts()))

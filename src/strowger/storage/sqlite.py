@@ -17,6 +17,7 @@ import msgspec
 from strowger.calls.call import Call
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
+from strowger.storage.bindings import SqliteBindings
 from strowger.storage.database import Synchronous, insert_durably, make_directory, open_reader, open_writer
 from strowger.storage.errors import DatabaseUnusable, RecordUnreadable
 from strowger.storage.lock import DirectoryLock
@@ -36,7 +37,7 @@ _decode: Final = msgspec.json.Decoder(Call).decode
 class SqliteStore:
     """A `calls.ports.Store` in one SQLite database. All methods are for the event loop's thread."""
 
-    __slots__ = ("_closed", "_lock", "_path", "_reader", "_request_ids", "_writer")
+    __slots__ = ("_closed", "_lock", "_path", "_reader", "_request_ids", "_writer", "bindings")
 
     def __init__(
         self, path: Path, lock: DirectoryLock, reader: sqlite3.Connection, writer: Writer, request_ids: RequestIds
@@ -48,6 +49,8 @@ class SqliteStore:
         self._writer = writer
         self._request_ids = request_ids
         self._closed = False
+        self.bindings = SqliteBindings(writer, reader)
+        """The contacts of users, in the same database."""
 
     @classmethod
     def open(

@@ -23,6 +23,7 @@ import structlog
 
 from strowger.calls.errors import CallError, StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt
+from strowger.storage.change import Change
 from strowger.storage.queries import QUERIES
 from strowger.storage.retention import Retention
 from strowger.storage.statements import Pruning, prune_step, write_commit, write_receipt
@@ -40,7 +41,7 @@ DELIVERED_LIMIT: Final = 10_000
 RETRY_S: Final = 1.0
 """Seconds between two attempts to write while writing fails and nothing is asked for."""
 
-Work = Commit | Receipt | Pruning | None
+Work = Commit | Receipt | Change | Pruning | None
 """A change; None only wakes the thread."""
 Item = tuple[Work, Done]
 T = TypeVar("T")
@@ -94,18 +95,18 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="strowger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Commit | Receipt, done: Done) -> None:
+    def submit(self, work: Commit | Receipt | Change, done: Done) -> None:
         """Queue a change; `done` is called from the event loop once it is durable or refused."""
         if self._ended or self._closed:
             self._loop.call_soon(done, StoreUnavailable("the store is closed"))
         elif self._queue.qsize() + len(self._patient) >= self._queue_limit:
             self._loop.call_soon(done, StoreUnavailable(f"{self._queue_limit} changes wait to be written already"))
-        elif type(work) is Commit and work.is_patient:
+        elif (type(work) is Commit and work.is_patient) or isinstance(work, Change):
             self._wait_for_company(work, done)
         else:
             self._queue.put((work, done))
 
-    def _wait_for_company(self, work: Commit, done: Done) -> None:
+    def _wait_for_company(self, work: Commit | Change, done: Done) -> None:
         self._patient.append((work, done))
         if self._company is None:
             self._company = self._loop.call_later(PATIENCE_S, self._write_patient)
@@ -234,6 +235,8 @@ class Writer:
             return write_commit(self._cursor, work)
         if type(work) is Receipt:
             write_receipt(self._cursor, work)
+        elif isinstance(work, Change):
+            work.write(self._cursor)
         return None
 
     def _apply_apart(self, work: Work) -> CallError | None:

@@ -1,0 +1,155 @@
+"""Who sent this request? Decides by its Digest credentials (RFC 3261 §22.1 to §22.3, RFC 8760 §2).
+
+An unknown user and a wrong password are met by the same answer after the same work, so that users cannot be told from
+names that are none. It leaves to others: for which requests to ask (never ACK and CANCEL, RFC 3261 §22.1), answering
+without keeping a transaction, and what the user may do.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from strowger.sip.authentication.auth_params import scheme_of
+from strowger.sip.authentication.challenge import DIGEST, ORIGIN, Side, challenge_headers
+from strowger.sip.authentication.credentials import Credential, check_identity
+from strowger.sip.authentication.digest import Algorithm, Credentials, digest_response
+from strowger.sip.authentication.failures import Failures
+from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.message.errors import ParseError
+from strowger.sip.message.uri import SipUri, parse_uri
+
+_LEGACY_COUNT: Final = 1 << 32
+"""A nonce used without a count is used up: the highest count is 2**32 - 1."""
+
+
+class Authenticated(Struct, frozen=True):
+    """The sender knows the password of this user."""
+
+    user: str
+    """As in the credential that was found."""
+
+
+class Challenge(Struct, frozen=True):
+    """Ask for credentials, or for better ones."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    stale: bool
+    """Whether the same password under the new nonce may do (RFC 7616 §3.3)."""
+    reason: str
+    """For the log: why what was sent is not enough."""
+
+
+class Refused(Struct, frozen=True):
+    """Do not ask again."""
+
+    status: int | None
+    """None: say nothing at all."""
+    reason: str
+
+
+Decision = Authenticated | Challenge | Refused
+
+_NOBODY: Final = Credential("", "", "0" * 64, "0" * 32)
+"""Stands in for a user that does not exist, so that the answer takes as long."""
+
+
+class Authenticator:
+    """One realm and those who belong to it."""
+
+    def __init__(
+        self,
+        realm: str,
+        find: Callable[[str], Credential | None],
+        nonces: Nonces,
+        *,
+        failures: Failures | None = None,
+        md5: bool = False,
+    ) -> None:
+        """`find` gives the credential of a user name; `md5` admits phones that know nothing else.
+
+        Raises CredentialInvalid for a realm that cannot be written.
+        """
+        check_identity("anybody", realm)
+        self.realm = realm
+        self._find = find
+        self._nonces = nonces
+        self._failures = failures if failures is not None else Failures()
+        self._md5 = md5
+
+    def decide(
+        self, method: str, uri: str, header: Iterable[str], source: str, now: float, *, side: Side = ORIGIN
+    ) -> Decision:
+        """Judge a request by its method, its Request-URI and the values of its (Proxy-)Authorization headers.
+
+        `source` is the numeric address it came from; `now` is in seconds and never goes back.
+        """
+        try:
+            given = self._ours(header)
+        except ParseError as error:
+            return Refused(400, error.reason)
+        if given is None:
+            return self._challenge(side, source, now, "no credentials for this realm")
+        number = self._nonces.number(given.nonce, source, now)
+        if number is None:
+            return self._challenge(side, source, now, "the nonce is old or not of this address", stale=True)
+        if not _corresponds(given.uri, uri):
+            return Refused(400, "The credentials are for another Request-URI")
+        if self._failures.is_barred(source, given.user, now):
+            return Refused(None, "too many wrong passwords from this address within a minute")
+        credential = self._proven(given, method)
+        if credential is None:
+            self._failures.note(source, given.user, now)
+            return self._challenge(side, source, now, "unknown user, wrong password or an algorithm not admitted")
+        count = given.protection.count if given.protection else _LEGACY_COUNT
+        if not self._nonces.use(number, count, now):
+            return self._challenge(side, source, now, "the nonce was used with this count before", stale=True)
+        return Authenticated(credential.user)
+
+    def _ours(self, header: Iterable[str]) -> Credentials | None:
+        """The first Digest credentials for this realm that use an algorithm we admit, else the first for this realm."""
+        ours = [given for given in map(_parsed, header) if given is not None and given.realm == self.realm]
+        return next((given for given in ours if self._admits(given.known_algorithm)), ours[0] if ours else None)
+
+    def _admits(self, algorithm: Algorithm | None) -> bool:
+        return algorithm is Algorithm.SHA_256 or (self._md5 and algorithm is Algorithm.MD5)
+
+    def _proven(self, given: Credentials, method: str) -> Credential | None:
+        algorithm = given.known_algorithm
+        if algorithm is None or not self._admits(algorithm):
+            return None
+        if algorithm is Algorithm.SHA_256 and given.protection is None:  # RFC 7616 §3.4: only MD5 is that old
+            return None
+        found = self._find(given.user)
+        ha1 = (found or _NOBODY).ha1(algorithm) or _NOBODY.ha1_md5 or ""
+        expected = digest_response(algorithm, ha1, method, given.uri, given.nonce, given.protection)
+        is_right = hmac.compare_digest(expected.encode(), given.response.lower().encode("latin-1", "replace"))
+        return found if is_right and found is not None and found.ha1(algorithm) is not None else None
+
+    def _challenge(self, side: Side, source: str, now: float, reason: str, *, stale: bool = False) -> Challenge:
+        nonce = self._nonces.issue(source, now)
+        headers = challenge_headers(side, self.realm, nonce, md5=self._md5, stale=stale)
+        return Challenge(side.status, headers, stale, reason)
+
+
+def _parsed(value: str) -> Credentials | None:
+    return Credentials.parse(value) if scheme_of(value) == DIGEST else None
+
+
+def _corresponds(written: str, uri: str) -> bool:
+    """Whether the digest-uri means the Request-URI (RFC 7616 §3.4.6); phones leave out ports and parameters."""
+    if written == uri:
+        return True
+    try:
+        theirs, ours = parse_uri(written), parse_uri(uri)
+    except ParseError:
+        return False
+    if isinstance(theirs, SipUri) and isinstance(ours, SipUri):
+        return (theirs.user_unescaped, theirs.host) == (ours.user_unescaped, ours.host)
+    if isinstance(theirs, SipUri) or isinstance(ours, SipUri):
+        return False
+    return theirs.number == ours.number

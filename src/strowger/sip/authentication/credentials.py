@@ -1,0 +1,45 @@
+"""What is kept of a user's password: hashes that are of use for one realm only (RFC 7616 §5.2)."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from strowger.sip.authentication.digest import Algorithm, hash_of_identity
+from strowger.sip.authentication.errors import CredentialInvalid
+
+
+class Credential(Struct, frozen=True):
+    """One user name of one realm. Whoever reads it can pretend to be the user there, so it is a secret too."""
+
+    user: str
+    """As the phone writes it; the hashes depend on it, so a user with two names has two credentials."""
+    realm: str
+    ha1_sha256: str
+    """Lower-case hexadecimal."""
+    ha1_md5: str | None = None
+    """None when the user never authenticates by MD5."""
+
+    @classmethod
+    def of_password(cls, user: str, realm: str, password: str, *, md5: bool = False) -> Credential:
+        """The credential of a password, which is then no longer needed. Raises CredentialInvalid."""
+        check_identity(user, realm)
+        ha1_md5 = hash_of_identity(Algorithm.MD5, user, realm, password) if md5 else None
+        return cls(user, realm, hash_of_identity(Algorithm.SHA_256, user, realm, password), ha1_md5)
+
+    def ha1(self, algorithm: Algorithm) -> str | None:
+        """The hash for an algorithm, None when there is none."""
+        return self.ha1_sha256 if algorithm is Algorithm.SHA_256 else self.ha1_md5
+
+    def __repr__(self) -> str:  # a hash in a log is a password in a log
+        return f"Credential(user={self.user!r}, realm={self.realm!r})"
+
+
+def check_identity(user: str, realm: str) -> None:
+    """Raises CredentialInvalid for what cannot be told apart once hashed, or cannot be written in a header."""
+    if not user or ":" in user:
+        raise CredentialInvalid("a user name for Digest is not empty and holds no colon")
+    for text in (user, realm):
+        if not text.isprintable():
+            raise CredentialInvalid("a user name or realm for Digest holds no control characters")
+    if not realm.isascii():
+        raise CredentialInvalid("a realm for Digest is written in ASCII")

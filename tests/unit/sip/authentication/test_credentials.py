@@ -1,0 +1,35 @@
+import pytest
+
+from strowger.sip.authentication.credentials import Credential, check_identity
+from strowger.sip.authentication.digest import Algorithm
+from strowger.sip.authentication.errors import CredentialInvalid
+
+MUFASA_SHA_256 = "7987c64c30e25f1b74be53f966b49b90f2808aa92faf9a00262392d7b4794232"
+MUFASA_MD5 = "3d78807defe7de2157e2b0b6573a855f"
+
+
+def test_a_password_leaves_only_its_hashes():
+    credential = Credential.of_password("Mufasa", "http-auth@example.org", "Circle of Life", md5=True)
+    assert credential == Credential("Mufasa", "http-auth@example.org", MUFASA_SHA_256, MUFASA_MD5)
+    assert credential.ha1(Algorithm.SHA_256) == MUFASA_SHA_256
+    assert credential.ha1(Algorithm.MD5) == MUFASA_MD5
+
+
+def test_md5_is_made_only_when_asked_for():
+    assert Credential.of_password("bob", "x", "secret").ha1(Algorithm.MD5) is None
+
+
+def test_no_hash_is_shown():
+    assert repr(Credential("bob", "x", "a" * 64, "b" * 32)) == "Credential(user='bob', realm='x')"
+
+
+@pytest.mark.parametrize(
+    ("user", "realm"), [("", "x"), ("a:b", "x"), ("a\nb", "x"), ("bob", "x\r\ny"), ("bob", "zürich")]
+)
+def test_what_a_header_cannot_carry_is_refused(user, realm):
+    with pytest.raises(CredentialInvalid):
+        Credential.of_password(user, realm, "secret")
+
+
+def test_quotes_and_spaces_are_carried():
+    check_identity('the "boss"', 'Realm of "X"')
