@@ -28,7 +28,7 @@ demo: setup      ## a whole redirected call on this machine, explained while it 
 dev: setup       ## run the server for development
 	$(BIN)/strowger dev
 
-test: system setup lint types arch  ## everything, exactly what continuous integration runs
+test: system setup lint types arch mirrored  ## everything, exactly what continuous integration runs
 	$(PYTEST) tests
 
 check: setup lint types arch unit property conformance  ## the quick part of test: no system packages needed
