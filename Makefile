@@ -31,7 +31,7 @@ dev: setup       ## run the server for development
 test: system setup lint types arch mirrored  ## everything, exactly what continuous integration runs
 	$(PYTEST) tests
 
-check: setup lint types arch unit property conformance  ## the quick part of test: no system packages needed
+check: setup lint types arch mirrored unit property conformance  ## the quick part of test: no system packages needed
 
 .PHONY: system
 system:
