@@ -12,7 +12,6 @@ import gc
 import secrets
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -53,13 +52,14 @@ from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
 from strowger.sip.transport.flow import host_port, parse_listen
 from strowger.sip.transport.limits import TransportLimits
+from strowger.sip.transport.tls import TlsContexts
 from strowger.sip.transport.transports import Transports
 from strowger.sip.trunk.origin import Origins
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
 from strowger.storage.sqlite import SqliteStore
-from strowger.tls import DevCa, create_dev_ca, server_context
+from strowger.tls import DevCa, client_context, create_dev_ca, server_context
 
 DATABASE: Final = "strowger.db"
 SECRET_BYTES: Final = 32
@@ -138,12 +138,16 @@ class Server:
         self.store = self._open_store(loop)
         self._stack.callback(self.store.close)
         self.delivery = self._delivery()
+        if self.settings.tls.mode == "dev-ca":
+            hosts = [host for row in self.settings.resources for host in row.hosts]
+            self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
         self.driver = Driver(loop, self._clock.monotonic)
         self.transports = Transports(
             receive=self.driver.receive,
             failed=self.driver.failed,
             garbled=self.driver.unframeable,
             limits=self._transport_limits(),
+            tls=self._sip_tls(),
         )
         self._stack.push_async_callback(self.transports.stop)
         self.exchange = self._exchange()
@@ -214,8 +218,31 @@ class Server:
     def _transport_limits(self) -> TransportLimits:
         limits = self.settings.limits
         return TransportLimits(
-            tcp_connections=limits.tcp_connections, tcp_connections_per_address=limits.tcp_connections_per_address
+            tcp_connections=limits.tcp_connections,
+            tcp_connections_per_address=limits.tcp_connections_per_address,
+            ws_origins=self.settings.sip.ws_origins,
         )
+
+    def _sip_tls(self) -> TlsContexts | None:
+        """The certificate of [sip], else that of the API; None when no listener needs one."""
+        if not any(each.transport in ("tls", "wss") for each in self.settings.listen.sip):
+            return None
+        sip, pair = self.settings.sip, self._api_certificate()
+        cert, key = (sip.tls_cert, sip.tls_key) if sip.tls_cert is not None else pair or (None, None)
+        authority = sip.tls_ca or (self.dev_ca.authority if self.dev_ca is not None else None)
+        if cert is None or key is None:
+            raise StartError("SIP over TLS needs a certificate: give sip.tls_cert and sip.tls_key")
+        return TlsContexts(
+            server=lambda: server_context(cert, key),
+            client=lambda: client_context(authority, sip.tls_cert, sip.tls_key),
+            files=[each for each in (cert, key, authority) if each is not None],
+        )
+
+    def _api_certificate(self) -> tuple[Path, Path] | None:
+        if self.dev_ca is not None:
+            return self.dev_ca.cert, self.dev_ca.key
+        tls = self.settings.tls
+        return (tls.cert, tls.key) if tls.cert is not None and tls.key is not None else None
 
     def _directory(self) -> Directory:
         rows = self.settings
@@ -280,7 +307,8 @@ class Server:
         )
         http = HttpListener(api.handle, wall=self._clock.wall, limits=HttpLimits(body_bytes=limits.request_body))
         self._stack.push_async_callback(http.stop)
-        context = self._tls_context()
+        certificate = self._api_certificate()
+        context = server_context(*certificate) if certificate is not None else None
         for listener in self.settings.listen.api:
             port = await http.start(listener.host, listener.port, context)
             self.api_addresses.append(host_port(listener.host, port))
@@ -296,18 +324,6 @@ class Server:
             self.console_addresses.append(host_port(listener.host, port))
         for listener in self.settings.listen.metrics:
             await metrics.start(listener.host, listener.port)
-
-    def _tls_context(self) -> ssl.SSLContext | None:
-        tls = self.settings.tls
-        if tls.mode == "off":
-            return None
-        if tls.mode == "files":
-            assert tls.cert is not None
-            assert tls.key is not None
-            return server_context(tls.cert, tls.key)
-        hosts = [host for row in self.settings.resources for host in row.hosts]
-        self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
-        return server_context(self.dev_ca.cert, self.dev_ca.key)
 
     # Upkeep ----------------------------------------------------------------------------------------------------------
 

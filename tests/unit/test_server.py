@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from strowger.calls.call import State
+from strowger.phones.incoming import LegState
 from strowger.phones.phone import Phone
 from strowger.server import Server, StartError
 from strowger.settings import Settings, load
@@ -108,3 +112,71 @@ async def test_two_servers_do_not_share_a_data_directory(tmp_path: Path) -> None
     with pytest.raises(StartError, match="in use"):
         await Server(the_settings(tmp_path)).start()
     await server.stop()
+
+
+SIP_OVER_TLS = {"listen": {"sip": ["tls:127.0.0.1:0", "ws:127.0.0.1:0", "udp:127.0.0.1:0"]}, "tls": {"mode": "dev-ca"}}
+
+OPTIONS = (
+    "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1;branch=z9hG4bKo;rport\r\nMax-Forwards: 70\r\n"
+    "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: {transport}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.asyncio
+async def test_phones_may_come_over_tls_and_websocket(tmp_path: Path) -> None:
+    server = Server(the_settings(tmp_path, **SIP_OVER_TLS), memory=True)
+    await server.start()
+    ports = {address.partition(":")[0]: int(address.rpartition(":")[2]) for address in server.sip_addresses}
+    assert server.dev_ca is not None
+    trust = ssl.create_default_context(cafile=str(server.dev_ca.authority))
+    reader, writer = await asyncio.open_connection("127.0.0.1", ports["tls"], ssl=trust)
+    writer.write(OPTIONS.format(transport="TLS").encode())
+    assert (await asyncio.wait_for(reader.readline(), 5)) == b"SIP/2.0 200 OK\r\n"
+    writer.close()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{ports['ws']}/", protocols=["sip"]) as socket_,
+    ):
+        await socket_.send_str(OPTIONS.format(transport="WS"))
+        assert (await asyncio.wait_for(socket_.receive_str(), 5)).startswith("SIP/2.0 200 OK\r\n")
+    await server.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_caller_over_tls_is_reached_within_the_dialog_by_its_connection(tmp_path: Path) -> None:
+    target = await Phone.open(user="bob")
+    user = {"resource": "one", "name": "bob", "id": "8:acs:r1_b", "contacts": [target.uri]}
+    server = Server(the_settings(tmp_path, **SIP_OVER_TLS, user=[user]), memory=True)
+    await server.start()
+    port = int(server.sip_addresses[0].rpartition(":")[2])
+    assert server.dev_ca is not None
+    trust = ssl.create_default_context(cafile=str(server.dev_ca.authority))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+    invite = OPTIONS.format(transport="TLS").replace("OPTIONS", "INVITE").replace("sip:127.0.0.1", "sip:bob@127.0.0.1")
+    writer.write(invite.replace("Max", "Contact: <sip:me@caller.invalid;transport=tls>\r\nMax").encode())
+    answer = await read_until(reader, b"SIP/2.0 200")
+    leg = await target.leg(timeout_s=5)
+    route = next(line for line in answer.split("\r\n") if line.startswith("Record-Route: "))
+    to = next(line for line in answer.split("\r\n") if line.startswith("To: "))
+    ack = OPTIONS.format(transport="TLS").replace("OPTIONS", "ACK").replace("sip:127.0.0.1", target.uri, 1)
+    ack = ack.replace("To: <sip:c@d>", to).replace("Max", f"{route.replace('Record-Route', 'Route')}\r\nMax")
+    writer.write(ack.encode())
+    await leg.reached(LegState.CONFIRMED, 5)
+    hung_up = leg.hang_up()
+    bye = await read_until(reader, b"BYE sip:me@caller.invalid")
+    headers = [line for line in bye.split("\r\n") if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    writer.write("\r\n".join(["SIP/2.0 200 OK", *headers, "Content-Length: 0", "", ""]).encode())
+    assert await asyncio.wait_for(hung_up, 5) == 200
+    writer.close()
+    await target.close()
+    await server.stop()
+
+
+async def read_until(reader: asyncio.StreamReader, start: bytes) -> str:
+    """The head of the next message that begins so."""
+    while True:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        await reader.readexactly(int(length))
+        if head.startswith(start):
+            return head.decode()

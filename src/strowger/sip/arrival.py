@@ -13,7 +13,7 @@ from strowger.sip.message.errors import Refusal
 from strowger.sip.message.message import Request, Response
 from strowger.sip.message.uri import SipUri, TelUri, parse_uri
 from strowger.sip.message.via import stamp
-from strowger.sip.network import SIP_PORT
+from strowger.sip.network import default_port
 
 OWN_CONCLUSIONS: Final = {408: "no response at all", 500: "it could not be reached, or is out of service"}
 """What to say of a target that gave no response of its own."""
@@ -35,7 +35,7 @@ def stamp_source(request: Request, flow: Flow) -> Flow:
         request.replace_value("Via", stamp(via.raw, received, rport))
     if via.rport is not None and not flow.reliable:
         return flow
-    port = via.port or SIP_PORT
+    port = via.port or default_port(via.transport)
     return flow if flow.port == port else flow._replace(port=port)
 
 

@@ -75,7 +75,6 @@ class Edge:
         self._network = network
         self._forwarding = forwarding
         self._now = monotonic
-        self._record_route = record_route
         self._came_by = came_by
         self.ignored: Trace = ignored or (lambda reason, summary: None)
         self._in_dialog = InDialog(network, forwarding)
@@ -106,7 +105,7 @@ class Edge:
             return
         try:
             flow = arrival.stamp_source(message, flow)
-            if not self._in_dialog.forward_routed(message):
+            if not self._in_dialog.forward_routed(message, flow):
                 check_request(message)
                 self._receive_request(message, flow)
         except Refusal as refusal:
@@ -150,7 +149,7 @@ class Edge:
         if request.method == "ACK" or (request.method == "CANCEL" and self._layer.find_invite(request)):
             self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
         elif request.to_tag is not None:
-            if not self._in_dialog.forward(request, self._network.sent_by(flow)):
+            if not self._in_dialog.forward(request, flow):
                 self._refuse(request, flow, 481, None, ())
         elif request.method == "INVITE":
             self._receive_invite(request, flow)
@@ -196,7 +195,7 @@ class Edge:
 
     def _acknowledged(self, ack: Request, flow: Flow) -> None:
         """An ACK of a 2xx that came through us, or of nothing."""
-        if not self._in_dialog.forward(ack, self._network.sent_by(flow)):
+        if not self._in_dialog.forward(ack, flow):
             self.ignored("an ACK that belongs to nothing here", arrival.summary(ack))
 
     # Requests --------------------------------------------------------------------------------------------------------
@@ -291,7 +290,7 @@ class Edge:
         """Our own 180. A caller that requires reliable provisional responses gets none of ours: they are not."""
         if any(tag.lower() == "100rel" for tag in invite.values("Require")):  # RFC 3262 §3
             return
-        headers = [("Contact", f"<sip:{self._network.sent_by(leg.flow)}>")]
+        headers = [("Contact", f"<sip:{self._network.sent_by(leg.flow)};transport={leg.flow.transport.lower()}>")]
         headers += [("Record-Route", value) for value in invite.all("Record-Route")]
         self._respond(leg.key, response_to(invite, 180, to_tag=self._forwarding.tag(leg.call_id), headers=headers))
 
@@ -300,7 +299,7 @@ class Edge:
         if response.status < 300:
             leg.is_answered = True
             self._forks.silence_losers(leg)
-            if not self._record_route:
+            if not leg.route_token:
                 self._in_dialog.remember(leg.request(), response)
 
     def _for_caller(self, leg: Leg, response: Response) -> Response:
@@ -316,7 +315,7 @@ class Edge:
         """Pass a provisional response on to a caller who still waits."""
         if leg.is_finished:
             return
-        if not self._record_route and response.has("RSeq"):  # its PRACK comes before any answer (RFC 3262 §3)
+        if not leg.route_token and response.has("RSeq"):  # its PRACK comes before any answer (RFC 3262 §3)
             self._in_dialog.remember(leg.request(), response)
         self._respond(leg.key, self._for_caller(leg, response))
 

@@ -6,7 +6,11 @@ a peer not connected yet.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CONNECTION_BOUND: Final = frozenset(("TLS", "WS", "WSS"))
+"""Transports whose accepted connections nobody can open from our side: what goes back has to take the same one."""
+_WORD_PARTS: Final = 5
 
 
 class Flow(NamedTuple):
@@ -41,3 +45,18 @@ class Flow(NamedTuple):
     def received(self) -> str:
         """The peer's address as a Via `received` parameter carries it: without an IPv6 zone (RFC 3261 §18.2.1)."""
         return self.host.partition("%")[0]
+
+
+def word_of(flow: Flow) -> str:
+    """A flow that is bound to its connection, as a word fit for a branch or a URI's user part; empty for any other."""
+    if not flow.connection or flow.transport not in CONNECTION_BOUND:
+        return ""
+    return f"{flow.listener}-{flow.connection}-{flow.transport.lower()}-{flow.host.encode().hex()}-{flow.port}"
+
+
+def flow_of(word: str) -> Flow | None:
+    """The flow that `word_of` wrote; None for the empty word. Only for words that are proven to be ours."""
+    if not word:
+        return None
+    listener, connection, transport, host, port = word.split("-", _WORD_PARTS - 1)
+    return Flow(transport.upper(), bytes.fromhex(host).decode(), int(port), int(listener), int(connection))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from strowger.sip.flow import Flow
+from strowger.sip.flow import CONNECTION_BOUND, Flow
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Fork, Leg
 from strowger.sip.message.build import ack_2xx, bye_for, cancel_for
@@ -271,8 +271,8 @@ class Forks:
         sent_by = self._network.sent_by(flow)
         branch = self._forwarding.branch(leg.call_id, fork.hop_index, index, self._forwarding.loop_mark(invite))
         route = None
-        if self._record_route:
-            leg.route_token = leg.route_token or route_towards_caller(self._forwarding, invite)
+        if self._record_route or leg.flow.transport in CONNECTION_BOUND:
+            leg.route_token = leg.route_token or route_towards_caller(self._forwarding, invite, leg.flow)
             route = route_value(leg.route_token, sent_by, flow)
         return forward_invite(invite, fork.uris[index], sent_by, flow.transport, branch, route)
 

@@ -12,12 +12,13 @@ from collections import OrderedDict
 from typing import Final
 
 from strowger.sip.arrival import require_forwardable, top_route
-from strowger.sip.flow import Flow
+from strowger.sip.flow import Flow, flow_of, word_of
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.message import Message, Request, Response
 from strowger.sip.message.uri import SipUri, parse_uri
-from strowger.sip.network import SIP_PORT, Network, flow_to_uri
+from strowger.sip.message.via import Via
+from strowger.sip.network import SIP_PORT, Network, default_port, flow_to_uri
 from strowger.sip.proxy.forwarding import Forwarding, forward_in_dialog, forward_response
 from strowger.sip.record_route import take_route
 
@@ -45,50 +46,54 @@ class InDialog:
         if len(self._parties) > self._limit:
             self._parties.popitem(last=False)
 
-    def forward_routed(self, request: Request) -> bool:
+    def forward_routed(self, request: Request, came_by: Flow) -> bool:
         """Send a request on that follows our Record-Route; False for any other.
 
         What its other headers say is the business of the dialog's ends: only what a proxy reads must be sound
         (RFC 3261 §16.3). Raises Unreachable, ParseError, Refusal.
         """
-        if not take_route(self._forwarding, request):
+        admission = take_route(self._forwarding, request)
+        if admission is None:
             return False
         require_forwardable(request)
-        self._send_on(request)
+        self._send_on(request, came_by, admission.flow or self.next_hop(request))
         return True
 
-    def forward(self, request: Request, our_address: str) -> bool:
+    def forward(self, request: Request, came_by: Flow) -> bool:
         """Send a request of a call answered here lately on; False when it has no business here.
 
-        A first Route that names `our_address` is that of a phone which takes us for its outbound proxy (RFC 3261
+        A first Route that names us is that of a phone which takes us for its outbound proxy (RFC 3261
         §16.4). Raises Unreachable, ParseError, Refusal.
         """
         route = top_route(request)
-        if route is not None and _place(str(route)) == our_address:
+        if route is not None and _place(str(route)) == self._network.sent_by(came_by):
             request.pop_value("Route")
         place = _place(request.uri)
         if request.has("Route") or not place or place not in self._parties.get(_dialog(request), ()):
             return False
         require_forwardable(request)
-        self._send_on(request)
+        self._send_on(request, came_by, self.next_hop(request))
         return True
 
-    def _send_on(self, request: Request) -> None:
-        flow = self.next_hop(request)
-        branch = self._forwarding.stateless_branch(request)
+    def _send_on(self, request: Request, came_by: Flow, flow: Flow) -> None:
+        branch = self._forwarding.stateless_branch(request, word_of(came_by))
         forwarded = forward_in_dialog(request, request.uri, self._network.sent_by(flow), flow.transport, branch)
         self._network.send(flow, forwarded.to_bytes(), "")
 
     def pass_back(self, response: Response) -> bool:
         """Send the response to a request forwarded here on to where that came from; False for any other."""
-        if not self._forwarding.is_stateless_response(response):
+        origin = self._forwarding.stateless_origin(response)
+        if origin is None:
             return False
         forwarded = forward_response(response)
-        via = forwarded.top_via
-        host = via.received or via.host.strip("[]")
-        port = int(via.rport) if via.rport else via.port or SIP_PORT
-        self._network.send(self._network.flow_to(via.transport, host, port), forwarded.to_bytes(), "")
+        self._network.send(flow_of(origin) or self._way_of(forwarded.top_via), forwarded.to_bytes(), "")
         return True
+
+    def _way_of(self, via: Via) -> Flow:
+        """Where the responses of a request go (RFC 3261 §18.2.2, RFC 3581 §4)."""
+        host = via.received or via.host.strip("[]")
+        port = int(via.rport) if via.rport else via.port or default_port(via.transport)
+        return self._network.flow_to(via.transport, host, port)
 
     def next_hop(self, request: Request) -> Flow:
         """The way along the route set, or to the Request-URI. Raises Unreachable, ParseError."""

@@ -4,26 +4,46 @@ The user part of our Record-Route is a keyed digest of the Call-ID and of the on
 reach through us. In the INVITE that is the caller's side of the dialog; in the responses the value is rewritten for the
 target's side (§16.7 step 8). A token therefore opens no way but to the other party of its own call, without any state
 here, before and after a restart. A party that moves to another host in mid-call leaves the route behind.
+
+A caller behind a connection that only it can open (TLS, WebSocket) is reached by that connection: the token then names
+the flow instead of the host (RFC 5626 §5.1 calls it a flow token).
 """
 
 from __future__ import annotations
 
-from strowger.sip.flow import Flow
+import hmac
+from typing import Final, NamedTuple
+
+from strowger.sip.flow import Flow, flow_of, word_of
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.message import Message, Request, Response
 from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.proxy.forwarding import Forwarding
 
+_FLOW: Final = "flow "
+"""Tells a digest over a flow from one over a host, which holds no space."""
 
-def route_towards_caller(forwarding: Forwarding, invite: Request) -> str:
+
+class Admission(NamedTuple):
+    """A request within a dialog that follows our Record-Route."""
+
+    flow: Flow | None
+    """The connection it has to take; None where its route set or Request-URI leads on."""
+
+
+def route_towards_caller(forwarding: Forwarding, invite: Request, flow: Flow) -> str:
     """The token for the INVITE: requests of the target reach the proxy before us, or else the caller."""
+    word = word_of(flow)
+    if word:
+        return f"{forwarding.route_token(invite.call_id, _FLOW + word)}.{word}"
     return forwarding.route_token(invite.call_id, host_of(_first(invite, "Record-Route") or _first(invite, "Contact")))
 
 
 def route_value(token: str, sent_by: str, flow: Flow) -> str:
     """A Record-Route value of ours, for peers on that flow."""
-    return f"<sip:{token}@{sent_by};transport={flow.transport.lower()};lr>"
+    transport = flow.transport.lower().removesuffix("s") if flow.transport == "WSS" else flow.transport.lower()
+    return f"<sip:{token}@{sent_by};transport={transport};lr>"
 
 
 def rewrite_for_caller(forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow) -> None:
@@ -37,17 +57,18 @@ def rewrite_for_caller(forwarding: Forwarding, response: Response, token: str, s
     response.set("Record-Route", ", ".join(values))
 
 
-def take_route(forwarding: Forwarding, request: Request) -> bool:
-    """Take our value off a request within a dialog, if it carries one and goes where that one leads."""
+def take_route(forwarding: Forwarding, request: Request) -> Admission | None:
+    """Take our value off a request within a dialog, if it carries one and goes where that one leads; else None."""
     routes = request.values("Route") if request.to_tag is not None and request.has("Route") else []
-    if not routes:
-        return False
-    beyond = _uri(routes[1]) if len(routes) > 1 else request.uri
-    route, host = _sip(_uri(routes[0])), host_of(beyond)
-    if route is None or not host or route.user != forwarding.route_token(request.call_id, host):
-        return False
+    route = _sip(_uri(routes[0])) if routes else None
+    if route is None or not route.user:
+        return None
+    digest, _, word = route.user.partition(".")
+    beyond = _FLOW + word if word else host_of(_uri(routes[1]) if len(routes) > 1 else request.uri)
+    if not beyond or not hmac.compare_digest(digest, forwarding.route_token(request.call_id, beyond)):
+        return None
     request.pop_value("Route")
-    return True
+    return Admission(flow_of(word))
 
 
 def host_of(uri: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.sip.flow import Flow
+from strowger.sip.flow import Flow, flow_of, word_of
 
 
 @pytest.mark.parametrize(("transport", "reliable"), [("UDP", False), ("TCP", True)])
@@ -22,3 +22,16 @@ def test_a_stream_has_no_boundaries_of_its_own(transport: str, is_stream: bool) 
 def test_what_a_via_is_told_has_no_zone() -> None:
     assert Flow("UDP", "fe80::1%eth0", 5060, 0).received == "fe80::1"
     assert Flow("UDP", "192.0.2.9", 5060, 0).received == "192.0.2.9"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.9", "2001:db8::1", "fe80::1%eth0"])
+def test_a_flow_bound_to_its_connection_reads_back_from_its_word(host: str) -> None:
+    flow = Flow("WSS", host, 40_000, 3, 1_700_000_007)
+    assert flow_of(word_of(flow)) == flow
+    assert set(word_of(flow)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize("flow", [Flow("UDP", "192.0.2.9", 5060, 0), Flow("TCP", "192.0.2.9", 5060, 0, 7)])
+def test_any_other_flow_needs_no_word(flow: Flow) -> None:
+    assert word_of(flow) == ""
+    assert flow_of("") is None

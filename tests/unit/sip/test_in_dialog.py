@@ -5,7 +5,7 @@ from __future__ import annotations
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.message import Request, Response, parse_message
 from strowger.sip.proxy.forwarding import Forwarding
-from tests.support.sip_edge import INVITE, US, Wire
+from tests.support.sip_edge import CALLER, INVITE, Wire
 
 TARGET = "sip:target@192.0.2.77:5090"
 
@@ -35,22 +35,22 @@ def test_the_oldest_dialog_is_forgotten_at_the_limit() -> None:
     for n in range(3):
         dialogs.remember(an_invite(n), an_answer(n))
     assert len(dialogs) == 2
-    assert [dialogs.forward(a_bye(n), US) for n in range(3)] == [False, True, True]
+    assert [dialogs.forward(a_bye(n), CALLER) for n in range(3)] == [False, True, True]
     assert [flow.host for flow, _ in wire.take()] == ["192.0.2.77", "192.0.2.77"]
 
 
 def test_both_parties_may_be_reached_and_nobody_else() -> None:
     dialogs = InDialog(Wire(), Forwarding(b"f" * 32))
     dialogs.remember(an_invite(1), an_answer(1))
-    assert dialogs.forward(a_bye(1, "sip:ann@192.0.2.9:5062"), US)
-    assert not dialogs.forward(a_bye(1, "sip:ann@192.0.2.9:5063"), US)
-    assert not dialogs.forward(a_bye(1, "mailto:ann@example.org"), US)
+    assert dialogs.forward(a_bye(1, "sip:ann@192.0.2.9:5062"), CALLER)
+    assert not dialogs.forward(a_bye(1, "sip:ann@192.0.2.9:5063"), CALLER)
+    assert not dialogs.forward(a_bye(1, "mailto:ann@example.org"), CALLER)
 
 
 def test_an_answer_without_a_usable_contact_opens_nothing() -> None:
     dialogs = InDialog(Wire(), Forwarding(b"f" * 32))
     dialogs.remember(an_invite(1), an_answer(1, "<mailto:x@example.org>"))
-    assert not dialogs.forward(a_bye(1, "mailto:x@example.org"), US)
+    assert not dialogs.forward(a_bye(1, "mailto:x@example.org"), CALLER)
 
 
 def test_a_foreign_response_is_not_passed_back() -> None:

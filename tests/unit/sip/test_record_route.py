@@ -7,7 +7,14 @@ import pytest
 from strowger.sip.flow import Flow
 from strowger.sip.message import Request, Response
 from strowger.sip.proxy.forwarding import Forwarding
-from strowger.sip.record_route import host_of, rewrite_for_caller, route_towards_caller, route_value, take_route
+from strowger.sip.record_route import (
+    Admission,
+    host_of,
+    rewrite_for_caller,
+    route_towards_caller,
+    route_value,
+    take_route,
+)
 
 FORWARDING = Forwarding(b"f" * 32)
 FLOW = Flow("TCP", "192.0.2.9", 5060, 0)
@@ -22,7 +29,7 @@ def a_bye(route: str, uri: str = "sip:a@192.0.2.9:5099", tag: str = ";tag=t") ->
 
 
 def test_the_targets_side_reaches_the_caller() -> None:
-    token = route_towards_caller(FORWARDING, an_invite())
+    token = route_towards_caller(FORWARDING, an_invite(), FLOW)
     route = route_value(token, "192.0.2.1:5060", FLOW)
     assert route == f"<sip:{token}@192.0.2.1:5060;transport=tcp;lr>"
     bye = a_bye(route)
@@ -35,20 +42,31 @@ def test_the_targets_side_reaches_the_caller() -> None:
     [("sip:a@203.0.113.1", ";tag=t"), ("tel:+1900", ";tag=t"), ("garbage", ";tag=t"), ("sip:a@192.0.2.9", "")],
 )
 def test_it_leads_nowhere_else(uri: str, tag: str) -> None:
-    route = route_value(route_towards_caller(FORWARDING, an_invite()), "192.0.2.1", FLOW)
+    route = route_value(route_towards_caller(FORWARDING, an_invite(), FLOW), "192.0.2.1", FLOW)
     bye = a_bye(route, uri, tag)
     assert not take_route(FORWARDING, bye)
     assert bye.has("Route")
 
 
+def test_a_caller_that_only_its_own_connection_reaches_is_reached_by_it() -> None:
+    phone = Flow("WS", "192.0.2.9", 40_000, 2, 7)
+    token = route_towards_caller(FORWARDING, an_invite(), phone)
+    route = route_value(token, "192.0.2.1:80", phone)
+    bye = a_bye(route, "sip:x@anything.invalid;transport=ws")
+    assert take_route(FORWARDING, bye) == Admission(phone)
+    forged = route.replace("2-7-ws", "2-8-ws")
+    assert forged != route
+    assert take_route(FORWARDING, a_bye(forged)) is None
+
+
 def test_a_caller_without_a_contact_cannot_be_reached() -> None:
     invite = Request.make("INVITE", "sip:b@c", [("Call-ID", "c")])
-    route = route_value(route_towards_caller(FORWARDING, invite), "192.0.2.1", FLOW)
+    route = route_value(route_towards_caller(FORWARDING, invite, FLOW), "192.0.2.1", FLOW)
     assert not take_route(FORWARDING, a_bye(route, "tel:+1"))
 
 
 def test_the_response_carries_the_callers_proof() -> None:
-    token = route_towards_caller(FORWARDING, an_invite())
+    token = route_towards_caller(FORWARDING, an_invite(), FLOW)
     ours = route_value(token, "192.0.2.1", FLOW)
     headers = [("Call-ID", "c"), ("Contact", "<sip:b@192.0.2.7>"), ("Record-Route", ours)]
     response = Response.make(200, "OK", headers)
@@ -60,7 +78,7 @@ def test_the_response_carries_the_callers_proof() -> None:
 
 
 def test_a_proxy_beyond_us_comes_next() -> None:
-    token = route_towards_caller(FORWARDING, an_invite())
+    token = route_towards_caller(FORWARDING, an_invite(), FLOW)
     ours = route_value(token, "192.0.2.1", FLOW)
     values = f"<sip:beyond.example;lr>, {ours}, <sip:edge.example;lr>"
     response = Response.make(200, "OK", [("Call-ID", "c"), ("Record-Route", values), ("Contact", "<sip:b@192.0.2.7>")])

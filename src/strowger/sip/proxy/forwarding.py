@@ -53,23 +53,29 @@ class Forwarding:
             return False
         return f".{self.loop_mark(request)}" in vias
 
-    def stateless_branch(self, request: Request) -> str:
-        """The branch for a request forwarded without a transaction: equal for its retransmissions (RFC 3261 §16.11)."""
-        return self._stateless(request, request.top_via.raw)
+    def stateless_branch(self, request: Request, came_by: str = "") -> str:
+        """The branch for a request forwarded without a transaction: equal for its retransmissions (RFC 3261 §16.11).
 
-    def is_stateless_response(self, response: Response) -> bool:
-        """Whether we forwarded the request of this response statelessly; only then may it be passed on."""
+        `came_by` is a word for the connection that the response has to go back by; empty when the Via says enough.
+        """
+        return self._stateless(request, request.top_via.raw, came_by)
+
+    def stateless_origin(self, response: Response) -> str | None:
+        """`came_by` of the request, if we forwarded it statelessly; only then may its response be passed on."""
         branch = response.top_via.branch or ""
-        if not branch.startswith(_STATELESS) or len(vias := response.vias) < 2:
-            return False
-        return hmac.compare_digest(branch, self._stateless(response, vias[1]))
+        vias = response.vias
+        if not branch.startswith(_STATELESS) or len(vias) < 2:
+            return None
+        came_by = branch.partition(".")[2]
+        return came_by if hmac.compare_digest(branch, self._stateless(response, vias[1], came_by)) else None
 
     def route_token(self, call_id_header: str, beyond: str) -> str:
         """The user part of our Record-Route: it leads to the host `beyond`, within that call, and nowhere else."""
         return self._digest(f"route {call_id_header} {beyond}", 12)
 
-    def _stateless(self, message: Message, via: str) -> str:
-        return f"{_STATELESS}{self._digest(f'stateless {via} {message.call_id} {message.cseq.number}', 12)}"
+    def _stateless(self, message: Message, via: str, came_by: str) -> str:
+        digest = self._digest(f"stateless {via} {message.call_id} {message.cseq.number} {came_by}", 12)
+        return f"{_STATELESS}{digest}.{came_by}" if came_by else f"{_STATELESS}{digest}"
 
     def _digest(self, text: str, size: int) -> str:
         digest = self._keyed[size].copy()

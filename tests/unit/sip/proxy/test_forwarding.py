@@ -104,10 +104,19 @@ def test_only_responses_to_what_was_forwarded_statelessly_pass_back() -> None:
     request = invite()
     via = f"SIP/2.0/UDP 192.0.2.1;branch={FORWARDING.stateless_branch(request)}"
     headers = [("Via", via), ("Via", request.vias[0]), ("Call-ID", request.call_id), ("CSeq", "1 INVITE")]
-    assert FORWARDING.is_stateless_response(Response.make(200, "OK", headers))
+    assert FORWARDING.stateless_origin(Response.make(200, "OK", headers)) == ""
     other_via = [("Via", via), ("Via", "SIP/2.0/UDP 192.0.2.66;branch=z9hG4bKvictim"), *headers[2:]]
-    assert not FORWARDING.is_stateless_response(Response.make(200, "OK", other_via))
-    assert not FORWARDING.is_stateless_response(Response.make(200, "OK", headers[:1] + headers[2:]))
+    assert FORWARDING.stateless_origin(Response.make(200, "OK", other_via)) is None
+    assert FORWARDING.stateless_origin(Response.make(200, "OK", headers[:1] + headers[2:])) is None
+
+
+def test_the_connection_a_response_goes_back_by_is_in_the_branch_and_cannot_be_changed() -> None:
+    request = invite()
+    branch = FORWARDING.stateless_branch(request, "0-7-tls")
+    headers = [("Via", request.vias[0]), ("Call-ID", request.call_id), ("CSeq", "1 INVITE")]
+    for written, origin in ((branch, "0-7-tls"), (branch.replace("-7-", "-8-"), None), (branch[:-8], None)):
+        via = ("Via", f"SIP/2.0/UDP 192.0.2.1;branch={written}")
+        assert FORWARDING.stateless_origin(Response.make(200, "OK", [via, *headers])) == origin
 
 
 def test_the_ack_and_the_cancel_of_a_request_share_its_stateless_branch() -> None:
