@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
+import structlog
 import uvloop
 
 from strowger.acs.api import Api, ApiSettings
@@ -31,7 +32,7 @@ from strowger.calls.context import ContextSigner
 from strowger.calls.directory import Directory, Number, Route, Trunk, User
 from strowger.calls.exchange import Exchange, Limits
 from strowger.calls.identifier import Kind
-from strowger.calls.ports import Store, StoredCall
+from strowger.calls.ports import StoredCall
 from strowger.console.console import Console
 from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
@@ -43,10 +44,16 @@ from strowger.events.subscription import Subscription
 from strowger.inspection import Inspection
 from strowger.settings import Settings, connection_string
 from strowger.settings import Subscription as SubscriptionRow
+from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.errors import CredentialInvalid
+from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.proxy.response_context import TIMER_C_S
+from strowger.sip.registrar.location_service import LocationService
+from strowger.sip.registration import Registration
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
@@ -76,6 +83,9 @@ SWITCH_INTERVAL_S: Final = 0.0005
 """How long the store's thread may have to wait for the interpreter while the loop is busy."""
 ENDED_LATELY_S: Final = 32.0
 """A call that ended within this time before a restart may still owe its caller the final response: 64*T1."""
+
+_log = structlog.stdlib.get_logger("strowger.server")
+
 
 class StartError(Exception):
     """The server cannot start; the text says why and what to do."""
@@ -150,6 +160,10 @@ class Server:
             tls=self._sip_tls(),
         )
         self._stack.push_async_callback(self.transports.stop)
+        try:
+            self.registration = self._registration()
+        except CredentialInvalid as error:
+            raise StartError(f"phones cannot register with these settings: {error}") from error
         self.exchange = self._exchange()
         self.inspection = Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports)
         self.edge = self._edge()
@@ -167,6 +181,8 @@ class Server:
             index = await self.transports.listen(parse_listen(str(listener)))
             transport, host, port = self.transports.local(index)
             self.sip_addresses.append(f"{transport.lower()}:{host_port(host, port)}")
+        for user in self.registration.restore():
+            _log.warning("the registrations of a user cannot be read; its phones must register again", user=user)
         calls = self.store.live_calls()
         for stored in calls:
             self.exchange.restore(stored)
@@ -179,7 +195,7 @@ class Server:
         self._background(self._resume([*calls, *ended]), "resume")
         self._background(self._prune(), "prune")
 
-    def _open_store(self, loop: asyncio.AbstractEventLoop) -> Store:
+    def _open_store(self, loop: asyncio.AbstractEventLoop) -> SqliteStore | MemoryStore:
         limits = self.settings.limits
         retention = Retention(
             calls_kept=limits.calls_kept,
@@ -252,7 +268,20 @@ class Server:
             trunks=[Trunk(row.name, row.uri) for row in rows.trunks],
             routes=[Route(Kind(row.kind), row.match, row.to) for row in rows.routes],
             user_may_dial_out=rows.compat.voip_to_phone == "allow",
+            presence=self.registration,
         )
+
+    def _registration(self) -> Registration:
+        sip, users, passwords = self.settings.sip, dict[str, str](), dict[str, Credential]()
+        md5 = sip.digest_md5 == "on"
+        for row in self.settings.users:
+            for spelling in (row.name.lower(), row.id.rpartition("_")[2].lower()) if row.sip_password else ():
+                users[spelling] = row.id.lower()
+                passwords[spelling] = Credential.of_password(spelling, sip.realm, row.sip_password, md5=md5)
+        # The key of the nonces is new with each start, because counts used before are not remembered.
+        nonces = Nonces(secrets.token_bytes(SECRET_BYTES), sip.realm)
+        authenticator = Authenticator(sip.realm, passwords.get, nonces, md5=md5)
+        return Registration(authenticator, LocationService(self.store.bindings), users, wall=self._clock.wall)
 
     def _exchange(self) -> Exchange:
         limits = self.settings.limits
@@ -285,6 +314,7 @@ class Server:
             record_route=self.settings.sip.record_route == "on",
             timer_c_s=max(TIMER_C_S, self.settings.limits.ring_budget + TIMER_C_MARGIN_S),
             came_by=Origins((row.name, row.from_) for row in self.settings.trunks).trunk_of,
+            registration=self.registration,
             ignored=self.driver.ignored,
         )
 
@@ -345,6 +375,7 @@ class Server:
     async def _prune(self) -> None:
         while True:
             self.store.prune(self._clock.wall())
+            self.store.bindings.prune(self._clock.wall())
             await asyncio.sleep(PRUNE_EVERY_S)
 
     def _background(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from strowger.calls.call import Call, Hop
 from strowger.calls.context import ContextSigner
-from strowger.calls.directory import Directory, Number, Route, Trunk, User
+from strowger.calls.directory import Directory, Number, Presence, Route, Trunk, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange, Limits
 from strowger.calls.identifier import Kind, from_raw_id
@@ -170,8 +170,9 @@ def arrival(dialled: str = NUMBER, **changes: object) -> Arrival:
     return msgspec.structs.replace(plain, **changes)
 
 
-def directory() -> Directory:
+def directory(presence: Presence | None = None) -> Directory:
     return Directory(
+        presence=presence,
         numbers=[Number("dev", NUMBER), Number("dev", OTHER_NUMBER), Number("other", "+4511223344")],
         users=[
             User("dev", "alice", ALICE, ("sip:alice@127.0.0.1:5071",)),

@@ -15,6 +15,7 @@ from strowger.phones.incoming import LegState
 from strowger.phones.phone import Phone
 from strowger.server import Server, StartError
 from strowger.settings import Settings, load
+from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -55,7 +56,6 @@ def the_settings(directory: Path, **lists: object) -> Settings:
         """
     )
     return load(config, {}, lists)
-
 
 
 @pytest.mark.asyncio
@@ -170,6 +170,77 @@ async def test_a_caller_over_tls_is_reached_within_the_dialog_by_its_connection(
     writer.close()
     await target.close()
     await server.stop()
+
+
+DIGEST = (
+    'Authorization: Digest username="bob", realm="strowger", nonce="{nonce}", uri="sip:127.0.0.1", '
+    'response="{response}", algorithm=SHA-256, cnonce="c", qop=auth, nc=00000001'
+)
+
+
+def register(authorization: str = "") -> str:
+    """A REGISTER of bob's WebSocket phone, with a header of its own or none."""
+    text = OPTIONS.format(transport="WS").replace("OPTIONS", "REGISTER").replace("<sip:c@d>", "<sip:bob@127.0.0.1>")
+    added = "Contact: <sip:b0b@phone.invalid;transport=ws>\r\n" + (f"{authorization}\r\n" if authorization else "")
+    return text.replace("branch=z9hG4bKo", f"branch=z9hG4bK{len(added)}").replace("Max", f"{added}Max", 1)
+
+
+def digest_of(challenge: str) -> str:
+    """What bob answers to a challenge; his password is `secret`."""
+    nonce = challenge.partition('nonce="')[2].partition('"')[0]
+    ha1 = hash_of_identity(Algorithm.SHA_256, "bob", "strowger", "secret")
+    protection = Protection("00000001", "c")
+    return DIGEST.format(
+        nonce=nonce,
+        response=digest_response(Algorithm.SHA_256, ha1, "REGISTER", "sip:127.0.0.1", nonce, protection),
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_phone_that_registers_over_websocket_is_rung_and_reached_by_its_connection(tmp_path: Path) -> None:
+    user = {"resource": "one", "name": "bob", "id": "8:acs:r1_b", "sip_password": "secret"}
+    server = Server(the_settings(tmp_path, **SIP_OVER_TLS, user=[user]), memory=True)
+    await server.start()
+    ports = {address.partition(":")[0]: int(address.rpartition(":")[2]) for address in server.sip_addresses}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{ports['ws']}/", protocols=["sip"]) as phone,
+    ):
+        await phone.send_str(register())
+        challenge = await asyncio.wait_for(phone.receive_str(), 5)
+        assert challenge.startswith("SIP/2.0 401")
+        await phone.send_str(register(digest_of(challenge)))
+        assert (await asyncio.wait_for(phone.receive_str(), 5)).startswith("SIP/2.0 200")
+        caller = await Phone.open(user="ann")
+        outgoing = caller.call(f"sip:bob@127.0.0.1:{ports['udp']}")
+        invite = await asyncio.wait_for(phone.receive_str(), 5)
+        assert invite.startswith("INVITE sip:b0b@phone.invalid;transport=ws SIP/2.0\r\n")
+        await phone.send_str(answer_of(invite))
+        assert (await outgoing.final(5)).status == 200
+        ack = await asyncio.wait_for(phone.receive_str(), 5)
+        assert ack.startswith("ACK sip:b0b@phone.invalid;transport=ws;ob SIP/2.0\r\n")
+        hung_up = asyncio.create_task(outgoing.hang_up())
+        bye = await asyncio.wait_for(phone.receive_str(), 5)
+        assert bye.startswith("BYE sip:b0b@phone.invalid")
+        await phone.send_str(answer_of(bye))
+        assert await asyncio.wait_for(hung_up, 5) == 200
+        await caller.close()
+    await server.stop()
+
+
+def answer_of(request: str) -> str:
+    """The 200 of a phone that changes its contact in mid-way, as some do."""
+    kept = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")
+    headers = [line for line in request.split("\r\n") if line.split(":")[0] in kept]
+    headers = [f"{line};tag=b" if line.startswith("To:") and "tag=" not in line else line for line in headers]
+    contact = "Contact: <sip:b0b@phone.invalid;transport=ws;ob>"
+    return "\r\n".join(["SIP/2.0 200 OK", *headers, contact, "Content-Length: 0", "", ""])
+
+
+@pytest.mark.asyncio
+async def test_a_realm_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="phones cannot register"):
+        await Server(the_settings(tmp_path, sip={"realm": "caf\u00e9"}), memory=True).start()
 
 
 async def read_until(reader: asyncio.StreamReader, start: bytes) -> str:

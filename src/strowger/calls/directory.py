@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -67,6 +67,16 @@ class Route(msgspec.Struct, frozen=True):
         return self.match.removesuffix("*")
 
 
+class Presence(Protocol):
+    """Who is where just now; a user is named by its raw id."""
+
+    def contacts(self, user: str) -> tuple[str, ...]:
+        """The URIs of the user's registered phones."""
+
+    def addresses(self, user: str) -> frozenset[str]:
+        """The addresses those phones registered from."""
+
+
 class Directory:
     """Everything that can be dialled, ready for lookup."""
 
@@ -78,7 +88,10 @@ class Directory:
         trunks: Iterable[Trunk] = (),
         routes: Sequence[Route] = (),
         user_may_dial_out: bool = True,
+        presence: Presence | None = None,
     ) -> None:
+        """`presence` knows the phones that users have registered, beside those they always have."""
+        self._presence = presence
         self._numbers = {number.e164: number for number in numbers}
         self._users_by_name = {user.name.lower(): user for user in users}
         self._users_by_id = {user.id.lower(): user for user in self._users_by_name.values()}
@@ -94,19 +107,29 @@ class Directory:
             return number.resource, RingPlan(phone_number(number.e164), announced=True)
         user = self._users_by_name.get(dialled.lower()) or self._users_by_id.get(dialled.lower())
         if user:
-            return user.resource, _user_plan(user)
+            return user.resource, self._user_plan(user)
         raise CallRefused(NOT_FOUND, f"nobody here is called {dialled!r}: add a [[number]] or a [[user]] for it")
 
     def caller(self, arrival: Arrival) -> Identifier:
-        """Who calls. A user is believed only from the address of one of its own contacts."""
+        """Who calls. A user is believed only from the address of one of its own phones."""
         user = self._users_by_name.get(arrival.caller.lower())
-        if user and arrival.source in self._users_by_address.get(user.name, ()):
+        if user and self._is_at(user, arrival.source):
             return from_raw_id(user.id)
         if arrival.caller.lower() == "anonymous" or not arrival.caller:
             return Identifier(Kind.PHONE_NUMBER, ANONYMOUS_CALLER)
         if _DIALLABLE.fullmatch(arrival.caller):
             return phone_number(arrival.caller)
         return Identifier(Kind.UNKNOWN, arrival.caller_uri)
+
+    def _is_at(self, user: User, source: str) -> bool:
+        if source in self._users_by_address.get(user.name, ()):
+            return True
+        return self._presence is not None and source in self._presence.addresses(user.id)
+
+    def _user_plan(self, user: User) -> RingPlan:
+        registered = self._presence.contacts(user.id) if self._presence is not None else ()
+        contacts = tuple(dict.fromkeys((*user.contacts, *registered)))
+        return RingPlan(from_raw_id(user.id), contacts, announced=True)
 
     def target(self, resource: str, target: Identifier, caller: Identifier) -> RingPlan:
         """The plan for a redirect target. Raises TargetInvalid or TargetUnroutable."""
@@ -122,7 +145,7 @@ class Directory:
             raise TargetInvalid(
                 "there is no user with the id of the target in this resource: add a [[user]] with that id"
             )
-        return _user_plan(user)
+        return self._user_plan(user)
 
     def _number_target(self, resource: str, target: Identifier, caller: Identifier) -> RingPlan:
         number = target.number
@@ -145,13 +168,9 @@ class Directory:
                 trunk = self._trunks[route.to]
                 return RingPlan(target, (_trunk_uri(trunk.uri, dialled),), trunk.name)
         raise TargetUnroutable(
-            f"no route leads to {dialled[:_SHOWN]}: add a [[route]] with kind = \"{target.kind.value}\" "
-            f"and a match such as \"{dialled[:_PREFIX]}*\""
+            f'no route leads to {dialled[:_SHOWN]}: add a [[route]] with kind = "{target.kind.value}" '
+            f'and a match such as "{dialled[:_PREFIX]}*"'
         )
-
-
-def _user_plan(user: User) -> RingPlan:
-    return RingPlan(from_raw_id(user.id), user.contacts, announced=True)
 
 
 def _outside_id(target: Identifier) -> str:

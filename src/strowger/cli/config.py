@@ -80,9 +80,16 @@ def _plain(table: object, rows: type[Rows]) -> dict[str, Any]:
     from strowger.settings.row import rows_of
 
     return {
-        row.key: [MASK] * len(getattr(table, name)) if row.kind.secret else _value(getattr(table, name))
+        row.key: _masked(getattr(table, name)) if row.kind.secret else _value(getattr(table, name))
         for name, row in rows_of(rows)
     }
+
+
+def _masked(secret: str | tuple[str, ...]) -> str | list[str]:
+    """As many secrets as there are, and none of them."""
+    if isinstance(secret, str):
+        return MASK if secret else ""
+    return [MASK] * len(secret)
 
 
 def _value(value: Any) -> Any:

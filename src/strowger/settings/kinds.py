@@ -128,6 +128,14 @@ KEYS: Final = Kind(
     secret=True,
     resolve=reader.keys,
 )
+PASSWORD: Final = Kind(
+    "password",
+    'text, also as "env:NAME" or "file:PATH"',
+    reader.optional_line,
+    "",
+    secret=True,
+    resolve=reader.password,
+)
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
 SIP_URI: Final = Kind("SIP URI", '"sip:host", "sip:user@host;transport=tcp" or "sips:host"', reader.sip_uri, "")
 SIP_URIS: Final = Kind(

@@ -179,6 +179,11 @@ def match(value: object) -> str:
     return text
 
 
+def password(text: str, where: Where) -> str:
+    """The password that `text` says or points to."""
+    return where.secret(text) if text else ""
+
+
 def keys(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:
     """The base64 texts that `texts` say or point to."""
     return tuple(_key(where.secret(text)) for text in texts)

@@ -101,7 +101,10 @@ class User:
     resource: str = row(kinds.TEXT, None, "The resource it belongs to.")
     name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
     id: str = row(kinds.TEXT, None, 'Its raw id: "8:acs:", the id of the resource, "_", and something unique.')
-    contacts: tuple[str, ...] = row(kinds.SIP_URIS, [], "Where it is rung, all at once.")
+    contacts: tuple[str, ...] = row(kinds.SIP_URIS, [], "Where it is always rung, beside the phones it registers.")
+    sip_password: str = row(
+        kinds.PASSWORD, "", "What its phones register with, by digest; empty: they cannot register."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +221,12 @@ class Sip:
     )
     ws_origins: tuple[str, ...] = row(
         kinds.ORIGINS, [], "Web pages that may connect over ws and wss, by where they come from."
+    )
+    realm: str = row(kinds.TEXT, "strowger", "The realm of passwords, shown to phones that register.")
+    digest_md5: Literal["off", "on"] = row(
+        kinds.choice("off", "on"),
+        "off",
+        "on: also offer MD5, for phones that do not know SHA-256 (RFC 8760).",
     )
     t1: float = row(
         kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."

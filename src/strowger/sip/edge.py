@@ -8,6 +8,7 @@ choosing among branches (proxy, forks), every decision about a call (calls).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from strowger.calls.call import Hop, State
@@ -27,6 +28,8 @@ from strowger.sip.network import Network, Unreachable
 from strowger.sip.proxy.forwarding import Forwarding, forward_response
 from strowger.sip.proxy.response_context import CANCEL_PATIENCE_S, TIMER_C_S
 from strowger.sip.record_route import rewrite_for_caller
+from strowger.sip.registrar.registrar import Outcome
+from strowger.sip.registration import Registration, Silence
 from strowger.sip.transaction.errors import TransactionError, UnknownTransaction
 from strowger.sip.transaction.invite_client import State as BranchState
 from strowger.sip.transaction.layer import TransactionLayer
@@ -67,15 +70,18 @@ class Edge:
         record_route: bool = False,
         timer_c_s: float = TIMER_C_S,
         came_by: Callable[[str], str | None] = lambda source: None,
+        registration: Registration | None = None,
         ignored: Trace | None = None,
     ) -> None:
-        """`came_by` names the trunk that a source address belongs to."""
+        """`came_by` names the trunk that a source address belongs to; without a `registration` nobody may register."""
         self._exchange = exchange
         self._layer = layer
         self._network = network
         self._forwarding = forwarding
         self._now = monotonic
         self._came_by = came_by
+        self._registration = registration
+        self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
         self._in_dialog = InDialog(network, forwarding)
         self._forks = Forks(
@@ -87,6 +93,7 @@ class Edge:
             monotonic=monotonic,
             record_route=record_route,
             timer_c_s=timer_c_s,
+            way=registration.way if registration is not None else None,
         )
         self._legs: dict[str, Leg] = {}
         self._legs_by_key: dict[str, Leg] = {}
@@ -109,7 +116,7 @@ class Edge:
                 check_request(message)
                 self._receive_request(message, flow)
         except Refusal as refusal:
-            self._refuse(message, flow, refusal.status, refusal.reason, refusal.headers)
+            self._refuse(message, flow, refusal.status, refusal.reason or None, refusal.headers)
         except ParseError as error:
             self._refuse(message, flow, error.status or 400, error.reason, ())
         except CallRefused as refusal:
@@ -153,6 +160,8 @@ class Edge:
                 self._refuse(request, flow, 481, None, ())
         elif request.method == "INVITE":
             self._receive_invite(request, flow)
+        elif request.method == "REGISTER" and self._registration is not None:
+            self._receive_register(request, flow, self._registration)
         else:
             self._answer_statelessly(request, flow)
 
@@ -164,6 +173,16 @@ class Edge:
                 raise Refusal(482, "Loop Detected")
             self._exchange.addressee(arrival.dialled(invite))
         self.perform(self._layer.receive(invite, flow, self._now(), flow.reliable))
+
+    def _receive_register(self, request: Request, flow: Flow, registration: Registration) -> None:
+        """Strangers are asked who they are, or turned away, without keeping anything."""
+        if not self._layer.knows(request):
+            try:
+                registration.require_allowed(request, flow, self._now())
+            except Silence as error:
+                self.ignored(str(error), arrival.summary(request))
+                return
+        self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
 
     def _receive_response(self, response: Response, flow: Flow) -> None:
         try:
@@ -204,11 +223,18 @@ class Edge:
         if request.method == "CANCEL":
             self._cancelled(key, request)
             return
+        if request.method == "REGISTER" and self._registration is not None:
+            self._registration.register(request, flow, partial(self._registered, key, request))
+            return
         payload = request.to_bytes()
         stored = encode_leg(StoredLeg(flow.transport, flow.host, flow.port, flow.listener, payload))
         call_id = self._exchange.arrive(arrival.arrival_of(request, flow.host, stored, self._came_by(flow.host) or ""))
         leg = self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
         leg.arriving = request
+
+    def _registered(self, key: str, request: Request, outcome: Outcome) -> None:
+        tag = self._forwarding.tag(key)
+        self._respond(key, response_to(request, outcome.status, outcome.reason, to_tag=tag, headers=outcome.headers))
 
     def _cancelled(self, key: str, cancel: Request) -> None:
         leg = self._legs_by_key.get(self._layer.find_invite(cancel) or "")
@@ -224,9 +250,9 @@ class Edge:
             return
         arrival.require_understood(request)
         if request.method == "OPTIONS":
-            self._refuse(request, flow, 200, None, (("Allow", ALLOW), ("Accept", "application/sdp")))
+            self._refuse(request, flow, 200, None, (self._allow, ("Accept", "application/sdp")))
         else:
-            self._refuse(request, flow, 405, None, (("Allow", ALLOW),))
+            self._refuse(request, flow, 405, None, (self._allow,))
 
     def _refuse(
         self, request: Request, flow: Flow, status: int, reason: str | None, headers: Sequence[tuple[str, str]]
@@ -306,7 +332,8 @@ class Edge:
         """The response as the caller gets it: without our Via, our place in the route set as seen from there."""
         forwarded = forward_response(response)
         if leg.route_token:
-            rewrite_for_caller(self._forwarding, forwarded, leg.route_token, self._network.sent_by(leg.flow), leg.flow)
+            here, target = self._network.sent_by(leg.flow), leg.target_flow(response)
+            rewrite_for_caller(self._forwarding, forwarded, leg.route_token, here, leg.flow, target)
         return forwarded
 
     # What the forks tell ---------------------------------------------------------------------------------------------

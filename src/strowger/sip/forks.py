@@ -29,6 +29,7 @@ from strowger.sip.proxy.response_context import (
     Provisional,
 )
 from strowger.sip.record_route import route_towards_caller, route_value
+from strowger.sip.registration import Way
 from strowger.sip.transaction.errors import TransactionError
 from strowger.sip.transaction.invite_client import State, restored_invite_client
 from strowger.sip.transaction.layer import TransactionLayer
@@ -68,7 +69,7 @@ class Listener(Protocol):
 class Forks:
     """All branches of all calls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it joins, each given once
         self,
         listener: Listener,
         layer: TransactionLayer,
@@ -79,7 +80,10 @@ class Forks:
         monotonic: Callable[[], float],
         record_route: bool,
         timer_c_s: float = TIMER_C_S,
+        way: Callable[[str], Way | None] | None = None,
     ) -> None:
+        """`way` knows how to reach registered phones; every other URI is followed as it stands."""
+        self._way = way or (lambda uri: None)
         self._timer_c_s = timer_c_s
         self._listener = listener
         self._layer = layer
@@ -150,8 +154,8 @@ class Forks:
         Raises Unreachable, SipError or TransactionError.
         """
         fork.context.adopt_ringing()
-        for index, uri in enumerate(fork.uris):
-            fork.flows[index] = flow = flow_to_uri(self._network, uri)
+        for index in range(len(fork.uris)):
+            flow = self._locate(fork, index)
             plain = restored_invite_client(self._outgoing(leg, fork, index), state, reliable=flow.reliable)
             fork.keys[index] = key = self._layer.restore(plain, flow, self._now())
             self._branches[key] = (leg, fork, index)
@@ -220,11 +224,19 @@ class Forks:
         self._arm(leg, fork)
 
     def _invite(self, leg: Leg, fork: Fork, index: int) -> None:
-        fork.flows[index] = flow = flow_to_uri(self._network, fork.uris[index])
+        flow = self._locate(fork, index)
         key, outputs = self._layer.request(self._outgoing(leg, fork, index), flow, self._now(), flow.reliable)
         fork.keys[index] = key
         self._branches[key] = (leg, fork, index)
         self._listener.perform(outputs)
+
+    def _locate(self, fork: Fork, index: int) -> Flow:
+        """The way to a branch's target, noted in the fork. Raises Unreachable, ParseError."""
+        way = self._way(fork.uris[index])
+        flow = way.flow if way is not None else flow_to_uri(self._network, fork.uris[index])
+        fork.flows[index] = flow
+        fork.routes[index] = way.route if way is not None else ()
+        return flow
 
     def _cancel(self, leg: Leg, fork: Fork, index: int) -> None:
         cancel = cancel_for(self._outgoing(leg, fork, index))
@@ -271,10 +283,13 @@ class Forks:
         sent_by = self._network.sent_by(flow)
         branch = self._forwarding.branch(leg.call_id, fork.hop_index, index, self._forwarding.loop_mark(invite))
         route = None
-        if self._record_route or leg.flow.transport in CONNECTION_BOUND:
+        if self._record_route or not CONNECTION_BOUND.isdisjoint((leg.flow.transport, flow.transport)):
             leg.route_token = leg.route_token or route_towards_caller(self._forwarding, invite, leg.flow)
             route = route_value(leg.route_token, sent_by, flow)
-        return forward_invite(invite, fork.uris[index], sent_by, flow.transport, branch, route)
+        forwarded = forward_invite(invite, fork.uris[index], sent_by, flow.transport, branch, route)
+        for value in reversed(fork.routes[index]):
+            forwarded.prepend("Route", value)
+        return forwarded
 
     def _arm(self, leg: Leg, fork: Fork) -> None:
         deadline = fork.context.next_deadline()

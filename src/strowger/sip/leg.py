@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from strowger.sip.flow import Flow
-from strowger.sip.message.message import Request, parse_message
+from strowger.sip.message.message import Request, Response, parse_message
 from strowger.sip.proxy.response_context import ResponseContext
+from strowger.sip.transaction.key import client_key
 
 
 class StoredLeg(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ decode_leg = msgspec.msgpack.Decoder(StoredLeg).decode
 class Fork:
     """One hop's branches: the response context and, for each branch, where it went and under which transaction."""
 
-    __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "uris")
+    __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "routes", "uris")
 
     def __init__(self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float, timer_c_s: float) -> None:
         self.name = f"{call_id}/{hop_index}"
@@ -35,6 +36,7 @@ class Fork:
         self.uris = uris
         self.context = ResponseContext(len(uris), now, timer_c_s)
         self.flows: list[Flow | None] = [None] * len(uris)
+        self.routes: list[tuple[str, ...]] = [()] * len(uris)
         self.keys: list[str] = [""] * len(uris)
         self.disowned: set[tuple[int, str]] = set()
         """Branch and To tag of each unwanted answer that was ended with BYE."""
@@ -85,3 +87,11 @@ class Leg:
         message = parse_message(self.invite)
         assert isinstance(message, Request)
         return message
+
+    def target_flow(self, response: Response) -> Flow | None:
+        """The way by which the branch that a response answers was rung; None for a branch that is gone."""
+        key = client_key(response)
+        for fork in self.forks.values():
+            if key in fork.keys:
+                return fork.flows[fork.keys.index(key)]
+        return None

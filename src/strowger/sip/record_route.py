@@ -5,7 +5,7 @@ reach through us. In the INVITE that is the caller's side of the dialog; in the 
 target's side (§16.7 step 8). A token therefore opens no way but to the other party of its own call, without any state
 here, before and after a restart. A party that moves to another host in mid-call leaves the route behind.
 
-A caller behind a connection that only it can open (TLS, WebSocket) is reached by that connection: the token then names
+A phone behind a connection that only it can open (TLS, WebSocket) is reached by that connection: the token then names
 the flow instead of the host (RFC 5626 §5.1 calls it a flow token).
 """
 
@@ -34,10 +34,7 @@ class Admission(NamedTuple):
 
 def route_towards_caller(forwarding: Forwarding, invite: Request, flow: Flow) -> str:
     """The token for the INVITE: requests of the target reach the proxy before us, or else the caller."""
-    word = word_of(flow)
-    if word:
-        return f"{forwarding.route_token(invite.call_id, _FLOW + word)}.{word}"
-    return forwarding.route_token(invite.call_id, host_of(_first(invite, "Record-Route") or _first(invite, "Contact")))
+    return _token(forwarding, invite, _first(invite, "Record-Route") or _first(invite, "Contact"), flow)
 
 
 def route_value(token: str, sent_by: str, flow: Flow) -> str:
@@ -46,15 +43,24 @@ def route_value(token: str, sent_by: str, flow: Flow) -> str:
     return f"<sip:{token}@{sent_by};transport={transport};lr>"
 
 
-def rewrite_for_caller(forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow) -> None:
-    """Put the caller's token in the place of the target's, in a response that is passed to the caller."""
+def rewrite_for_caller(
+    forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow, target: Flow | None = None
+) -> None:
+    """Put the caller's token in the place of the target's, in a response that came by `target`, for the caller."""
     values = response.values("Record-Route")
     ours = next((i for i, value in enumerate(values) if f"sip:{token}@" in value), None)
     if ours is None:
         return
     beyond = _uri(values[ours - 1]) if ours else _first(response, "Contact")
-    values[ours] = route_value(forwarding.route_token(response.call_id, host_of(beyond)), sent_by, flow)
+    values[ours] = route_value(_token(forwarding, response, beyond, target), sent_by, flow)
     response.set("Record-Route", ", ".join(values))
+
+
+def _token(forwarding: Forwarding, message: Message, beyond: str, flow: Flow | None) -> str:
+    word = word_of(flow) if flow is not None else ""
+    if word:
+        return f"{forwarding.route_token(message.call_id, _FLOW + word)}.{word}"
+    return forwarding.route_token(message.call_id, host_of(beyond))
 
 
 def take_route(forwarding: Forwarding, request: Request) -> Admission | None:

@@ -25,6 +25,28 @@ def test_a_user_is_rung_at_all_contacts_and_announced(dialled: str) -> None:
     assert directory().addressee(dialled) == ("dev", RingPlan(from_raw_id(BOB), contacts, announced=True))
 
 
+class OnePhone:
+    """Bob has registered one phone more, and once more one he has anyway."""
+
+    def contacts(self, user: str) -> tuple[str, ...]:
+        return ("sip:bob@192.0.2.44", "sip:bob@127.0.0.1:5072") if user == BOB else ()
+
+    def addresses(self, user: str) -> frozenset[str]:
+        return frozenset(("192.0.2.44",)) if user == BOB else frozenset()
+
+
+def test_registered_phones_are_rung_too_and_each_once() -> None:
+    contacts = ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072", "sip:bob@192.0.2.44")
+    assert directory(presence=OnePhone()).addressee("bob")[1].ring == contacts
+    assert directory(presence=OnePhone()).target("dev", from_raw_id(BOB), CALLER).ring == contacts
+
+
+@pytest.mark.parametrize(("caller", "who"), [("bob", BOB), ("alice", "sip:who@example")])
+def test_a_caller_is_believed_from_where_its_own_phone_registered(caller: str, who: str) -> None:
+    here = arrival(caller=caller, source="192.0.2.44", caller_uri="sip:who@example")
+    assert directory(presence=OnePhone()).caller(here).raw_id == who
+
+
 @pytest.mark.parametrize("dialled", ["", "carol", "+31201110003", "8:acs:x_y"])
 def test_anybody_else_is_not_here(dialled: str) -> None:
     with pytest.raises(CallRefused) as refused:

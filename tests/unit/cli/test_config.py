@@ -77,6 +77,15 @@ def test_settings_are_shown_as_they_could_be_written(good: str, tmp_path: Path) 
     assert load(written, {}, {}) == load(Path(good), {}, {})
 
 
+def test_a_password_is_not_shown_and_its_absence_is(tmp_path: Path) -> None:
+    path = tmp_path / "users.toml"
+    user = '[[user]]\nresource = "dev"\nname = "{name}"\nid = "8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_{name}"\n'
+    path.write_text(GOOD + user.format(name="ann") + user.format(name="bob") + 'sip_password = "s3cret"\n')
+    shown = invoke("show", "--config", str(path)).output
+    assert "s3cret" not in shown
+    assert [user["sip_password"] for user in tomllib.loads(shown)["user"]] == ["", "********"]
+
+
 def test_settings_in_json(good: str) -> None:
     shown = json.loads(invoke("show", "--config", good, "--json").output)
     assert shown["listen"]["api"] == ["127.0.0.1:7443"]

@@ -90,6 +90,14 @@ def test_nothing_written_gives_the_defaults() -> None:
     assert load(None, {}, {}) == Settings()
 
 
+def test_a_password_may_be_kept_elsewhere(tmp_path: Path) -> None:
+    resource = f'[[resource]]\nname = "one"\nid = "r1"\nhosts = ["h"]\nkeys = ["{KEY}"]\n'
+    user = '[[user]]\nresource = "one"\nname = "bob"\nid = "8:acs:r1_b"\nsip_password = "env:BOB"\n'
+    path = written(tmp_path, resource + user)
+    assert load(path, {"BOB": "s3cret"}, {}).users[0].sip_password == "s3cret"
+    assert [each.partition(":")[0] for each in problems(path)] == ["$.user[0].sip_password"]
+
+
 def test_a_whole_file(tmp_path: Path) -> None:
     (tmp_path / "second.key").write_text(KEY)
     settings = load(written(tmp_path, FULL), {"ACS_KEY": KEY}, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from strowger.sip.flow import Flow
 from strowger.sip.leg import Fork, Leg, StoredLeg, decode_leg, encode_leg
+from strowger.sip.message.message import Response
 
 INVITE = b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
 
@@ -24,3 +25,15 @@ def test_legs_do_not_share_their_forks() -> None:
     first.forks[1] = Fork("a", 1, ("sip:x@y", "sip:z@y"), 0.0, 185.0)
     assert second.forks == {}
     assert (first.forks[1].name, first.forks[1].hop_index, first.forks[1].keys) == ("a/1", 1, ["", ""])
+
+
+def test_a_response_leads_back_to_the_way_of_its_branch() -> None:
+    leg, way = Leg("call", "key", Flow("UDP", "192.0.2.9", 5060, 0), INVITE), Flow("WS", "192.0.2.7", 40_000, 2, 9)
+    leg.forks[1] = Fork("call", 1, ("sip:x@y", "sip:z@y"), 0.0, 185.0)
+    leg.forks[1].keys[1], leg.forks[1].flows[1] = "client INVITE z9hG4bKours", way
+    assert leg.target_flow(an_answer("z9hG4bKours")) == way
+    assert leg.target_flow(an_answer("z9hG4bKother")) is None
+
+
+def an_answer(branch: str) -> Response:
+    return Response.make(200, "OK", [("Via", f"SIP/2.0/UDP us;branch={branch}"), ("CSeq", "1 INVITE")])

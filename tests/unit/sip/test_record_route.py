@@ -77,6 +77,16 @@ def test_the_response_carries_the_callers_proof() -> None:
     assert not take_route(FORWARDING, a_bye(route, "sip:a@192.0.2.9"))
 
 
+def test_a_target_that_only_its_own_connection_reaches_is_reached_by_it() -> None:
+    token, phone = route_towards_caller(FORWARDING, an_invite(), FLOW), Flow("WS", "192.0.2.7", 40_000, 2, 9)
+    headers = [("Call-ID", "c"), ("Contact", "<sip:b@x.invalid>")]
+    response = Response.make(200, "OK", [*headers, ("Record-Route", route_value(token, "192.0.2.1", phone))])
+    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW, phone)
+    route = response.first("Record-Route")
+    assert route is not None
+    assert take_route(FORWARDING, a_bye(route, "sip:b@x.invalid")) == Admission(phone)
+
+
 def test_a_proxy_beyond_us_comes_next() -> None:
     token = route_towards_caller(FORWARDING, an_invite(), FLOW)
     ours = route_value(token, "192.0.2.1", FLOW)

@@ -26,8 +26,6 @@ TIMER_C_S: Final = 185.0
 """
 CANCEL_PATIENCE_S: Final = 32.0
 """A cancelled branch that stays silent this long is given up: 64*T1 (RFC 3261 §9.1)."""
-BRANCHES_PER_HOP: Final = 25
-"""Targets one hop may ring at once."""
 
 CHALLENGES: Final = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
 """The responses that ask who calls, and the header that asks."""

@@ -68,6 +68,10 @@ class TransactionLayer:
             return self._receive_ack(message, key, flow, now)
         return self._admit(message, key, flow, reliable)
 
+    def knows(self, request: Request) -> bool:
+        """Whether the request belongs to a server transaction that is living: then it is a repeat."""
+        return server_key(request) in self._servers
+
     def find_invite(self, cancel: Request) -> str | None:
         """Key of the INVITE server transaction that a CANCEL is about, in whatever state. RFC 3261 §9.2"""
         key = server_key(cancel, "INVITE")

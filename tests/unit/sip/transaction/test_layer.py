@@ -77,6 +77,12 @@ def test_rejected_call_from_end_to_end() -> None:
     assert (len(layer), layer.next_deadline()) == (0, None)
 
 
+def test_it_knows_a_repeat_while_the_transaction_lives() -> None:
+    layer = layer_with_invite()
+    assert layer.knows(INVITE)
+    assert not layer.knows(OPTIONS)
+
+
 def test_accepted_call_passes_the_ack_and_absorbs_the_invite() -> None:
     layer = layer_with_invite()
     assert layer.respond(INVITE_KEY, OK, 1.0) == [Send(FLOW, OK.to_bytes(), INVITE_KEY)]

@@ -1,0 +1,110 @@
+"""REGISTER at the edge: who may bind a phone to a user, and the way to a phone that is bound.
+
+Joins the authentication and registrar rooms; pure but for the store behind the location service. It leaves to others:
+transactions and responses (edge), ringing (forks), who the users are (its `users`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge
+from strowger.sip.authentication.challenge import ORIGIN
+from strowger.sip.flow import Flow
+from strowger.sip.message.errors import Refusal
+from strowger.sip.message.message import Request
+from strowger.sip.registrar.address_of_record import address_of_record
+from strowger.sip.registrar.location_service import Answer, LocationService
+from strowger.sip.registrar.registrar import Outcome
+
+
+class Way(NamedTuple):
+    """How to reach a registered phone."""
+
+    flow: Flow
+    route: tuple[str, ...]
+    """Route values to put in front (RFC 3327 §5.3)."""
+
+
+class Silence(Exception):
+    """Not even worth an answer; the text says why."""
+
+
+class Registration:
+    """The users' registrations. An address of record is the user's raw id, in lower case."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        location: LocationService,
+        users: Mapping[str, str],
+        *,
+        wall: Callable[[], float],
+    ) -> None:
+        """`users` gives the raw id for each spelling of a user that may register; `wall` tells seconds since 1970."""
+        self._authenticator = authenticator
+        self._location = location
+        self._users = users
+        self._wall = wall
+        self._users_by_contact: dict[str, str] = {}
+        self._contacts: dict[str, tuple[str, ...]] = {}
+
+    def require_allowed(self, request: Request, flow: Flow, now: float) -> None:
+        """Raises Refusal with what to answer to a stranger, or Silence; nothing is kept of either (RFC 3261 §10.3)."""
+        header = request.all(ORIGIN.credentials)
+        decision = self._authenticator.decide(request.method, request.uri, header, flow.received, now)
+        if isinstance(decision, Challenge):
+            raise Refusal(decision.status, "", tuple(decision.headers))
+        if not isinstance(decision, Authenticated):
+            if decision.status is None:
+                raise Silence(decision.reason)
+            raise Refusal(decision.status, decision.reason)
+        if self._users.get(decision.user.lower()) != self._user_of(request):
+            # The same for a user of somebody else and for nobody's: who exists is not told.
+            raise Refusal(403, "Forbidden")
+
+    def register(self, request: Request, flow: Flow, answer: Answer) -> None:
+        """Carry out what was allowed; `answer` is told once it is durable."""
+        user = self._user_of(request)
+        assert user is not None
+
+        def stored(outcome: Outcome) -> None:
+            self._note(user)  # again, because what could not be stored has been taken back
+            answer(outcome)
+
+        self._location.register(user, request, flow, self._wall(), stored)
+        self._note(user)
+
+    def restore(self) -> list[str]:
+        """Take up the bindings of before a restart; returns the users whose bindings cannot be read."""
+        now = self._wall()
+        unreadable = self._location.restore(now)
+        for user, _ in self._location.all(now):
+            self._note(user)
+        return unreadable
+
+    def contacts(self, user: str) -> tuple[str, ...]:
+        """The Request-URIs of a user's registered phones, the preferred ones first."""
+        return tuple(target.uri for target in self._location.targets(user.lower(), self._wall()))
+
+    def addresses(self, user: str) -> frozenset[str]:
+        """The addresses a user's phones registered from."""
+        return frozenset(target.flow.received for target in self._location.targets(user.lower(), self._wall()))
+
+    def way(self, uri: str) -> Way | None:
+        """The way to a registered phone, by its Request-URI; None when it is not, or no longer, registered."""
+        user = self._users_by_contact.get(uri)
+        targets = self._location.targets(user, self._wall()) if user is not None else ()
+        return next((Way(target.flow, target.route) for target in targets if target.uri == uri), None)
+
+    def _user_of(self, request: Request) -> str | None:
+        return self._users.get(address_of_record(request).user.lower())
+
+    def _note(self, user: str) -> None:
+        for uri in self._contacts.pop(user, ()):
+            self._users_by_contact.pop(uri, None)
+        contacts = self.contacts(user)
+        if contacts:
+            self._contacts[user] = contacts
+            self._users_by_contact.update(dict.fromkeys(contacts, user))

@@ -1,0 +1,116 @@
+"""Who may bind a phone to a user, and the way to a phone that is bound."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.calls.errors import StoreUnavailable
+from strowger.sip.authentication.auth_params import parse_auth_params
+from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
+from strowger.sip.authentication.failures import FAILURES_PER_USER
+from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.message.errors import Refusal
+from strowger.sip.message.message import Request
+from strowger.sip.registrar.location_service import LocationService
+from strowger.sip.registrar.registrar import Outcome
+from strowger.sip.registration import Registration, Silence, Way
+from tests.support.registrar import BOB, FLOW, NOW, a_register
+from tests.unit.sip.registrar.test_location_service import HandStore
+
+REALM = "example.com"
+URI = "sip:example.com"
+BOB_ID = "8:acs:r1_bob"
+USERS = {"bob": BOB_ID, "ann": "8:acs:r1_ann"}
+
+
+class Desk:
+    """A registration of two users, both with the password `secret`, and its store."""
+
+    def __init__(self, store: HandStore | None = None) -> None:
+        self.store = store or HandStore()
+        self.answers: list[Outcome] = []
+        passwords = {name: Credential.of_password(name, REALM, "secret") for name in USERS}
+        authenticator = Authenticator(REALM, passwords.get, Nonces(bytes(32), REALM))
+        self.registration = Registration(authenticator, LocationService(self.store), USERS, wall=lambda: NOW)
+
+    def refusal(self, request: Request) -> Refusal:
+        with pytest.raises(Refusal) as refused:
+            self.registration.require_allowed(request, FLOW, 0.0)
+        return refused.value
+
+    def signed(self, user: str = "bob", password: str = "secret", to: str = "bob") -> Request:
+        challenge = self.refusal(a_register(BOB)).headers[0][1]
+        nonce = parse_auth_params(challenge)["nonce"]
+        protection = Protection("00000001", "abc")
+        ha1 = hash_of_identity(Algorithm.SHA_256, user, REALM, password)
+        response = digest_response(Algorithm.SHA_256, ha1, "REGISTER", URI, nonce, protection)
+        header = (
+            f'Authorization: Digest username="{user}", realm="{REALM}", nonce="{nonce}", uri="{URI}",'
+            f' response="{response}", algorithm=SHA-256, cnonce="abc", qop=auth, nc=00000001'
+        )
+        return a_register(BOB, headers=(header,), to=f"<sip:{to}@example.com>")
+
+    def register(self, request: Request) -> None:
+        self.registration.require_allowed(request, FLOW, 0.0)
+        self.registration.register(request, FLOW, self.answers.append)
+
+
+def test_a_stranger_is_asked_who_it_is() -> None:
+    refusal = Desk().refusal(a_register(BOB))
+    assert refusal.status == 401
+    assert refusal.headers[0][0] == "WWW-Authenticate"
+
+
+def test_the_phone_of_a_user_is_bound_once_that_is_stored() -> None:
+    desk = Desk()
+    desk.register(desk.signed())
+    assert desk.answers == []
+    desk.store.settle()
+    assert [outcome.status for outcome in desk.answers] == [200]
+    assert desk.registration.contacts(BOB_ID.upper()) == (BOB,)
+    assert desk.registration.addresses(BOB_ID) == {"192.0.2.7"}
+    assert desk.registration.way(BOB) == Way(FLOW, ())
+    assert desk.registration.way("sip:somebody@else") is None
+
+
+@pytest.mark.parametrize("to", ["ann", "nobody"])
+def test_nobody_registers_for_somebody_else_or_learns_who_exists(to: str) -> None:
+    desk = Desk()
+    refusal = desk.refusal(desk.signed(to=to))
+    assert (refusal.status, refusal.reason, refusal.headers) == (403, "Forbidden", ())
+    assert desk.registration.contacts("8:acs:r1_ann") == ()
+
+
+def test_a_wrong_password_binds_nothing() -> None:
+    desk = Desk()
+    assert desk.refusal(desk.signed(password="guess")).status == 401
+    assert desk.registration.contacts(BOB_ID) == ()
+
+
+def test_after_many_guesses_there_is_silence() -> None:
+    desk = Desk()
+    guess = desk.signed(password="guess")
+    for _ in range(FAILURES_PER_USER):
+        assert desk.refusal(guess).status == 401
+    with pytest.raises(Silence, match="too many wrong passwords"):
+        desk.registration.require_allowed(guess, FLOW, 0.0)
+
+
+def test_what_could_not_be_stored_is_taken_back() -> None:
+    desk = Desk()
+    desk.register(desk.signed())
+    desk.store.settle(StoreUnavailable("no disk"))
+    assert [outcome.status for outcome in desk.answers] == [500]
+    assert desk.registration.contacts(BOB_ID) == ()
+    assert desk.registration.way(BOB) is None
+
+
+def test_bindings_survive_a_restart() -> None:
+    before = Desk()
+    before.register(before.signed())
+    before.store.settle()
+    after = Desk(HandStore(*before.store.kept.values()))
+    assert after.registration.restore() == []
+    assert after.registration.way(BOB) == Way(FLOW, ())
