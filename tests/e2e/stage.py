@@ -52,6 +52,7 @@ class Stage:
         users: Mapping[str, Sequence[str]] | None = None,
         trunk: str = "",
         routes: Sequence[tuple[str, str, str]] = TO_TRUNK,
+        passwords: Mapping[str, str] | None = None,
         **tables: dict[str, Any],
     ) -> Server:
         """Start the server. With a `trunk` outside numbers lead there; `tables` are further settings."""
@@ -60,6 +61,7 @@ class Stage:
             users=users,
             trunks={"trunk": trunk} if trunk else None,
             routes=routes if trunk else (),
+            passwords=passwords,
             **tables,
         )
         self.server = Server(self.directory, settings)

@@ -74,6 +74,7 @@ def document(
     users: Mapping[str, Sequence[str]] | None = None,
     trunks: Mapping[str, str] | None = None,
     routes: Sequence[tuple[str, str, str]] = (),
+    passwords: Mapping[str, str] | None = None,
     **tables: Document,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI, routes as kind, match and trunk;
@@ -85,7 +86,11 @@ def document(
         **tables,
         "resource": [main, other],
         "number": [{"resource": "main", "e164": number} for number in (NUMBER, SECOND_NUMBER, THIRD_NUMBER)],
-        "user": [{"resource": "main", "name": n, "id": user_id(n), "contacts": c} for n, c in names.items()],
+        "user": [
+            {"resource": "main", "name": name, "id": user_id(name), "contacts": contacts}
+            | ({"sip_password": passwords[name]} if passwords and name in passwords else {})
+            for name, contacts in names.items()
+        ],
         "subscription": [{"resource": "main", "name": "app", "endpoint": endpoint}],
         "trunk": [{"name": name, "uri": uri} for name, uri in (trunks or {}).items()],
         "route": [{"kind": kind, "match": match, "to": to} for kind, match, to in routes],

@@ -232,10 +232,10 @@ class Forks:
 
     def _locate(self, fork: Fork, index: int) -> Flow:
         """The way to a branch's target, noted in the fork. Raises Unreachable, ParseError."""
-        way = self._way(fork.uris[index])
-        flow = way.flow if way is not None else flow_to_uri(self._network, fork.uris[index])
-        fork.flows[index] = flow
-        fork.routes[index] = way.route if way is not None else ()
+        uri = fork.uris[index]
+        way = self._way(uri) or Way(None, ())
+        flow = way.flow or flow_to_uri(self._network, next(iter(way.route), uri))
+        fork.flows[index], fork.routes[index] = flow, way.route
         return flow
 
     def _cancel(self, leg: Leg, fork: Fork, index: int) -> None:

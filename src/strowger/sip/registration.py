@@ -7,22 +7,26 @@ transactions and responses (edge), ringing (forks), who the users are (its `user
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge
 from strowger.sip.authentication.challenge import ORIGIN
-from strowger.sip.flow import Flow
+from strowger.sip.flow import CONNECTION_BOUND, Flow
 from strowger.sip.message.errors import Refusal
 from strowger.sip.message.message import Request
+from strowger.sip.message.uri import SipUri
 from strowger.sip.registrar.address_of_record import address_of_record
 from strowger.sip.registrar.location_service import Answer, LocationService
 from strowger.sip.registrar.registrar import Outcome
+from strowger.sip.registrar.targets import Target
 
 
 class Way(NamedTuple):
     """How to reach a registered phone."""
 
-    flow: Flow
+    flow: Flow | None
+    """The way its REGISTER came; None where the first route value, or else its URI, leads there."""
     route: tuple[str, ...]
     """Route values to put in front (RFC 3327 §5.3)."""
 
@@ -96,7 +100,7 @@ class Registration:
         """The way to a registered phone, by its Request-URI; None when it is not, or no longer, registered."""
         user = self._users_by_contact.get(uri)
         targets = self._location.targets(user, self._wall()) if user is not None else ()
-        return next((Way(target.flow, target.route) for target in targets if target.uri == uri), None)
+        return next((_way(target) for target in targets if target.uri == uri), None)
 
     def _user_of(self, request: Request) -> str | None:
         return self._users.get(address_of_record(request).user.lower())
@@ -108,3 +112,22 @@ class Registration:
         if contacts:
             self._contacts[user] = contacts
             self._users_by_contact.update(dict.fromkeys(contacts, user))
+
+
+def _way(target: Target) -> Way:
+    """Back by the flow where nothing else leads there, and where the contact shows that a NAT is in between.
+
+    A Path leads to the last proxy, whose flow says nothing of the phone's.
+    """
+    if target.is_bound_to_flow or target.flow.transport in CONNECTION_BOUND:
+        return Way(target.flow, target.route)
+    return Way(target.flow if not target.route and _is_behind_nat(target) else None, target.route)
+
+
+def _is_behind_nat(target: Target) -> bool:
+    """Whether the contact is a numeric address, and not the one the REGISTER came from."""
+    host = SipUri.parse(target.uri).host.strip("[]")
+    try:
+        return ip_address(host) != ip_address(target.flow.received)
+    except ValueError:
+        return False

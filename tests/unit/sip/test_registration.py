@@ -11,6 +11,7 @@ from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
 from strowger.sip.authentication.failures import FAILURES_PER_USER
 from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.flow import Flow
 from strowger.sip.message.errors import Refusal
 from strowger.sip.message.message import Request
 from strowger.sip.registrar.location_service import LocationService
@@ -52,9 +53,9 @@ class Desk:
         )
         return a_register(BOB, headers=(header,), to=f"<sip:{to}@example.com>")
 
-    def register(self, request: Request) -> None:
+    def register(self, request: Request, flow: Flow = FLOW) -> None:
         self.registration.require_allowed(request, FLOW, 0.0)
-        self.registration.register(request, FLOW, self.answers.append)
+        self.registration.register(request, flow, self.answers.append)
 
 
 def test_a_stranger_is_asked_who_it_is() -> None:
@@ -71,7 +72,7 @@ def test_the_phone_of_a_user_is_bound_once_that_is_stored() -> None:
     assert [outcome.status for outcome in desk.answers] == [200]
     assert desk.registration.contacts(BOB_ID.upper()) == (BOB,)
     assert desk.registration.addresses(BOB_ID) == {"192.0.2.7"}
-    assert desk.registration.way(BOB) == Way(FLOW, ())
+    assert desk.registration.way(BOB) == Way(None, ())
     assert desk.registration.way("sip:somebody@else") is None
 
 
@@ -98,6 +99,33 @@ def test_after_many_guesses_there_is_silence() -> None:
         desk.registration.require_allowed(guess, FLOW, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("contact", "flow", "by_flow"),
+    [
+        (BOB, FLOW, False),
+        ("sip:bob@phone.example", FLOW, False),
+        ("sip:bob@10.0.0.7", FLOW, True),  # behind a NAT
+        (f"{BOB};ob", FLOW, True),
+        ("sip:bob@x.invalid;transport=ws", Flow("WS", "192.0.2.7", 40_000, 1, 3), True),
+        (BOB, Flow("TLS", "192.0.2.7", 40_000, 1, 3), True),
+        (BOB, Flow("TCP", "192.0.2.7", 40_000, 1, 3), False),
+    ],
+)
+def test_the_way_to_a_phone_is_its_contact_unless_only_its_flow_leads_there(
+    contact: str, flow: Flow, *, by_flow: bool
+) -> None:
+    desk = Desk()
+    desk.registration.register(a_register(f"<{contact}>"), flow, desk.answers.append)
+    assert desk.registration.way(contact) == Way(flow if by_flow else None, ())
+
+
+def test_a_path_leads_to_the_proxy_of_the_phone() -> None:
+    desk = Desk()
+    request = a_register("<sip:bob@10.0.0.7>", headers=("Supported: path", "Path: <sip:edge.example;lr>"), vias=2)
+    desk.registration.register(request, FLOW, desk.answers.append)
+    assert desk.registration.way("sip:bob@10.0.0.7") == Way(None, ("<sip:edge.example;lr>",))
+
+
 def test_what_could_not_be_stored_is_taken_back() -> None:
     desk = Desk()
     desk.register(desk.signed())
@@ -113,4 +141,4 @@ def test_bindings_survive_a_restart() -> None:
     before.store.settle()
     after = Desk(HandStore(*before.store.kept.values()))
     assert after.registration.restore() == []
-    assert after.registration.way(BOB) == Way(FLOW, ())
+    assert after.registration.way(BOB) == Way(None, ())
