@@ -272,12 +272,10 @@ class Server:
         )
 
     def _registration(self) -> Registration:
-        sip, users, passwords = self.settings.sip, dict[str, str](), dict[str, Credential]()
-        md5 = sip.digest_md5 == "on"
-        for row in self.settings.users:
-            for spelling in (row.name.lower(), row.id.rpartition("_")[2].lower()) if row.sip_password else ():
-                users[spelling] = row.id.lower()
-                passwords[spelling] = Credential.of_password(spelling, sip.realm, row.sip_password, md5=md5)
+        sip, md5 = self.settings.sip, self.settings.sip.digest_md5 == "on"
+        rows = [row for row in self.settings.users if row.sip_password]
+        users = {row.name.lower(): row.id.lower() for row in rows}
+        passwords = {row.name: Credential.of_password(row.name, sip.realm, row.sip_password, md5=md5) for row in rows}
         # The key of the nonces is new with each start, because counts used before are not remembered.
         nonces = Nonces(secrets.token_bytes(SECRET_BYTES), sip.realm)
         authenticator = Authenticator(sip.realm, passwords.get, nonces, md5=md5)

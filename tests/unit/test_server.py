@@ -173,7 +173,7 @@ async def test_a_caller_over_tls_is_reached_within_the_dialog_by_its_connection(
 
 
 DIGEST = (
-    'Authorization: Digest username="bob", realm="strowger", nonce="{nonce}", uri="sip:127.0.0.1", '
+    'Authorization: Digest username="Bob", realm="strowger", nonce="{nonce}", uri="sip:127.0.0.1", '
     'response="{response}", algorithm=SHA-256, cnonce="c", qop=auth, nc=00000001'
 )
 
@@ -188,7 +188,7 @@ def register(authorization: str = "") -> str:
 def digest_of(challenge: str) -> str:
     """What bob answers to a challenge; his password is `secret`."""
     nonce = challenge.partition('nonce="')[2].partition('"')[0]
-    ha1 = hash_of_identity(Algorithm.SHA_256, "bob", "strowger", "secret")
+    ha1 = hash_of_identity(Algorithm.SHA_256, "Bob", "strowger", "secret")
     protection = Protection("00000001", "c")
     return DIGEST.format(
         nonce=nonce,
@@ -198,7 +198,7 @@ def digest_of(challenge: str) -> str:
 
 @pytest.mark.asyncio
 async def test_a_phone_that_registers_over_websocket_is_rung_and_reached_by_its_connection(tmp_path: Path) -> None:
-    user = {"resource": "one", "name": "bob", "id": "8:acs:r1_b", "sip_password": "secret"}
+    user = {"resource": "one", "name": "Bob", "id": "8:acs:r1_b", "sip_password": "secret"}
     server = Server(the_settings(tmp_path, **SIP_OVER_TLS, user=[user]), memory=True)
     await server.start()
     ports = {address.partition(":")[0]: int(address.rpartition(":")[2]) for address in server.sip_addresses}

@@ -68,7 +68,7 @@ def _duplicates(settings: Settings) -> Iterator[Problem]:
     yield from _twice(_column("resource", "name", (each.name for each in settings.resources)), "choose another name")
     yield from _twice(_column("resource", "id", (each.id for each in settings.resources)), "each has its own id")
     yield from _twice(_column("number", "e164", (each.e164 for each in settings.numbers)), "one resource owns a number")
-    yield from _twice(_column("user", "name", (each.name for each in settings.users)), "choose another name")
+    yield from _twice(_column("user", "name", (each.name.lower() for each in settings.users)), "choose another name")
     yield from _twice(_column("user", "id", (each.id for each in settings.users)), "each user has its own id")
     names = (each.name for each in settings.subscriptions)
     yield from _twice(_column("subscription", "name", names), "choose another name")

@@ -73,6 +73,10 @@ def test_a_full_configuration_is_good() -> None:
             '$.user[1].name: "bob" is already at $.user[0].name (choose another name)',
         ),
         (
+            replace(GOOD, users=(BOB, replace(BOB, name="BOB", id="8:acs:1b5c_3"))),
+            '$.user[1].name: "bob" is already at $.user[0].name (choose another name)',
+        ),
+        (
             replace(GOOD, users=(BOB, replace(BOB, name="bobby"))),
             '$.user[1].id: "8:acs:1b5c_2" is already at $.user[0].id (each user has its own id)',
         ),
