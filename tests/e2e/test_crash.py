@@ -59,7 +59,7 @@ async def test_crashes_under_load_lose_nothing(stage: Stage) -> None:
     caller = await stage.caller()
 
     async def call_and_hang_up(number: int) -> None:
-        await asyncio.sleep(number / LOAD_PER_SECOND)
+        await asyncio.sleep(number / LOAD_PER_SECOND)  # the rate of the load
         call = stage.call(caller)
         assert (await call.final(LOAD_S)).status == 200
         assert await call.hang_up() == 200
@@ -82,7 +82,7 @@ async def insist(stage: Stage, event: IncomingCall) -> None:
             try:
                 await decide_again(stage, event)
             except (ServiceRequestError, ServiceResponseError):
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # the server is away: as an application would, and not in a tight loop
             else:
                 return
 

@@ -21,7 +21,6 @@ FIELD_LIMIT: Final = 2_000
 """Characters of one field of a log line."""
 TRACE_LIMIT: Final = 20_000
 """Characters of a stack trace."""
-FORMATS: Final = ("json", "text")
 
 
 def configure(log_format: str, level: str) -> None:

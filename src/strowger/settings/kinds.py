@@ -74,7 +74,6 @@ def count(least: int = 0, most: int = LARGEST_COUNT) -> Kind:
 TEXT: Final = Kind("text", "text", reader.line, "")
 NAME: Final = Kind("name", "text of up to 64 characters", reader.name, "")
 OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty", reader.optional_name, "")
-OPTIONAL_TEXT: Final = Kind("text", "text, may be empty", reader.optional_line, "")
 DURATION: Final = Kind(
     "duration", '"30s", "500ms", "2m", "24h", "7d" or a number of seconds', duration, 1.0, unit="seconds"
 )

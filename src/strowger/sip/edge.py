@@ -281,7 +281,10 @@ class Edge:
         """Fork the INVITE to every URI of the hop."""
         leg = self._legs.get(call_id)
         if leg is not None:
-            self._forks.start(leg, self._forks.open(leg, hop_index, hop.ring))
+            self._forks.start(leg, self._open_fork(leg, hop_index, hop))
+
+    def _open_fork(self, leg: Leg, hop_index: int, hop: Hop) -> Fork:
+        return self._forks.open(leg, hop_index, hop.ring, hop.to.raw_id)
 
     def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
         """CANCEL every branch of the hop that has not ended."""
@@ -378,7 +381,7 @@ class Edge:
             return False
         self._silence_closed_hops(leg, call.hops[:-1], call.hop.opened_at)
         if call.state is State.RINGING:
-            self._is_adopted(leg, self._forks.open(leg, call.hop_index, call.hop.ring), BranchState.PROCEEDING)
+            self._is_adopted(leg, self._open_fork(leg, call.hop_index, call.hop), BranchState.PROCEEDING)
         return True
 
     def restore_ended(self, stored: StoredCall) -> None:
@@ -428,14 +431,14 @@ class Edge:
         """A crash may have come between the decision and its CANCELs: send them, again if need be."""
         for hop_index, hop in enumerate(hops):
             if hop.ring and hop.closed_at >= at - CANCEL_PATIENCE_S:
-                fork = self._forks.open(leg, hop_index, hop.ring)
+                fork = self._open_fork(leg, hop_index, hop)
                 if self._is_adopted(leg, fork, BranchState.PROCEEDING):
                     self._forks.cancel(leg, fork)
 
     def _expect_answer_again(self, leg: Leg, hop_index: int, hop: Hop) -> None:
         """The target repeats its 2xx until it has the caller's ACK; the first repeat is relayed as if it were new."""
         leg.is_answer_owed = True
-        if self._is_adopted(leg, self._forks.open(leg, hop_index, hop.ring), BranchState.ACCEPTED):
+        if self._is_adopted(leg, self._open_fork(leg, hop_index, hop), BranchState.ACCEPTED):
             self._owed.arm(leg.call_id, self._now() + CANCEL_PATIENCE_S)
         else:
             self._drop(leg)

@@ -80,10 +80,10 @@ class Forks:
         monotonic: Callable[[], float],
         record_route: bool,
         timer_c_s: float = TIMER_C_S,
-        way: Callable[[str], Way | None] | None = None,
+        way: Callable[[str, str], Way | None] | None = None,
     ) -> None:
-        """`way` knows how to reach registered phones; every other URI is followed as it stands."""
-        self._way = way or (lambda uri: None)
+        """`way` knows how to reach the registered phones of a user; every other URI is followed as it stands."""
+        self._way = way or (lambda user, uri: None)
         self._timer_c_s = timer_c_s
         self._listener = listener
         self._layer = layer
@@ -101,9 +101,9 @@ class Forks:
 
     # What the calls room wants ---------------------------------------------------------------------------------------
 
-    def open(self, leg: Leg, hop_index: int, uris: tuple[str, ...]) -> Fork:
-        """The fork of a hop; nobody is rung yet."""
-        fork = leg.forks[hop_index] = Fork(leg.call_id, hop_index, uris, self._now(), self._timer_c_s)
+    def open(self, leg: Leg, hop_index: int, uris: tuple[str, ...], user: str = "") -> Fork:
+        """The fork of a hop, whose addressee has the raw id `user`; nobody is rung yet."""
+        fork = leg.forks[hop_index] = Fork(leg.call_id, hop_index, uris, self._now(), self._timer_c_s, user)
         return fork
 
     def start(self, leg: Leg, fork: Fork) -> None:
@@ -233,7 +233,7 @@ class Forks:
     def _locate(self, fork: Fork, index: int) -> Flow:
         """The way to a branch's target, noted in the fork. Raises Unreachable, ParseError."""
         uri = fork.uris[index]
-        way = self._way(uri) or Way(None, ())
+        way = self._way(fork.user, uri) or Way(None, ())
         flow = way.flow or flow_to_uri(self._network, next(iter(way.route), uri))
         fork.flows[index], fork.routes[index] = flow, way.route
         return flow
@@ -248,21 +248,24 @@ class Forks:
 
     def _end_unwanted(self, leg: Leg, fork: Fork, index: int, response: Response) -> None:
         """ACK, then BYE, so that nobody talks to silence; the ACK for each repeat, the BYE once per dialog."""
-        invite, flow, tag = self._outgoing(leg, fork, index), fork.flows[index], response.to_tag or ""
-        assert flow is not None
+        invite, tag = self._outgoing(leg, fork, index), response.to_tag or ""
         try:
             ack = ack_2xx(invite, response, self._forwarding.branch(f"{fork.name} {tag}", index, 0, "ack"))
             bye = bye_for(invite, response, self._forwarding.branch(f"{fork.name} {tag}", index, 1, "bye"))
         except SipError as error:
             self._listener.ignored(f"an unwanted answer cannot be ended: {error}", leg.call_id)
             return
-        self._network.send(self._towards(ack, flow), ack.to_bytes(), "")
+        self._network.send(self._towards(ack, fork, index), ack.to_bytes(), "")
         if (index, tag) not in fork.disowned and len(fork.disowned) < DIALOGS_ENDED_PER_FORK:
             fork.disowned.add((index, tag))
-            self._request(leg, bye, self._towards(bye, flow))
+            self._request(leg, bye, self._towards(bye, fork, index))
 
-    def _towards(self, request: Request, flow: Flow) -> Flow:
+    def _towards(self, request: Request, fork: Fork, index: int) -> Flow:
         """The way of a request within a dialog; where the INVITE went, if its target cannot be reached otherwise."""
+        flow, way = fork.flows[index], self._way(fork.user, fork.uris[index])
+        assert flow is not None
+        if way is not None and way.flow is not None:
+            return flow
         try:
             return self._in_dialog.next_hop(request)
         except (Unreachable, ParseError):

@@ -28,9 +28,13 @@ decode_leg = msgspec.msgpack.Decoder(StoredLeg).decode
 class Fork:
     """One hop's branches: the response context and, for each branch, where it went and under which transaction."""
 
-    __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "routes", "uris")
+    __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "routes", "uris", "user")
 
-    def __init__(self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float, timer_c_s: float) -> None:
+    def __init__(
+        self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float, timer_c_s: float, user: str = ""
+    ) -> None:
+        """`user` is the raw id of whoever is rung; the URIs may be phones that it registered."""
+        self.user = user
         self.name = f"{call_id}/{hop_index}"
         self.hop_index = hop_index
         self.uris = uris

@@ -18,7 +18,6 @@ from strowger.sip.message.message import Request
 from strowger.sip.message.uri import SipUri
 from strowger.sip.registrar.address_of_record import address_of_record
 from strowger.sip.registrar.location_service import Answer, LocationService
-from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registrar.targets import Target
 
 
@@ -51,8 +50,6 @@ class Registration:
         self._location = location
         self._users = users
         self._wall = wall
-        self._users_by_contact: dict[str, str] = {}
-        self._contacts: dict[str, tuple[str, ...]] = {}
 
     def require_allowed(self, request: Request, flow: Flow, now: float) -> None:
         """Raises Refusal with what to answer to a stranger, or Silence; nothing is kept of either (RFC 3261 §10.3)."""
@@ -71,22 +68,12 @@ class Registration:
     def register(self, request: Request, flow: Flow, answer: Answer) -> None:
         """Carry out what was allowed; `answer` is told once it is durable."""
         user = self._user_of(request)
-        assert user is not None
-
-        def stored(outcome: Outcome) -> None:
-            self._note(user)  # again, because what could not be stored has been taken back
-            answer(outcome)
-
-        self._location.register(user, request, flow, self._wall(), stored)
-        self._note(user)
+        assert user is not None, "only what was allowed is carried out"
+        self._location.register(user, request, flow, self._wall(), answer)
 
     def restore(self) -> list[str]:
         """Take up the bindings of before a restart; returns the users whose bindings cannot be read."""
-        now = self._wall()
-        unreadable = self._location.restore(now)
-        for user, _ in self._location.all(now):
-            self._note(user)
-        return unreadable
+        return self._location.restore(self._wall())
 
     def contacts(self, user: str) -> tuple[str, ...]:
         """The Request-URIs of a user's registered phones, the preferred ones first."""
@@ -96,22 +83,16 @@ class Registration:
         """The addresses a user's phones registered from."""
         return frozenset(target.flow.received for target in self._location.targets(user.lower(), self._wall()))
 
-    def way(self, uri: str) -> Way | None:
-        """The way to a registered phone, by its Request-URI; None when it is not, or no longer, registered."""
-        user = self._users_by_contact.get(uri)
-        targets = self._location.targets(user, self._wall()) if user is not None else ()
+    def way(self, user: str, uri: str) -> Way | None:
+        """The way to a user's registered phone, by its Request-URI; None when it is not, or no longer, registered.
+
+        Another user's phone with the same URI is another phone.
+        """
+        targets = self._location.targets(user.lower(), self._wall())
         return next((_way(target) for target in targets if target.uri == uri), None)
 
     def _user_of(self, request: Request) -> str | None:
         return self._users.get(address_of_record(request).user.lower())
-
-    def _note(self, user: str) -> None:
-        for uri in self._contacts.pop(user, ()):
-            self._users_by_contact.pop(uri, None)
-        contacts = self.contacts(user)
-        if contacts:
-            self._contacts[user] = contacts
-            self._users_by_contact.update(dict.fromkeys(contacts, user))
 
 
 def _way(target: Target) -> Way:

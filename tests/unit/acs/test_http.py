@@ -221,7 +221,7 @@ async def test_a_body_that_is_no_chunk() -> None:
     api = EchoApi()
     async with listening(api.handle) as port, connected(port) as client:
         client.send(b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # so that the server most likely reads it apart; the outcome is the same if not
         client.send(b"zz\r\n")
         assert (await client.reply()).status == 400
         assert await client.is_closed()
@@ -235,7 +235,7 @@ async def test_a_client_that_leaves_within_its_body_reaches_nobody() -> None:
         async with listening(api.handle) as port:
             async with connected(port) as client:
                 client.send(post(b"abc")[:-1])
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # so that the request is most likely under way
             async with connected(port) as client:
                 client.send(GET)
                 await client.reply()

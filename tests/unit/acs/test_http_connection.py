@@ -172,7 +172,7 @@ async def test_a_head_in_time_is_not_cut() -> None:
         await asyncio.sleep(0)
         client.send(GET[5:])
         assert (await client.reply()).status == 200
-        await asyncio.sleep(0.04)
+        await asyncio.sleep(0.04)  # longer than head_s: a timer that was left running would cut here
         client.send(GET)
         assert (await client.reply()).status == 200
 

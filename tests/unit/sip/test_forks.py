@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from strowger.sip.flow import Flow
 from strowger.sip.forks import Forks
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Fork, Leg
 from strowger.sip.message import Request, Response
 from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.registration import Way
 from strowger.sip.transaction.invite_client import State
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import Send
@@ -44,7 +46,8 @@ class Listening:
 class Rig:
     """Forks over a wire that is a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: Way | None = None) -> None:
+        """Everybody's phones are reached by `way`."""
         self.wire, self.now = Wire(), 100.0
         self.listener = Listening(self.wire)
         forwarding = Forwarding(b"f" * 32)
@@ -58,6 +61,7 @@ class Rig:
             in_dialog,
             monotonic=lambda: self.now,
             record_route=False,
+            way=lambda user, uri: way if user == "8:acs:r_bob" else None,
         )
         invite = INVITE.format(to="bob", n=1, hops=70).replace("\n", "\r\n").encode()
         self.leg = Leg("call", "key", CALLER, invite)
@@ -79,6 +83,28 @@ def test_every_branch_is_rung_and_one_that_cannot_be_is_a_failure_of_its_own() -
     assert rig.listener.told[0][0] == "ignored"
     rig.respond(fork, 0, 486)
     assert rig.listener.told[-1] == ("failed", 0, 486), "a busy phone says more than one that cannot be reached"
+
+
+def test_a_registered_phone_is_rung_and_its_unwanted_answer_ended_by_the_way_it_came() -> None:
+    phone = Flow("TCP", "198.51.100.4", 40_000, 0, 7)
+    rig = Rig(Way(phone, ("<sip:edge.example;lr>",)))
+    fork = rig.forks.open(rig.leg, 0, ("sip:b@10.0.0.7",), "8:acs:r_bob")
+    rig.forks.start(rig.leg, fork)
+    (flow, invite) = rig.wire.take()[0]
+    assert (flow, invite.first("Route")) == (phone, "<sip:edge.example;lr>")
+    rig.forks.cancel(rig.leg, fork)
+    rig.respond(fork, 0, 200)
+    sent = rig.wire.take()
+    assert [(flow, message.method) for flow, message in sent if isinstance(message, Request)] == [
+        (phone, "ACK"),
+        (phone, "BYE"),
+    ]
+
+
+def test_a_way_belongs_to_its_user() -> None:
+    rig = Rig(Way(Flow("TCP", "198.51.100.4", 40_000, 0, 7), ()))
+    rig.forks.start(rig.leg, rig.forks.open(rig.leg, 0, ("sip:b@192.0.2.7",), "8:acs:r_ann"))
+    assert rig.sent() == ["192.0.2.7 INVITE"]
 
 
 def test_nobody_can_be_rung_at_all() -> None:

@@ -171,18 +171,6 @@ class TransactionLayer:
         self._adopt(machine)
         return key
 
-    def resume_invite_client(
-        self, request: Request, flow: object, now: float, reliable: bool, key: str | None = None
-    ) -> tuple[str, list[Output]]:
-        """Send an INVITE again that was on its way before a restart, branch and all: the target takes it for a
-        retransmission, sends its last response and does not ring twice. RFC 3261 §17.2.3
-
-        Raises as `request` does, and InvalidRequest if the request does not lead to the `key` it is said to have had.
-        """
-        if key is not None and key != client_key(request):
-            raise InvalidRequest(f"the request does not belong to {key!r}: it would ring a second time")
-        return self.request(request, flow, now, reliable)
-
     # Inside.
 
     def _receive_response(self, response: Response, now: float) -> list[Output]:

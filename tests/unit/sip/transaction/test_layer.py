@@ -546,17 +546,9 @@ def test_rebuilt_rfc_2543_call_gets_its_ack() -> None:
     assert layer.receive(ack(old, to_tag="ours"), FLOW, 1.1, False) == []
 
 
-def test_resumed_client_sends_the_same_invite_again() -> None:
+def test_a_forgotten_invite_can_be_sent_again_with_the_same_branch() -> None:
     layer = TransactionLayer()
     sent = (CLIENT_KEY, [Send(FLOW, INVITE.to_bytes(), CLIENT_KEY)])
-    assert layer.resume_invite_client(INVITE, FLOW, 0.0, False) == sent
-    assert layer.receive(RINGING, FLOW, 0.1, False) == [ResponseArrived(CLIENT_KEY, RINGING)]
+    assert layer.request(INVITE, FLOW, 0.0, False) == sent
     layer.forget(CLIENT_KEY)
-    assert layer.resume_invite_client(INVITE, FLOW, 0.0, False, CLIENT_KEY) == sent
-
-
-def test_resumed_client_with_another_branch_is_refused() -> None:
-    layer = TransactionLayer()
-    with pytest.raises(InvalidRequest, match="ring a second time"):
-        layer.resume_invite_client(request(branch="z9hG4bKnew"), FLOW, 0.0, False, CLIENT_KEY)
-    assert len(layer) == 0
+    assert layer.request(INVITE, FLOW, 0.0, False) == sent
