@@ -1,7 +1,8 @@
 """The composition root: settings in, every part built, joined and started in order, stopped in reverse.
 
-Nothing is decided here. The order matters once: the store is read and every held call is back in memory before the
-first listener opens, so that no request can arrive for a call that is not known yet.
+Nothing is decided here, and what the settings mean is for `assembly` to say. The order matters once: the store is read
+and every held call is back in memory before the first listener opens, so that no request can arrive for a call that is
+not known yet.
 """
 
 from __future__ import annotations
@@ -21,52 +22,36 @@ from typing import Final
 import structlog
 import uvloop
 
-from strowger.acs.api import Api, ApiSettings
-from strowger.acs.auth import Resource
+from strowger import assembly
+from strowger.acs.api import Api
 from strowger.acs.http import HttpListener
 from strowger.acs.http_limits import HttpLimits
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
 from strowger.base.tasks import spawn
 from strowger.calls.context import ContextSigner
-from strowger.calls.directory import Directory, Number, Route, Trunk, User
-from strowger.calls.exchange import Exchange, Limits
-from strowger.calls.identifier import Kind
+from strowger.calls.exchange import Exchange
 from strowger.calls.ports import StoredCall
 from strowger.console.console import Console
 from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
-from strowger.events.delivery import DeliverySettings, EventDelivery
-from strowger.events.outbox import OutboxLimits
-from strowger.events.retry import Profile
-from strowger.events.schema import resource_topic
-from strowger.events.subscription import Subscription
+from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
 from strowger.settings import Settings, connection_string
-from strowger.settings import Subscription as SubscriptionRow
-from strowger.sip.authentication.authenticator import Authenticator
-from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.errors import CredentialInvalid
-from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
 from strowger.sip.proxy.forwarding import Forwarding
-from strowger.sip.proxy.response_context import TIMER_C_S
-from strowger.sip.registrar.location_service import LocationService
 from strowger.sip.registration import Registration
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
 from strowger.sip.transport.flow import host_port, parse_listen
-from strowger.sip.transport.limits import TransportLimits
-from strowger.sip.transport.tls import TlsContexts
 from strowger.sip.transport.transports import Transports
-from strowger.sip.trunk.origin import Origins
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import Retention
 from strowger.storage.sqlite import SqliteStore
-from strowger.tls import DevCa, client_context, create_dev_ca, server_context
+from strowger.tls import DevCa, create_dev_ca, server_context
 
 DATABASE: Final = "strowger.db"
 SECRET_BYTES: Final = 32
@@ -75,8 +60,6 @@ RESUME_PAUSE_S: Final = 0.05
 """After a restart this many calls are taken up again every so many seconds: a burst would overflow the peers' socket
 buffers.
 """
-TIMER_C_MARGIN_S: Final = 5.0
-"""Timer C never cuts a call short that the settings let ring longer."""
 WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
 SWITCH_INTERVAL_S: Final = 0.0005
@@ -156,8 +139,8 @@ class Server:
             receive=self.driver.receive,
             failed=self.driver.failed,
             garbled=self.driver.unframeable,
-            limits=self._transport_limits(),
-            tls=self._sip_tls(),
+            limits=assembly.transport_limits(self.settings),
+            tls=assembly.sip_tls(self.settings, self.dev_ca),
         )
         self._stack.push_async_callback(self.transports.stop)
         try:
@@ -196,33 +179,20 @@ class Server:
         self._background(self._prune(), "prune")
 
     def _open_store(self, loop: asyncio.AbstractEventLoop) -> SqliteStore | MemoryStore:
-        limits = self.settings.limits
-        retention = Retention(
-            calls_kept=limits.calls_kept,
-            calls_kept_for_s=limits.calls_kept_for,
-            receipts_kept=limits.repeatability_entries,
-            receipts_kept_for_s=limits.repeatability_kept_for,
-            events_pending=limits.events_pending,
-        )
+        retention = assembly.retention(self.settings)
         if self._memory:
             return MemoryStore(loop.call_soon, retention)
         return SqliteStore.open(self.data_dir / DATABASE, loop=loop, retention=retention)
 
     def _delivery(self) -> EventDelivery:
-        limits = self.settings.limits
         return EventDelivery(
-            [self._subscription(row) for row in self.settings.subscriptions],
+            assembly.subscriptions(self.settings),
             self.store,
             self._clock,
             self._ids,
             validation_url=self._validation_url,
-            settings=DeliverySettings(OutboxLimits(events_pending=limits.events_pending), limits.event_bytes),
+            settings=assembly.delivery_settings(self.settings),
         )
-
-    def _subscription(self, row: SubscriptionRow) -> Subscription:
-        resource = next(each for each in self.settings.resources if each.name == row.resource)
-        topic = resource_topic(resource.id, resource.name)
-        return Subscription(row.resource, row.name, row.endpoint, topic, Profile(row.profile))
 
     def _validation_url(self, code: str) -> str:
         if not self.console_addresses:
@@ -231,74 +201,20 @@ class Server:
         name = "localhost" if host in WILDCARDS else host
         return f"http://{name}:{port}/subscriptions/validate?code={code}"
 
-    def _transport_limits(self) -> TransportLimits:
-        limits = self.settings.limits
-        return TransportLimits(
-            tcp_connections=limits.tcp_connections,
-            tcp_connections_per_address=limits.tcp_connections_per_address,
-            ws_origins=self.settings.sip.ws_origins,
-        )
-
-    def _sip_tls(self) -> TlsContexts | None:
-        """The certificate of [sip], else that of the API; None when no listener needs one."""
-        if not any(each.transport in ("tls", "wss") for each in self.settings.listen.sip):
-            return None
-        sip, pair = self.settings.sip, self._api_certificate()
-        cert, key = (sip.tls_cert, sip.tls_key) if sip.tls_cert is not None else pair or (None, None)
-        authority = sip.tls_ca or (self.dev_ca.authority if self.dev_ca is not None else None)
-        if cert is None or key is None:
-            raise StartError("SIP over TLS needs a certificate: give sip.tls_cert and sip.tls_key")
-        return TlsContexts(
-            server=lambda: server_context(cert, key),
-            client=lambda: client_context(authority, sip.tls_cert, sip.tls_key),
-            files=[each for each in (cert, key, authority) if each is not None],
-        )
-
-    def _api_certificate(self) -> tuple[Path, Path] | None:
-        if self.dev_ca is not None:
-            return self.dev_ca.cert, self.dev_ca.key
-        tls = self.settings.tls
-        return (tls.cert, tls.key) if tls.cert is not None and tls.key is not None else None
-
-    def _directory(self) -> Directory:
-        rows = self.settings
-        return Directory(
-            numbers=[Number(row.resource, row.e164) for row in rows.numbers],
-            users=[User(row.resource, row.name, row.id, row.contacts) for row in rows.users],
-            trunks=[Trunk(row.name, row.uri) for row in rows.trunks],
-            routes=[Route(Kind(row.kind), row.match, row.to) for row in rows.routes],
-            user_may_dial_out=rows.compat.voip_to_phone == "allow",
-            presence=self.registration,
-        )
-
     def _registration(self) -> Registration:
-        sip, md5 = self.settings.sip, self.settings.sip.digest_md5 == "on"
-        rows = [row for row in self.settings.users if row.sip_password]
-        users = {row.name.lower(): row.id.lower() for row in rows}
-        passwords = {row.name: Credential.of_password(row.name, sip.realm, row.sip_password, md5=md5) for row in rows}
-        # The key of the nonces is new with each start, because counts used before are not remembered.
-        nonces = Nonces(secrets.token_bytes(SECRET_BYTES), sip.realm)
-        authenticator = Authenticator(sip.realm, passwords.get, nonces, md5=md5)
-        return Registration(authenticator, LocationService(self.store.bindings), users, wall=self._clock.wall)
+        key = secrets.token_bytes(SECRET_BYTES)
+        return assembly.registration(self.settings, self.store.bindings, nonce_key=key, wall=self._clock.wall)
 
     def _exchange(self) -> Exchange:
-        limits = self.settings.limits
         return Exchange(
-            directory=self._directory(),
+            directory=assembly.the_directory(self.settings, self.registration),
             contexts=ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname()),
             store=self.store,
             announcer=self.delivery,
             clock=self._clock,
             deadlines=TimerHeap(),
             new_id=self._ids.uuid4,
-            limits=Limits(
-                hold_s=limits.hold,
-                ring_s=limits.ring,
-                ring_budget_s=limits.ring_budget,
-                redirects_per_call=limits.redirects_per_call,
-                held_calls=limits.held_calls,
-                reject_none_status=self.settings.compat.reject_none_status,
-            ),
+            limits=assembly.exchange_limits(self.settings),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 
@@ -310,32 +226,25 @@ class Server:
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             record_route=self.settings.sip.record_route == "on",
-            timer_c_s=max(TIMER_C_S, self.settings.limits.ring_budget + TIMER_C_MARGIN_S),
-            came_by=Origins((row.name, row.from_) for row in self.settings.trunks).trunk_of,
+            timer_c_s=assembly.timer_c_s(self.settings),
+            came_by=assembly.origins(self.settings).trunk_of,
             registration=self.registration,
             ignored=self.driver.ignored,
         )
 
     async def _open_api(self) -> None:
-        limits, compat = self.settings.limits, self.settings.compat
         api = Api(
             self.exchange,
             self.store,
-            [Resource(row.name, row.hosts, row.key_octets) for row in self.settings.resources],
+            assembly.resources(self.settings),
             wall=self._clock.wall,
             token=self._ids.token,
-            settings=ApiSettings(
-                request_body_bytes=limits.request_body,
-                clock_skew_s=limits.clock_skew,
-                signatures_remembered=limits.signatures_remembered,
-                repeatability=compat.repeatability,
-                repeatability_kept_for_s=limits.repeatability_kept_for,
-                shows_string_to_sign=self.settings.tls.mode == "dev-ca",
-            ),
+            settings=assembly.api_settings(self.settings),
         )
-        http = HttpListener(api.handle, wall=self._clock.wall, limits=HttpLimits(body_bytes=limits.request_body))
+        limits = HttpLimits(body_bytes=self.settings.limits.request_body)
+        http = HttpListener(api.handle, wall=self._clock.wall, limits=limits)
         self._stack.push_async_callback(http.stop)
-        certificate = self._api_certificate()
+        certificate = assembly.api_certificate(self.settings, self.dev_ca)
         context = server_context(*certificate) if certificate is not None else None
         for listener in self.settings.listen.api:
             port = await http.start(listener.host, listener.port, context)

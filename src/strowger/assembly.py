@@ -1,0 +1,182 @@
+"""What the settings say, in the terms of the rooms: plain functions from Settings to limits, tables and parts.
+
+Nothing is started here and nothing is kept. `server` calls these in its order and owns what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from strowger.acs.api import ApiSettings
+from strowger.acs.auth import Resource
+from strowger.calls import directory
+from strowger.calls.bindings import BindingStore
+from strowger.calls.directory import Directory, Presence
+from strowger.calls.exchange import Limits
+from strowger.calls.identifier import Kind
+from strowger.events.delivery import DeliverySettings
+from strowger.events.outbox import OutboxLimits
+from strowger.events.retry import Profile
+from strowger.events.schema import resource_topic
+from strowger.events.subscription import Subscription
+from strowger.settings import Settings
+from strowger.settings import Subscription as SubscriptionRow
+from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.proxy.response_context import TIMER_C_S
+from strowger.sip.registrar.location_service import LocationService
+from strowger.sip.registration import Registration
+from strowger.sip.transport.limits import TransportLimits
+from strowger.sip.transport.tls import TlsContexts
+from strowger.sip.trunk.origin import Origins
+from strowger.storage.retention import Retention
+from strowger.tls import DevCa, client_context, server_context
+
+TIMER_C_MARGIN_S: Final = 5.0
+"""Timer C never cuts a call short that the settings let ring longer."""
+
+
+# Limits --------------------------------------------------------------------------------------------------------------
+
+
+def retention(settings: Settings) -> Retention:
+    """How much of the past the store keeps."""
+    limits = settings.limits
+    return Retention(
+        calls_kept=limits.calls_kept,
+        calls_kept_for_s=limits.calls_kept_for,
+        receipts_kept=limits.repeatability_entries,
+        receipts_kept_for_s=limits.repeatability_kept_for,
+        events_pending=limits.events_pending,
+    )
+
+
+def exchange_limits(settings: Settings) -> Limits:
+    """The bounds of calls."""
+    limits = settings.limits
+    return Limits(
+        hold_s=limits.hold,
+        ring_s=limits.ring,
+        ring_budget_s=limits.ring_budget,
+        redirects_per_call=limits.redirects_per_call,
+        held_calls=limits.held_calls,
+        reject_none_status=settings.compat.reject_none_status,
+    )
+
+
+def transport_limits(settings: Settings) -> TransportLimits:
+    """The bounds of the SIP listeners."""
+    limits = settings.limits
+    return TransportLimits(
+        tcp_connections=limits.tcp_connections,
+        tcp_connections_per_address=limits.tcp_connections_per_address,
+        ws_origins=settings.sip.ws_origins,
+    )
+
+
+def timer_c_s(settings: Settings) -> float:
+    """How long a proxied INVITE may ring in all (RFC 3261 §16.6)."""
+    return max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S)
+
+
+# Towards applications ------------------------------------------------------------------------------------------------
+
+
+def resources(settings: Settings) -> list[Resource]:
+    """Whose requests the API believes."""
+    return [Resource(row.name, row.hosts, row.key_octets) for row in settings.resources]
+
+
+def api_settings(settings: Settings) -> ApiSettings:
+    """How the API behaves."""
+    limits, compat = settings.limits, settings.compat
+    return ApiSettings(
+        request_body_bytes=limits.request_body,
+        clock_skew_s=limits.clock_skew,
+        signatures_remembered=limits.signatures_remembered,
+        repeatability=compat.repeatability,
+        repeatability_kept_for_s=limits.repeatability_kept_for,
+        shows_string_to_sign=settings.tls.mode == "dev-ca",
+    )
+
+
+def delivery_settings(settings: Settings) -> DeliverySettings:
+    """How events are sent."""
+    limits = settings.limits
+    return DeliverySettings(OutboxLimits(events_pending=limits.events_pending), limits.event_bytes)
+
+
+def subscriptions(settings: Settings) -> list[Subscription]:
+    """Who is told of calls."""
+    return [_subscription(settings, row) for row in settings.subscriptions]
+
+
+def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
+    resource = next(each for each in settings.resources if each.name == row.resource)
+    topic = resource_topic(resource.id, resource.name)
+    return Subscription(row.resource, row.name, row.endpoint, topic, Profile(row.profile))
+
+
+# Certificates --------------------------------------------------------------------------------------------------------
+
+
+def api_certificate(settings: Settings, dev_ca: DevCa | None) -> tuple[Path, Path] | None:
+    """The certificate and the key of the API; None when it is not encrypted."""
+    if dev_ca is not None:
+        return dev_ca.cert, dev_ca.key
+    tls = settings.tls
+    return (tls.cert, tls.key) if tls.cert is not None and tls.key is not None else None
+
+
+def sip_tls(settings: Settings, dev_ca: DevCa | None) -> TlsContexts | None:
+    """The certificate of [sip], else that of the API; None when no listener needs one. Raises ValueError."""
+    if not any(each.transport in ("tls", "wss") for each in settings.listen.sip):
+        return None
+    sip, pair = settings.sip, api_certificate(settings, dev_ca)
+    cert, key = (sip.tls_cert, sip.tls_key) if sip.tls_cert is not None else pair or (None, None)
+    authority = sip.tls_ca or (dev_ca.authority if dev_ca is not None else None)
+    if cert is None or key is None:
+        raise ValueError("SIP over TLS needs a certificate: give sip.tls_cert and sip.tls_key")
+    return TlsContexts(
+        server=lambda: server_context(cert, key),
+        client=lambda: client_context(authority, sip.tls_cert, sip.tls_key),
+        files=[each for each in (cert, key, authority) if each is not None],
+    )
+
+
+# Who is ours, and which way leads out --------------------------------------------------------------------------------
+
+
+def the_directory(settings: Settings, presence: Presence) -> Directory:
+    """Everything that can be dialled."""
+    return Directory(
+        numbers=[directory.Number(row.resource, row.e164) for row in settings.numbers],
+        users=[directory.User(row.resource, row.name, row.id, row.contacts) for row in settings.users],
+        trunks=[directory.Trunk(row.name, row.uri) for row in settings.trunks],
+        routes=[directory.Route(Kind(row.kind), row.match, row.to) for row in settings.routes],
+        user_may_dial_out=settings.compat.voip_to_phone == "allow",
+        presence=presence,
+    )
+
+
+def registration(
+    settings: Settings, bindings: BindingStore, *, nonce_key: bytes, wall: Callable[[], float]
+) -> Registration:
+    """Who may register, and where they are. Raises CredentialInvalid.
+
+    `nonce_key` is to be new with each start, because counts used before are not remembered.
+    """
+    sip, md5 = settings.sip, settings.sip.digest_md5 == "on"
+    rows = [row for row in settings.users if row.sip_password]
+    users = {row.name.lower(): row.id.lower() for row in rows}
+    passwords = {row.name: Credential.of_password(row.name, sip.realm, row.sip_password, md5=md5) for row in rows}
+    authenticator = Authenticator(sip.realm, passwords.get, Nonces(nonce_key, sip.realm), md5=md5)
+    return Registration(authenticator, LocationService(bindings), users, wall=wall)
+
+
+def origins(settings: Settings) -> Origins:
+    """Which trunk a call comes by."""
+    return Origins((row.name, row.from_) for row in settings.trunks)

@@ -1,0 +1,168 @@
+"""What the settings say, in the terms of the rooms."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from strowger import assembly
+from strowger.calls.identifier import Kind, from_raw_id, phone_number
+from strowger.events.retry import Profile
+from strowger.settings import Settings, load
+from strowger.sip.authentication.errors import CredentialInvalid
+from strowger.storage.bindings import MemoryBindings
+from strowger.tls import create_dev_ca
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+NOBODY = MemoryBindings(lambda done: done())
+
+
+def the_settings(directory: Path, text: str = "") -> Settings:
+    config = directory / "strowger.toml"
+    config.write_text(
+        f"""
+        [[resource]]
+        name = "one"
+        id = "r1"
+        hosts = ["calls.example"]
+        keys = ["{KEY}"]
+        {text}
+        """
+    )
+    return load(config, {}, {})
+
+
+def the_registration(settings: Settings):
+    return assembly.registration(settings, NOBODY, nonce_key=bytes(32), wall=lambda: 0.0)
+
+
+def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [limits]
+        hold = "1s"
+        ring = "2s"
+        ring_budget = "3s"
+        redirects_per_call = 4
+        held_calls = 5
+        tcp_connections = 7
+        tcp_connections_per_address = 6
+        calls_kept = 8
+        calls_kept_for = "9s"
+        events_pending = 10
+        event_bytes = 11
+        request_body = 12
+        clock_skew = "13s"
+        [compat]
+        reject_none_status = 480
+        [sip]
+        ws_origins = ["https://pages.example"]
+        """,
+    )
+    calls = assembly.exchange_limits(settings)
+    assert (calls.hold_s, calls.ring_s, calls.ring_budget_s) == (1.0, 2.0, 3.0)
+    assert (calls.redirects_per_call, calls.held_calls, calls.reject_none_status) == (4, 5, 480)
+    sockets = assembly.transport_limits(settings)
+    assert (sockets.tcp_connections, sockets.tcp_connections_per_address) == (7, 6)
+    assert sockets.ws_origins == ("https://pages.example",)
+    past = assembly.retention(settings)
+    assert (past.calls_kept, past.calls_kept_for_s, past.events_pending) == (8, 9.0, 10)
+    events = assembly.delivery_settings(settings)
+    assert (events.outbox.events_pending, events.event_bytes) == (10, 11)
+    api = assembly.api_settings(settings)
+    assert (api.request_body_bytes, api.clock_skew_s, api.shows_string_to_sign) == (12, 13.0, True)
+
+
+@pytest.mark.parametrize(("budget", "timer_c"), [("60s", 185.0), ("180s", 185.0), ("600s", 605.0)])
+def test_timer_c_outlasts_the_ring_budget_and_is_more_than_three_minutes(
+    tmp_path: Path, budget: str, timer_c: float
+) -> None:
+    settings = the_settings(tmp_path, f'[limits]\nring_budget = "{budget}"')
+    assert assembly.timer_c_s(settings) == timer_c
+
+
+def test_resources_and_subscriptions(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [[subscription]]
+        resource = "one"
+        name = "app"
+        endpoint = "http://127.0.0.1:9/events"
+        profile = "event-grid"
+        """,
+    )
+    (resource,) = assembly.resources(settings)
+    assert (resource.name, resource.hosts, resource.keys) == ("one", ("calls.example",), (base64.b64decode(KEY),))
+    (subscription,) = assembly.subscriptions(settings)
+    assert (subscription.resource, subscription.name, subscription.profile) == ("one", "app", Profile.EVENT_GRID)
+    assert subscription.topic.endswith("/one")
+
+
+def test_the_certificate_of_the_api(tmp_path: Path) -> None:
+    settings = the_settings(tmp_path)
+    assert assembly.api_certificate(settings, None) is None
+    files = the_settings(tmp_path, '[tls]\ncert = "/c.pem"\nkey = "/k.pem"')
+    assert assembly.api_certificate(files, None) == (Path("/c.pem"), Path("/k.pem"))
+
+
+def test_sip_over_tls_takes_its_own_certificate_or_that_of_the_api(tmp_path: Path) -> None:
+    assert assembly.sip_tls(the_settings(tmp_path), None) is None
+    listening = '[listen]\nsip = ["tls:127.0.0.1:0"]\n'
+    ours = create_dev_ca(tmp_path / "tls", ["calls.example"], now=1_700_000_000.0)
+    pair = assembly.api_certificate(the_settings(tmp_path), ours)
+    assert pair == (ours.cert, ours.key)
+    of_the_api = assembly.sip_tls(the_settings(tmp_path, listening), ours)
+    assert of_the_api is not None
+    of_the_api.load()
+    own = the_settings(tmp_path, f'{listening}[sip]\ntls_cert = "{ours.cert}"\ntls_key = "/no.pem"\ntls_ca = "/a.pem"')
+    missing = assembly.sip_tls(own, ours)
+    assert missing is not None
+    with pytest.raises(FileNotFoundError):
+        missing.load()
+    with pytest.raises(ValueError, match="needs a certificate"):
+        assembly.sip_tls(the_settings(tmp_path, listening), None)
+
+
+def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [[number]]
+        resource = "one"
+        e164 = "+31201110001"
+        [[user]]
+        resource = "one"
+        name = "alice"
+        id = "8:acs:r1_a"
+        contacts = ["sip:alice@192.0.2.1"]
+        [[trunk]]
+        name = "carrier"
+        uri = "sip:carrier.example"
+        [[route]]
+        kind = "phoneNumber"
+        match = "+31*"
+        to = "carrier"
+        """,
+    )
+    found = assembly.the_directory(settings, the_registration(settings))
+    assert found.addressee("+31201110001")[0] == "one"
+    assert found.addressee("alice")[1].ring == ("sip:alice@192.0.2.1",)
+    caller = from_raw_id("4:+1")
+    plan = found.target("one", phone_number("+31612345678"), caller)
+    assert (plan.to.kind, plan.ring) == (Kind.PHONE_NUMBER, ("sip:+31612345678@carrier.example",))
+
+
+def test_a_user_whose_name_cannot_be_a_digest_user_name_is_refused(tmp_path: Path) -> None:
+    text = '[[user]]\nresource = "one"\nname = "a:b"\nid = "8:acs:r1_a"\nsip_password = "secret"'
+    with pytest.raises(CredentialInvalid):
+        the_registration(the_settings(tmp_path, text))
+
+
+def test_the_networks_of_trunks(tmp_path: Path) -> None:
+    text = '[[trunk]]\nname = "carrier"\nuri = "sip:carrier.example"\nfrom = ["192.0.2.0/24"]'
+    origins = assembly.origins(the_settings(tmp_path, text))
+    assert (origins.trunk_of("192.0.2.7"), origins.trunk_of("198.51.100.1")) == ("carrier", None)
