@@ -25,8 +25,11 @@ from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.sip.authentication.authenticator import Authenticator
 from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.message.limits import MessageLimits
 from strowger.sip.proxy.response_context import TIMER_C_S
+from strowger.sip.registrar.limits import Limits as RegistrarLimits
 from strowger.sip.registrar.location_service import LocationService
 from strowger.sip.registration import Registration
 from strowger.sip.transport.limits import TransportLimits
@@ -71,9 +74,64 @@ def transport_limits(settings: Settings) -> TransportLimits:
     """The bounds of the SIP listeners."""
     limits = settings.limits
     return TransportLimits(
+        message=message_limits(settings),
         tcp_connections=limits.tcp_connections,
         tcp_connections_per_address=limits.tcp_connections_per_address,
+        tcp_connecting=limits.tcp_connecting,
+        handshakes=limits.handshakes,
+        handshake_s=limits.handshake,
+        tcp_idle_s=limits.tcp_idle,
+        tcp_message_s=limits.tcp_message,
+        tcp_write_buffer_bytes=limits.tcp_write_buffer,
+        ws_frame_bytes=limits.ws_frame,
         ws_origins=settings.sip.ws_origins,
+        ws_ping_s=limits.ws_ping,
+        connect_timeout_s=limits.connect,
+        connecting_queue=limits.connecting_queue,
+        udp_receive_buffer_bytes=limits.udp_receive_buffer,
+        datagram_bytes=limits.datagram,
+    )
+
+
+def message_limits(settings: Settings) -> MessageLimits:
+    """The bounds of one SIP message."""
+    limits = settings.limits
+    return MessageLimits(
+        message_bytes=limits.sip_message,
+        header_lines=limits.sip_header_lines,
+        header_line_bytes=limits.sip_header_line,
+        vias=limits.sip_via,
+        addresses=limits.sip_addresses,
+        uri_bytes=limits.sip_uri,
+    )
+
+
+def registrar_limits(settings: Settings) -> RegistrarLimits:
+    """The bounds of registrations."""
+    limits = settings.limits
+    return RegistrarLimits(
+        default_expires_s=round(limits.registration_default),
+        min_expires_s=round(limits.registration_min),
+        max_expires_s=round(limits.registration_max),
+        contacts=limits.registration_contacts,
+    )
+
+
+def failures(settings: Settings) -> Failures:
+    """How many wrong passwords are forgiven."""
+    limits = settings.limits
+    return Failures(
+        per_user=limits.wrong_passwords_per_user,
+        per_source=limits.wrong_passwords_per_source,
+        window_s=limits.wrong_passwords_within,
+    )
+
+
+def nonces(settings: Settings, key: bytes) -> Nonces:
+    """The challenges of our realm."""
+    limits = settings.limits
+    return Nonces(
+        key, settings.sip.realm, lifetime_s=limits.nonce_lifetime, used_limit=limits.nonces_remembered
     )
 
 
@@ -173,8 +231,11 @@ def registration(
     rows = [row for row in settings.users if row.sip_password]
     users = {row.name.lower(): row.id.lower() for row in rows}
     passwords = {row.name: Credential.of_password(row.name, sip.realm, row.sip_password, md5=md5) for row in rows}
-    authenticator = Authenticator(sip.realm, passwords.get, Nonces(nonce_key, sip.realm), md5=md5)
-    return Registration(authenticator, LocationService(bindings), users, wall=wall)
+    authenticator = Authenticator(
+        sip.realm, passwords.get, nonces(settings, nonce_key), failures=failures(settings), md5=md5
+    )
+    location = LocationService(bindings, registrar_limits(settings))
+    return Registration(authenticator, location, users, wall=wall)
 
 
 def origins(settings: Settings) -> Origins:

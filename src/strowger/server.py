@@ -134,7 +134,8 @@ class Server:
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
             self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
-        self.driver = Driver(loop, self._clock.monotonic)
+        message_limits = assembly.message_limits(self.settings)
+        self.driver = Driver(loop, self._clock.monotonic, message_limits=message_limits)
         self.transports = Transports(
             receive=self.driver.receive,
             failed=self.driver.failed,
@@ -229,6 +230,7 @@ class Server:
             timer_c_s=assembly.timer_c_s(self.settings),
             came_by=assembly.origins(self.settings).trunk_of,
             registration=self.registration,
+            message_limits=assembly.message_limits(self.settings),
             ignored=self.driver.ignored,
         )
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strowger.sip.message import (
     Address,
     BuildError,
+    MessageLimits,
     ParseError,
     Refusal,
     Request,
@@ -181,7 +182,7 @@ def test_a_stream_may_be_cut_anywhere(bodies: list[bytes], data: st.DataObject) 
 @given(mutations(), st.integers(1, 40))
 @settings(max_examples=200)
 def test_a_framer_fails_only_as_declared(data: bytes, step: int) -> None:
-    framer = StreamFramer(max_head_bytes=2_000, max_body_bytes=1_000)
+    framer = StreamFramer(MessageLimits(message_bytes=3_000))
     try:
         for start in range(0, len(data), step):
             for message in framer.feed(data[start : start + step]):

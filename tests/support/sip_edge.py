@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from strowger.sip.edge import Edge
 from strowger.sip.flow import Flow
 from strowger.sip.message import Request, Response, parse_message
@@ -58,7 +60,7 @@ class Wire:
 class EdgeBench:
     """Edge, layer and exchange of one server; `line()` says what went out, one line per message."""
 
-    def __init__(self, bench: Bench | None = None, *, record_route: bool = False) -> None:
+    def __init__(self, bench: Bench | None = None, *, record_route: bool = False, **options: Any) -> None:
         self.bench = bench or Bench()
         self.wire = Wire()
         self.layer = TransactionLayer()
@@ -71,6 +73,7 @@ class EdgeBench:
             monotonic=self.bench.clock.monotonic,
             record_route=record_route,
             ignored=lambda reason, summary: self.ignored.append(reason),
+            **options,
         )
         self.bench.exchange.telephony = self.edge
 

@@ -12,6 +12,9 @@ from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
 from strowger.sip.authentication.errors import CredentialInvalid
+from strowger.sip.message.limits import MessageLimits
+from strowger.sip.registrar.limits import Limits as RegistrarLimits
+from strowger.sip.transport.limits import TransportLimits
 from strowger.storage.bindings import MemoryBindings
 from strowger.tls import create_dev_ca
 
@@ -74,6 +77,83 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
     assert (events.outbox.events_pending, events.event_bytes) == (10, 11)
     api = assembly.api_settings(settings)
     assert (api.request_body_bytes, api.clock_skew_s, api.shows_string_to_sign) == (12, 13.0, True)
+
+
+def test_limits_of_sip_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [limits]
+        sip_message = "16KiB"
+        sip_header_lines = 17
+        sip_header_line = 1000
+        sip_via = 18
+        sip_addresses = 19
+        sip_uri = 200
+        tcp_connecting = 21
+        connecting_queue = 22
+        connect = "23s"
+        handshakes = 24
+        handshake = "25s"
+        tcp_message = "26s"
+        tcp_idle = "27s"
+        tcp_write_buffer = 28000
+        ws_ping = "29s"
+        ws_frame = 30000
+        datagram = 31000
+        udp_receive_buffer = 320000
+        """,
+    )
+    message = MessageLimits(
+        message_bytes=16_384, header_lines=17, header_line_bytes=1_000, vias=18, addresses=19, uri_bytes=200
+    )
+    assert assembly.message_limits(settings) == message
+    assert assembly.transport_limits(settings) == TransportLimits(
+        message=message,
+        tcp_connecting=21,
+        connecting_queue=22,
+        connect_timeout_s=23.0,
+        handshakes=24,
+        handshake_s=25.0,
+        tcp_message_s=26.0,
+        tcp_idle_s=27.0,
+        tcp_write_buffer_bytes=28_000,
+        ws_ping_s=29.0,
+        ws_frame_bytes=30_000,
+        datagram_bytes=31_000,
+        udp_receive_buffer_bytes=320_000,
+    )
+
+
+def test_limits_of_registration_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [limits]
+        registration_contacts = 2
+        registration_min = "5s"
+        registration_default = "6s"
+        registration_max = "7s"
+        wrong_passwords_per_user = 1
+        wrong_passwords_per_source = 2
+        wrong_passwords_within = "8s"
+        nonce_lifetime = "9s"
+        nonces_remembered = 1
+        """,
+    )
+    assert assembly.registrar_limits(settings) == RegistrarLimits(
+        contacts=2, min_expires_s=5, default_expires_s=6, max_expires_s=7
+    )
+    failures = assembly.failures(settings)
+    failures.note("192.0.2.1", "bob", 0.0)
+    assert [failures.is_barred("192.0.2.1", who, 7.9) for who in ("bob", "eve")] == [True, False]
+    failures.note("192.0.2.1", "eve", 7.9)
+    assert failures.is_barred("192.0.2.1", "mallory", 7.9)
+    assert not failures.is_barred("192.0.2.1", "bob", 8.0)
+    nonces = assembly.nonces(settings, bytes(32))
+    nonce = nonces.issue("192.0.2.1", 0.0)
+    assert nonces.number(nonce, "192.0.2.1", 9.0) is not None
+    assert nonces.number(nonce, "192.0.2.1", 9.1) is None
 
 
 @pytest.mark.parametrize(("budget", "timer_c"), [("60s", 185.0), ("180s", 185.0), ("600s", 605.0)])

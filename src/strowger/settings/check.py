@@ -26,6 +26,8 @@ def check(settings: Settings) -> list[Problem]:
         _references,
         _user_ids,
         _limits,
+        _sizes,
+        _registrations,
         _timers,
     )
     return [problem for rule in rules for problem in rule(settings)]
@@ -125,6 +127,24 @@ def _limits(settings: Settings) -> Iterator[Problem]:
     if limits.tcp_connections_per_address > limits.tcp_connections:
         path = "$.limits.tcp_connections_per_address"
         yield Problem(path, "this is more than tcp_connections", "lower it, or raise tcp_connections")
+
+
+def _sizes(settings: Settings) -> Iterator[Problem]:
+    limits = settings.limits
+    if limits.sip_header_line > limits.sip_message:
+        yield Problem("$.limits.sip_header_line", "this is more than sip_message", "a line is part of a message")
+    if limits.sip_uri > limits.sip_header_line:
+        yield Problem("$.limits.sip_uri", "this is more than sip_header_line", "a URI is part of a line")
+
+
+def _registrations(settings: Settings) -> Iterator[Problem]:
+    limits = settings.limits
+    for name in ("registration_min", "registration_default", "registration_max"):
+        if getattr(limits, name) % 1:
+            yield Problem(f"$.limits.{name}", "this is no whole number of seconds", "SIP tells it in seconds")
+    if not limits.registration_min <= limits.registration_default <= limits.registration_max:
+        path = "$.limits.registration_default"
+        yield Problem(path, "this is not between registration_min and registration_max", "lift or lower one of them")
 
 
 def _timers(settings: Settings) -> Iterator[Problem]:

@@ -71,6 +71,18 @@ def count(least: int = 0, most: int = LARGEST_COUNT) -> Kind:
     return Kind("number", form, read, least, from_text=_whole_from_text)
 
 
+def octets(least: int, most: int) -> Kind:
+    """A size within bounds, both of them in octets."""
+
+    def read(value: object) -> int:
+        number = size(value)
+        if not least <= number <= most:
+            raise ValueError(f"this lies between {least} and {most} octets")
+        return number
+
+    return Kind("size", f"a size from {least} to {most} octets", read, least, unit="octets")
+
+
 TEXT: Final = Kind("text", "text", reader.line, "")
 NAME: Final = Kind("name", "text of up to 64 characters", reader.name, "")
 OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty", reader.optional_name, "")

@@ -17,6 +17,7 @@ from strowger.base.text import printable
 from strowger.sip.edge import Edge
 from strowger.sip.flow import Flow
 from strowger.sip.message.errors import ParseError
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import parse_message
 from strowger.sip.network import Unreachable
 from strowger.sip.transaction.timers import earliest
@@ -41,7 +42,14 @@ class Timed(Protocol):
 class Driver:
     """Feeds the edge and runs the timers of everything that has some."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        monotonic: Callable[[], float],
+        *,
+        message_limits: MessageLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._message_limits = message_limits
         self._loop = loop
         self._now = monotonic
         self._edge: Edge
@@ -71,7 +79,7 @@ class Driver:
             self.counters["too early"] += 1
             return
         try:
-            message = parse_message(data, datagram=not flow.is_stream)
+            message = parse_message(data, datagram=not flow.is_stream, limits=self._message_limits)
         except ParseError as error:
             self._garbled(error.reason, flow)
             reply = self._edge.reply_to_unparsed(error, flow)

@@ -23,6 +23,7 @@ from strowger.sip.leg import Fork, Leg, StoredLeg, decode_leg, encode_leg
 from strowger.sip.message.build import cancel_for, response_to
 from strowger.sip.message.check import check_request, check_response
 from strowger.sip.message.errors import ParseError, Refusal, SipError
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import Network, Unreachable
 from strowger.sip.proxy.forwarding import Forwarding, forward_response
@@ -71,6 +72,7 @@ class Edge:
         timer_c_s: float = TIMER_C_S,
         came_by: Callable[[str], str | None] = lambda source: None,
         registration: Registration | None = None,
+        message_limits: MessageLimits = DEFAULT_LIMITS,
         ignored: Trace | None = None,
     ) -> None:
         """`came_by` names the trunk that a source address belongs to; without a `registration` nobody may register."""
@@ -81,6 +83,7 @@ class Edge:
         self._now = monotonic
         self._came_by = came_by
         self._registration = registration
+        self._message_limits = message_limits
         self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
         self._in_dialog = InDialog(network, forwarding)
@@ -113,7 +116,7 @@ class Edge:
         try:
             flow = arrival.stamp_source(message, flow)
             if not self._in_dialog.forward_routed(message, flow):
-                check_request(message)
+                check_request(message, self._message_limits)
                 self._receive_request(message, flow)
         except Refusal as refusal:
             self._refuse(message, flow, refusal.status, refusal.reason or None, refusal.headers)
@@ -187,7 +190,7 @@ class Edge:
     def _receive_response(self, response: Response, flow: Flow) -> None:
         try:
             if not self._in_dialog.pass_back(response):
-                check_response(response)
+                check_response(response, self._message_limits)
                 self.perform(self._layer.receive(response, flow, self._now(), flow.reliable))
         except (ParseError, Unreachable) as error:
             self.ignored(str(error), arrival.summary(response))

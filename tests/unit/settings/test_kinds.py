@@ -46,6 +46,18 @@ def test_a_count(number: object, fits: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "fits"), [("1KiB", True), (1_023, False), ("2KiB", True), (2_049, False), ("2048", True), ("0", False)]
+)
+def test_a_size_within_bounds(size: object, fits: bool) -> None:
+    octets = kinds.octets(1_024, 2_048)
+    if fits:
+        assert octets.read(size) in (1_024, 2_048)
+    else:
+        with pytest.raises(ValueError, match=r"a size is|between 1024 and 2048 octets"):
+            octets.read(size)
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
         (kinds.TEXT, "a,b", "a,b"),

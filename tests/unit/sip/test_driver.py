@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from strowger.sip.driver import GARBLED_LOGGED_PER_S, LONGEST_SLEEP_S, Driver, Sockets
 from strowger.sip.flow import Flow
-from strowger.sip.message import ParseError, Request, Response
+from strowger.sip.message import MessageLimits, ParseError, Request, Response
 from strowger.sip.network import Unreachable
 from strowger.sip.transport.errors import NoListener
 from tests.support.sip_edge import CALLER, INVITE
@@ -69,10 +70,10 @@ class Core:
 class Rig:
     """A driver with everything around it faked."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.loop, self.core, self.now = Loop(), Core(), 100.0
         self.sent: list[tuple[Flow, bytes, str]] = []
-        self.driver = Driver(self.loop, lambda: self.now)  # type: ignore[arg-type]
+        self.driver = Driver(self.loop, lambda: self.now, **options)  # type: ignore[arg-type]
         self.driver.attach(self.core, lambda *what: self.sent.append(what), self.core)  # type: ignore[arg-type]
 
     def feed(self, data: bytes) -> None:
@@ -156,6 +157,15 @@ def test_a_malformed_request_is_answered_where_that_is_possible(rig: Rig) -> Non
 def test_only_in_a_stream_the_length_must_be_told(rig: Rig, transport: str, is_taken: bool) -> None:
     rig.driver.receive(AN_INVITE.replace(b"Content-Length: 0\r\n", b""), CALLER._replace(transport=transport))
     assert (len(rig.core.received), rig.driver.counters["garbled"]) == ((1, 0) if is_taken else (0, 1))
+
+
+def test_limits_as_they_are_set() -> None:
+    rig = Rig(message_limits=MessageLimits(message_bytes=len(AN_INVITE)))
+    rig.driver.open()
+    rig.feed(AN_INVITE)
+    assert len(rig.core.received) == 1
+    rig.feed(AN_INVITE + b"x")
+    assert (len(rig.core.received), rig.sent) == (1, [(CALLER, b"reply", "")])
 
 
 def test_a_failed_send_is_told_to_the_core(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from strowger.calls.decision import RedirectCall, RejectCall
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ports import StoredCall
 from strowger.sip.flow import Flow
-from strowger.sip.message import Request, Response
+from strowger.sip.message import MessageLimits, Request, Response
 from tests.support.exchange import BOB, NUMBER, OUTSIDE, Bench, HandStore, user
 from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench
 
@@ -247,6 +247,14 @@ def test_an_invite_that_is_not_taken(change: tuple[str, str], status: int) -> No
     lines = edge.feed(text)
     assert [line.split()[1] for line in lines] == [str(status)]
     assert edge.bench.store.rows == {}
+
+
+def test_message_limits_as_they_are_set() -> None:
+    edge = EdgeBench(message_limits=MessageLimits(vias=2))
+    invite = INVITE.format(to=NUMBER, n=1, hops=70)
+    via = "Via: SIP/2.0/UDP 192.0.2.200:5060;branch=z9hG4bKbefore\n"
+    assert edge.feed(invite.replace("Max-Forwards", via * 2 + "Max-Forwards")) == ["192.0.2.9:5062 513 INVITE"]
+    assert edge.feed(invite.replace("Max-Forwards", via + "Max-Forwards"))[0] == "192.0.2.9:5062 100 INVITE"
 
 
 def test_a_request_that_loops_is_482() -> None:

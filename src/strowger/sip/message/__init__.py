@@ -9,6 +9,7 @@ from strowger.sip.message.build import REASONS, ack_2xx, ack_for, bye_for, cance
 from strowger.sip.message.check import check_request, check_response
 from strowger.sip.message.errors import BuildError, ParseError, Refusal, SipError
 from strowger.sip.message.framing import StreamFramer
+from strowger.sip.message.limits import MessageLimits
 from strowger.sip.message.message import (
     MAX_HEADER_LINE_BYTES,
     MAX_HEADER_LINES,
@@ -35,6 +36,7 @@ __all__ = [
     "BuildError",
     "CSeq",
     "Message",
+    "MessageLimits",
     "ParseError",
     "Refusal",
     "Request",

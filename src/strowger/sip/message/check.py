@@ -14,7 +14,7 @@ from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError, Refusal
 from strowger.sip.message.grammar import count_values, has_blank_or_control, split_list
 from strowger.sip.message.headers import Message
-from strowger.sip.message.limits import MAX_ADDRESSES, MAX_VIA
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
 from strowger.sip.message.remembered import Remembered
 from strowger.sip.message.uri import SipUri, parse_uri
@@ -27,10 +27,10 @@ _ADDRESSES: Final = (("contact", "Contact"), ("route", "Route"), ("record-route"
 _OUR_SCHEMES: Final = ("sip", "sips", "tel")
 
 
-def check_request(request: Request) -> None:
+def check_request(request: Request, limits: MessageLimits = DEFAULT_LIMITS) -> None:
     """Raises Refusal (400, 416 or 513) for a request that must not be acted upon."""
     try:
-        _check(request)
+        _check(request, limits)
         if request.cseq.method != request.method:
             raise ParseError(400, "The method in CSeq is not that of the request")
         _check_request_uri(request.uri)
@@ -38,28 +38,28 @@ def check_request(request: Request) -> None:
         raise Refusal(error.status or 400, error.reason) from error
 
 
-def check_response(response: Response) -> None:
+def check_response(response: Response, limits: MessageLimits = DEFAULT_LIMITS) -> None:
     """Raises ParseError with status None for a response that must be dropped."""
     try:
-        _check(response)
+        _check(response, limits)
     except ParseError as error:
         raise ParseError(None, error.reason) from error
 
 
-def _check(message: Message) -> None:
+def _check(message: Message, limits: MessageLimits) -> None:
     names = message.names
     present = set(names)
     if len(present) != len(names) or not present.issuperset(_MANDATORY):
         _check_counts(names)
-    _check_party("From", message)
-    _check_party("To", message)
+    _check_party("From", message, limits.uri_bytes)
+    _check_party("To", message, limits.uri_bytes)
     if has_blank_or_control(message.call_id):
         raise ParseError(400, "Call-ID holds white space or control characters")
     _ = message.cseq, message.max_forwards
-    _check_vias(message)
+    _check_vias(message, limits.vias)
     for key, name in _ADDRESSES:
         if key in present:
-            _check_addresses(name, message)
+            _check_addresses(name, message, limits)
 
 
 def _check_counts(names: Sequence[str]) -> None:
@@ -71,13 +71,13 @@ def _check_counts(names: Sequence[str]) -> None:
             raise ParseError(400, f"{name} is given twice")
 
 
-def _check_party(name: str, message: Message) -> None:
+def _check_party(name: str, message: Message, longest_uri: int) -> None:
     """From and To: one address, any scheme, but no broken URI of a scheme that is ours."""
     try:
         value = message.first(name)
         if not value:
             raise ParseError(400, f"{name} is missing")
-        _ = _sound_parties[value]
+        _require_length(_sound_parties[value], longest_uri)
     except ParseError as error:
         raise _about(name, error) from error
 
@@ -94,22 +94,27 @@ def _sound_party(value: str) -> Address:
 _sound_parties = Remembered(_sound_party)
 
 
-def _check_vias(message: Message) -> None:
+def _check_vias(message: Message, maximum: int) -> None:
     try:
         _ = message.top_via
-        for via in _bounded_values("Via", message, MAX_VIA)[1:]:
+        for via in _bounded_values("Via", message, maximum)[1:]:
             Via.parse(via)
     except ParseError as error:
         raise _about("Via", error) from error
 
 
-def _check_addresses(name: str, message: Message) -> None:
+def _check_addresses(name: str, message: Message, limits: MessageLimits) -> None:
     try:
-        for value in _bounded_values(name, message, MAX_ADDRESSES):
+        for value in _bounded_values(name, message, limits.addresses):
             if value != "*" or name != "Contact":
-                Address.parse(value)
+                _require_length(Address.parse(value), limits.uri_bytes)
     except ParseError as error:
         raise _about(name, error) from error
+
+
+def _require_length(address: Address, longest_uri: int) -> None:
+    if len(address.uri) > longest_uri:
+        raise ParseError(400, "The URI is too long")
 
 
 def _check_request_uri(text: str) -> None:

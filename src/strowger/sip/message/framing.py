@@ -10,7 +10,8 @@ from typing import Final
 
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.head import content_length, read_head
-from strowger.sip.message.message import MAX_MESSAGE_BYTES, answerable
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
+from strowger.sip.message.message import answerable
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _LINE_BREAKS: Final = b"\r\n"
@@ -19,26 +20,22 @@ _SCAN_BYTES: Final = 512
 
 
 class StreamFramer:
-    """Cuts the bytes of one connection into messages; holds at most one unfinished head and body."""
+    """Cuts the bytes of one connection into messages; what it holds is never more than one message may be."""
 
     __slots__ = (
         "_breaks",
         "_buffer",
         "_error",
-        "_head_bytes",
-        "_max_body_bytes",
-        "_max_head_bytes",
+        "_limits",
         "_message_bytes",
         "_searched",
     )
 
-    def __init__(self, max_head_bytes: int = MAX_MESSAGE_BYTES, max_body_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self._max_head_bytes = max_head_bytes
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, limits: MessageLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._buffer = bytearray()
         self._searched = 0
         """Offset before which no end of the head was found: a head that drips in is searched once."""
-        self._head_bytes = 0
         self._message_bytes = 0
         """Length of the message whose head was read; 0 while its head is incomplete."""
         self._breaks = 0
@@ -97,24 +94,27 @@ class StreamFramer:
         head_bytes = end + len(_END_OF_HEAD) if end >= 0 else len(self._buffer)
         text = ""
         try:
-            if head_bytes > self._max_head_bytes:
-                text = self._buffer[: self._max_head_bytes].decode("latin-1")
+            if head_bytes > self._limits.message_bytes:
+                text = self._buffer[: self._limits.message_bytes].decode("latin-1")
                 raise ParseError(513, "The head is too large")
             if end < 0:
                 self._searched = len(self._buffer)
                 return False
             text = self._buffer[:end].decode("latin-1")
-            self._message_bytes = head_bytes + self._body_bytes(text)
+            message_bytes = head_bytes + self._body_bytes(text)
+            if message_bytes > self._limits.message_bytes:
+                raise ParseError(513, "The message is too large")
         except ParseError as error:
-            raise answerable(text, error) from None
+            raise answerable(text, error, self._limits) from None
+        self._message_bytes = message_bytes
         return True
 
     def _body_bytes(self, text: str) -> int:
-        _, lines, names = read_head(text)
+        _, lines, names = read_head(text, self._limits)
         length = content_length(lines, names)
         if length is None:
             raise ParseError(400, "Content-Length is missing")
-        if length > self._max_body_bytes:
+        if length > self._limits.message_bytes:
             raise ParseError(413, "Request Entity Too Large")
         return length
 

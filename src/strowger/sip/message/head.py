@@ -11,14 +11,14 @@ from typing import Final
 
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.grammar import BLANK, decimal, unfold
-from strowger.sip.message.limits import MAX_HEADER_LINE_BYTES, MAX_HEADER_LINES
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.names import names_of
 from strowger.sip.message.remembered import Remembered
 
 _LARGEST_CONTENT_LENGTH: Final = 2**31 - 1
 
 
-def read_head(text: str) -> tuple[str, list[str], list[str]]:
+def read_head(text: str, limits: MessageLimits = DEFAULT_LIMITS) -> tuple[str, list[str], list[str]]:
     """Splits a head, given without its empty line: start line, header lines with continuations, their canonical names.
 
     Raises ParseError(400 or 513).
@@ -29,9 +29,9 @@ def read_head(text: str) -> tuple[str, list[str], list[str]]:
         raise ParseError(400, "The head holds a bare CR or LF")
     start = lines.pop(0)
     breaks = len(lines)
-    if breaks > MAX_HEADER_LINES and breaks - text.count("\r\n ") - text.count("\r\n\t") > MAX_HEADER_LINES:
-        raise ParseError(513, "Too many header lines")
-    if breaks > MAX_HEADER_LINES:
+    if breaks > limits.header_lines:
+        if breaks - text.count("\r\n ") - text.count("\r\n\t") > limits.header_lines:
+            raise ParseError(513, "Too many header lines")
         lines = fold(lines)
     names = names_of(lines)
     if "" in names:  # a continuation line has no name either
@@ -39,7 +39,8 @@ def read_head(text: str) -> tuple[str, list[str], list[str]]:
         names = names_of(lines)
         if "" in names:
             raise ParseError(400, "A header line has no proper name")
-    if len(text) > MAX_HEADER_LINE_BYTES and max(map(len, (start, *lines))) > MAX_HEADER_LINE_BYTES:
+    longest = limits.header_line_bytes
+    if len(text) > longest and max(map(len, (start, *lines))) > longest:
         raise ParseError(513, "A header line is too long")
     return start, lines, names
 

@@ -15,11 +15,13 @@ from strowger.sip.message.grammar import has_blank_or_control, is_token
 from strowger.sip.message.head import content_length, fold, read_head
 from strowger.sip.message.headers import CSeq, Message, check_writable, header_lines
 from strowger.sip.message.limits import (
+    DEFAULT_LIMITS,
     MAX_HEADER_LINE_BYTES,
     MAX_HEADER_LINES,
     MAX_MESSAGE_BYTES,
     MAX_URI_BYTES,
     MAX_VIA,
+    MessageLimits,
 )
 from strowger.sip.message.names import names_of
 
@@ -39,7 +41,8 @@ __all__ = [
 
 VERSION: Final = "SIP/2.0"
 _ANSWERED: Final = frozenset(("via", "from", "to", "call-id", "cseq"))
-_MAX_REPLY_LINES: Final = MAX_VIA + 8
+_OTHER_REPLY_LINES: Final = 8
+"""Lines besides Via in an answer to what could not be read: enough for those there should be, and a few twice."""
 
 
 class Request(Message):
@@ -147,7 +150,9 @@ def _check_uri(uri: str) -> None:
         raise BuildError("The Request-URI is empty or holds white space or control characters")
 
 
-def parse_message(data: bytes, *, datagram: bool = True) -> Request | Response:
+def parse_message(
+    data: bytes, *, datagram: bool = True, limits: MessageLimits = DEFAULT_LIMITS
+) -> Request | Response:
     """Reads one message; raises ParseError.
 
     In a datagram octets after the body are dropped and Content-Length may be absent; elsewhere the bytes must be one
@@ -158,21 +163,21 @@ def parse_message(data: bytes, *, datagram: bool = True) -> Request | Response:
     end = data.find(b"\r\n\r\n")
     text = (data if end < 0 else data[:end]).decode("latin-1")
     try:
-        if len(data) > MAX_MESSAGE_BYTES:
+        if len(data) > limits.message_bytes:
             raise ParseError(513, "The message is too large")
         if end < 0:
             raise ParseError(400, "The header lines do not end with an empty line")
-        start, lines, names = read_head(text)
+        start, lines, names = read_head(text, limits)
         body = _body(data, end + 4, content_length(lines, names), datagram)
         if start.startswith("SIP/") or start[:4].upper() == "SIP/":
             return Response(_status(start), start, lines, body, names=names)
-        method, uri, version = _request_line(start)
+        method, uri, version = _request_line(start, limits.uri_bytes)
         return Request(method, uri, lines, body, names=names, version=version)
     except ParseError as error:
-        raise answerable(text, error) from None
+        raise answerable(text, error, limits) from None
 
 
-def _request_line(start: str) -> tuple[str, str, str]:
+def _request_line(start: str, longest_uri: int) -> tuple[str, str, str]:
     parts = start.split(" ")
     if len(parts) != 3:
         raise ParseError(400, "The request line is not a method, a URI and a version with single spaces")
@@ -181,7 +186,7 @@ def _request_line(start: str) -> tuple[str, str, str]:
         raise ParseError(505, "Version Not Supported")
     if not is_token(method):
         raise ParseError(400, "The method is not a token")
-    if len(uri) > MAX_URI_BYTES:
+    if len(uri) > longest_uri:
         raise ParseError(414, "Request-URI Too Long")
     if not uri or has_blank_or_control(uri):
         raise ParseError(400, "The Request-URI is empty or holds control characters")
@@ -212,7 +217,7 @@ def _body(data: bytes, start: int, length: int | None, datagram: bool) -> bytes:
     return data[start : start + length]
 
 
-def answerable(text: str, error: ParseError) -> ParseError:
+def answerable(text: str, error: ParseError, limits: MessageLimits = DEFAULT_LIMITS) -> ParseError:
     """`error` with what an answer needs, or with status None when these bytes may not be answered.
 
     Only what ends its first line like a request, is no ACK and has a Via is answered: noise is met by silence.
@@ -223,15 +228,16 @@ def answerable(text: str, error: ParseError) -> ParseError:
         return ParseError(None, error.reason)
     if not words[-1].upper().startswith("SIP/"):
         return ParseError(None, error.reason)
-    lines, names = _reply_lines(rest)
+    lines, names = _reply_lines(rest, limits)
     if "via" not in names:
         return ParseError(None, error.reason)
     return ParseError(error.status, error.reason, Request(words[0], "", lines, names=names))
 
 
-def _reply_lines(text: str) -> tuple[list[str], list[str]]:
+def _reply_lines(text: str, limits: MessageLimits) -> tuple[list[str], list[str]]:
     """The header lines a response copies, from a head that could not be read."""
-    physical = text.split("\r\n", 2 * MAX_HEADER_LINES)[: 2 * MAX_HEADER_LINES]
+    looked_at = 2 * limits.header_lines
+    physical = text.split("\r\n", looked_at)[:looked_at]
     try:
         lines = fold([line for line in physical if "\r" not in line and "\n" not in line])
     except ParseError:
@@ -239,6 +245,6 @@ def _reply_lines(text: str) -> tuple[list[str], list[str]]:
     named = [
         (line, name)
         for line, name in zip(lines, names_of(lines), strict=True)
-        if name in _ANSWERED and len(line) <= MAX_HEADER_LINE_BYTES
-    ][:_MAX_REPLY_LINES]
+        if name in _ANSWERED and len(line) <= limits.header_line_bytes
+    ][: limits.vias + _OTHER_REPLY_LINES]
     return [line for line, _ in named], [name for _, name in named]

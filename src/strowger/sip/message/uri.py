@@ -19,7 +19,7 @@ from strowger.sip.message.grammar import (
     parse_host_port,
     parse_parameters,
 )
-from strowger.sip.message.limits import MAX_URI_BYTES
+from strowger.sip.message.limits import LONGEST_URI_BYTES
 from strowger.sip.message.remembered import Remembered
 
 _SCHEME: Final = ALPHANUMERIC + "+-."
@@ -118,7 +118,7 @@ _remembered = Remembered(_parse)
 
 def split_scheme(text: str) -> tuple[str, str]:
     """The lower-case scheme and the rest of any URI; raises ParseError(400) for what is none (RFC 3986 §3.1)."""
-    if len(text) > MAX_URI_BYTES:
+    if len(text) > LONGEST_URI_BYTES:
         raise ParseError(400, "The URI is too long")
     if has_blank_or_control(text) or "<" in text or ">" in text or '"' in text:
         raise ParseError(400, "The URI holds characters that must be escaped")

@@ -112,7 +112,7 @@ class Connection(asyncio.BufferedProtocol):
         """Loop time at which a closing connection is cut; 0 while it is alive."""
         self._pool = pool
         self._loop = asyncio.get_running_loop()
-        self._framer = StreamFramer()
+        self._framer = StreamFramer(pool.limits.message)
         self._transport: asyncio.Transport | None = None
         self._opened_at = self._active_at = self._loop.time()
         self._started_at = 0.0
@@ -169,11 +169,12 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._settle()
         if self._started_at and now - self._started_at >= limits.tcp_message_s:
-            self._give_up(Trouble.SLOW_MESSAGE, f"no complete message in {limits.tcp_message_s:g} s (tcp_message_s)")
+            why = f"no complete message in {limits.tcp_message_s:g} s (limits.tcp_message)"
+            self._give_up(Trouble.SLOW_MESSAGE, why)
         elif not self.proven and now - self._opened_at >= limits.tcp_message_s:
-            self._give_up(Trouble.SILENT, f"no message in {limits.tcp_message_s:g} s (tcp_message_s)")
+            self._give_up(Trouble.SILENT, f"no message in {limits.tcp_message_s:g} s (limits.tcp_message)")
         elif now - self._active_at >= limits.tcp_idle_s:
-            self._give_up(Trouble.IDLE, f"idle for {limits.tcp_idle_s:g} s (tcp_idle_s)")
+            self._give_up(Trouble.IDLE, f"idle for {limits.tcp_idle_s:g} s (limits.tcp_idle)")
 
     # ---------------------------------------------------------------------------------------------- from the event loop
 
@@ -220,7 +221,7 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """More waits in the buffer than one peer may owe us: it does not read. Cut later, not inside the write."""
         limit = self._pool.limits.tcp_write_buffer_bytes
-        if self._retire(f"the peer does not read: {limit} octets wait for it (tcp_write_buffer_bytes)"):
+        if self._retire(f"the peer does not read: {limit} octets wait for it (limits.tcp_write_buffer)"):
             self._pool.troubles.note(Trouble.NOT_READING, self._why, self._peer)
             self._loop.call_soon(self.abort, self._why)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
+
 
 @dataclass(frozen=True, slots=True)
 class TransportLimits:
     """Bounds of sockets, connections, queues and waits."""
 
+    message: MessageLimits = DEFAULT_LIMITS
+    """Bounds of one message; no more than one is kept of a connection while it arrives."""
     tcp_connections: int = 4_000
     """Connections at once, in both directions, with TLS and WebSocket among them. Above it the oldest silent one makes
     way, else the new one."""

@@ -123,7 +123,7 @@ class ConnectionPool:
             or coming.waiting_bytes + len(payload) > self.limits.tcp_write_buffer_bytes
         )
         if full:
-            reason = f"{peer}: too much waits for the connection (connecting_queue)"
+            reason = f"{peer}: too much waits for the connection (limits.connecting_queue)"
             self.troubles.note(Trouble.QUEUE_FULL, reason, peer.host)
             self._failed(key, reason)
             return
@@ -138,9 +138,9 @@ class ConnectionPool:
         if self._drained is not None:
             reason = "the server is stopping"
         elif len(self._connecting) >= self.limits.tcp_connecting:
-            reason = f"{self.limits.tcp_connecting} other connections are being opened (tcp_connecting)"
+            reason = f"{self.limits.tcp_connecting} other connections are being opened (limits.tcp_connecting)"
         elif not self._make_room():
-            reason = f"{self.limits.tcp_connections} connections are open (tcp_connections)"
+            reason = f"{self.limits.tcp_connections} connections are open (limits.tcp_connections)"
         if reason:
             reason = f"{where}: {reason}"
             self.troubles.note(Trouble.CONNECTIONS_FULL, reason, where.host)
@@ -169,7 +169,7 @@ class ConnectionPool:
             else:
                 await loop.create_connection(protocol, sock=made)
         except TimeoutError:
-            coming.reason = f"no connection in {self.limits.connect_timeout_s:g} s (connect_timeout_s)"
+            coming.reason = f"no connection in {self.limits.connect_timeout_s:g} s (limits.connect)"
         except OSError as error:
             coming.reason = why_failed(error, self.limits.handshake_s)
 
@@ -225,10 +225,10 @@ class ConnectionPool:
         """Whether `host` may have one more accepted connection; room is made, or the refusal noted."""
         if self._accepted_from.get(group_of(host), 0) >= self.limits.tcp_connections_per_address:
             limit = self.limits.tcp_connections_per_address
-            trouble, why = Trouble.ADDRESS_FULL, f"its address has {limit} already (tcp_connections_per_address)"
+            trouble, why = Trouble.ADDRESS_FULL, f"its address has {limit} already (limits.tcp_connections_per_address)"
         elif self._drained is not None or not self._make_room():
             limit = self.limits.tcp_connections
-            trouble, why = Trouble.CONNECTIONS_FULL, f"{limit} connections are open (tcp_connections)"
+            trouble, why = Trouble.CONNECTIONS_FULL, f"{limit} connections are open (limits.tcp_connections)"
         else:
             return True
         self.troubles.note(trouble, f"a connection was refused: {why}", host)
@@ -244,7 +244,7 @@ class ConnectionPool:
         if connection.flow.transport == "TCP":
             return
         if len(self._handshakes) >= self.limits.handshakes:
-            why = f"its handshake is the oldest of {self.limits.handshakes} (handshakes)"
+            why = f"its handshake is the oldest of {self.limits.handshakes} (limits.handshakes)"
             oldest = self._handshakes.pop(next(iter(self._handshakes)))
             self._evict(oldest, Trouble.HANDSHAKE, why)
         self._handshakes[number] = connection
@@ -388,7 +388,7 @@ class ConnectionPool:
             connection = self._silent.pop(number)
             if connection.proven or connection.close_by:
                 continue
-            why = f"it brought no message and {self.limits.tcp_connections} are open (tcp_connections)"
+            why = f"it brought no message and {self.limits.tcp_connections} are open (limits.tcp_connections)"
             self._evict(connection, Trouble.CONNECTIONS_FULL, why)
             return True
         return False

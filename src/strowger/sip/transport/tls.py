@@ -94,7 +94,7 @@ def why_failed(error: OSError, handshake_s: float) -> str:
     if error.errno:
         return os.strerror(error.errno)  # asyncio words its own
     if isinstance(error, ConnectionAbortedError):
-        return f"no TLS handshake in {handshake_s:g} s (handshake_s)"
+        return f"no TLS handshake in {handshake_s:g} s (limits.handshake)"
     return str(error) or "the peer hung up during the TLS handshake"
 
 

@@ -254,7 +254,7 @@ class Transports:
         if len(waiting) < self._limits.connecting_queue:
             waiting.append((flow, payload, key))
             return
-        reason = f"{printable(flow.host)}: too much waits for its address (connecting_queue)"
+        reason = f"{printable(flow.host)}: too much waits for its address (limits.connecting_queue)"
         self._troubles.note(Trouble.QUEUE_FULL, reason)
         self._failed(key, reason)
 

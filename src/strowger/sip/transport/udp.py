@@ -118,7 +118,7 @@ class UdpListener:
             return
         host = f"{sender[0]}%{sender[3]}" if len(sender) == 4 and sender[3] else sender[0]
         if len(payload) > self._limit:
-            sentence = f"a datagram of more than {self._limit} octets was dropped (datagram_bytes)"
+            sentence = f"a datagram of more than {self._limit} octets was dropped (limits.datagram)"
             self._troubles.note(Trouble.DATAGRAM_TOO_LONG, sentence, host)
             return
         self._counters.datagrams_in += 1

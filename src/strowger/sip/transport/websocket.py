@@ -99,7 +99,7 @@ class WebSocketConnection:
             self._writing = spawn(self._write(), f"write to {self._peer}")
         limit = self._pool.limits.tcp_write_buffer_bytes
         if self._queued_bytes > limit:
-            why = f"the peer does not read: {limit} octets wait for it (tcp_write_buffer_bytes)"
+            why = f"the peer does not read: {limit} octets wait for it (limits.tcp_write_buffer)"
             self._pool.troubles.note(Trouble.NOT_READING, why, self._peer)
             self._retire(why)
             self._loop.call_soon(self.abort, why)
@@ -126,9 +126,9 @@ class WebSocketConnection:
             return
         self._settle()
         if self._websocket is None and self._transport is not None and now - self._opened_at >= limits.handshake_s:
-            self._give_up(Trouble.HANDSHAKE, f"no WebSocket handshake in {limits.handshake_s:g} s (handshake_s)")
+            self._give_up(Trouble.HANDSHAKE, f"no WebSocket handshake in {limits.handshake_s:g} s (limits.handshake)")
         elif not self.proven and now - self._opened_at >= limits.tcp_message_s:
-            self._give_up(Trouble.SILENT, f"no message in {limits.tcp_message_s:g} s (tcp_message_s)")
+            self._give_up(Trouble.SILENT, f"no message in {limits.tcp_message_s:g} s (limits.tcp_message)")
 
     # ---------------------------------------------------------------------------------------------------- from the peer
 
@@ -267,7 +267,7 @@ class WebSocketConnection:
     def _broken(self, error: object) -> None:
         """The frames cannot be read any further, or pings are not answered; aiohttp has told the peer."""
         if isinstance(error, TimeoutError):
-            why = f"a ping got no answer in {self._pool.limits.ws_ping_s / 2:g} s (ws_ping_s)"
+            why = f"a ping got no answer in {self._pool.limits.ws_ping_s / 2:g} s (limits.ws_ping)"
             trouble = Trouble.IDLE
         else:
             why, trouble = f"no WebSocket frame: {printable(str(error))}", Trouble.UNFRAMEABLE
@@ -373,7 +373,7 @@ def _refusal(request: web.BaseRequest, origins: Collection[str]) -> web.StreamRe
         return _refused(400, "This is for WebSocket clients that ask for the subprotocol sip (RFC 7118 §4.1).")
     origin = request.headers.get("Origin", "")
     if origins and origin.lower() not in origins:
-        return _refused(403, "Web pages of this origin may not connect (ws_origins).")
+        return _refused(403, "Web pages of this origin may not connect (sip.ws_origins).")
     return None
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from strowger.sip.message.check import check_request, check_response
 from strowger.sip.message.errors import ParseError, Refusal
-from strowger.sip.message.limits import MAX_ADDRESSES, MAX_VIA
+from strowger.sip.message.limits import MAX_ADDRESSES, MAX_URI_BYTES, MAX_VIA, MessageLimits
 from strowger.sip.message.message import Request, Response
 
 VIA = "Via: SIP/2.0/UDP h;branch=z9hG4bK1"
@@ -123,6 +123,26 @@ def test_addresses_at_their_limit(name: str) -> None:
     most = [f"{name}: <sip:a,b@c>, <sip:d>"] * (MAX_ADDRESSES // 2)
     check_request(request(*most))
     assert refusal(request(*most, f"{name}: sip:a")) == (513, f"{name}: Too many values")
+
+
+@pytest.mark.parametrize("name", ["From", "To", "Contact", "Route", "Record-Route"])
+def test_uris_at_their_limit(name: str) -> None:
+    without = name if name in ("From", "To") else ""
+    longest = "sip:a@b;x=".ljust(MAX_URI_BYTES, "y")
+    check_request(request(f"{name}: <{longest}>", without=without))
+    assert refusal(request(f"{name}: <{longest}y>", without=without)) == (400, f"{name}: The URI is too long")
+
+
+def test_limits_as_they_are_set() -> None:
+    limits = MessageLimits(vias=2, addresses=2, uri_bytes=10)
+    via, contact = VIA + ", SIP/2.0/UDP i", "Contact: <sip:a>, <sip:b@cdef>"
+    check_request(request(via, contact, without="Via"), limits)
+    for lines, status in (((via, VIA), 513), ((via, contact, "m: sip:c"), 513), ((via, "Route: <sip:b@cdefg>"), 400)):
+        with pytest.raises(Refusal) as caught:
+            check_request(request(*lines, without="Via"), limits)
+        assert caught.value.status == status
+    with pytest.raises(ParseError, match="Too many values"):
+        check_response(Response(200, "SIP/2.0 200 OK", [*LINES, VIA, VIA]), limits)
 
 
 def test_a_sound_response() -> None:

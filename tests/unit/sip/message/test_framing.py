@@ -2,6 +2,7 @@ import pytest
 
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.framing import StreamFramer
+from strowger.sip.message.limits import MessageLimits
 
 HEAD = b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TCP h\r\n"
 EMPTY = HEAD + b"Content-Length: 0\r\n\r\n"
@@ -71,7 +72,8 @@ def test_bare_line_breaks_between_messages(data: bytes) -> None:
         (b"X: y\nContent-Length: 0\r\n", 400),
         (b"no colon\r\nl: 0\r\n", 400),
         (b"l: 2147483648\r\n", 400),
-        (b"l: 65536\r\n", 413),
+        (b"l: 65537\r\n", 413),
+        (b"l: 65536\r\n", 513),
     ],
 )
 def test_where_a_message_ends_must_be_certain(lines: bytes, status: int) -> None:
@@ -87,19 +89,37 @@ def test_another_protocol_is_not_answered() -> None:
 
 
 def test_heads_at_their_limit() -> None:
-    framer = StreamFramer(max_head_bytes=len(EMPTY))
+    framer = StreamFramer(MessageLimits(message_bytes=len(EMPTY)))
     assert framer.feed(EMPTY) == [EMPTY]
-    framer = StreamFramer(max_head_bytes=len(EMPTY) - 1)
+    framer = StreamFramer(MessageLimits(message_bytes=len(EMPTY) - 1))
     assert fault(framer, EMPTY).status == 513
-    framer = StreamFramer(max_head_bytes=100)
+    framer = StreamFramer(MessageLimits(message_bytes=100))
     assert framer.feed(HEAD.ljust(100, b"x")) == []
     assert fault(framer, b"x").status == 513
 
 
-def test_bodies_at_their_limit() -> None:
+def test_messages_at_their_limit() -> None:
     message = HEAD + b"l: 3\r\n\r\nabc"
-    assert StreamFramer(max_body_bytes=3).feed(message) == [message]
-    assert fault(StreamFramer(max_body_bytes=2), message).status == 413
+    assert StreamFramer(MessageLimits(message_bytes=len(message))).feed(message) == [message]
+    assert fault(StreamFramer(MessageLimits(message_bytes=len(message) - 1)), message).status == 513
+    assert fault(StreamFramer(MessageLimits(message_bytes=200)), HEAD + b"l: 200\r\n\r\n").status == 513
+    assert fault(StreamFramer(MessageLimits(message_bytes=200)), HEAD + b"l: 201\r\n\r\n").status == 413
+
+
+def test_lines_at_their_limit() -> None:
+    limits = MessageLimits(header_lines=3, header_line_bytes=40)
+    longest = b"X: ".ljust(40, b"x")
+    assert len(StreamFramer(limits).feed(HEAD + longest + b"\r\nl: 0\r\n\r\n")) == 1
+    assert fault(StreamFramer(limits), HEAD + longest + b"x\r\nl: 0\r\n\r\n").status == 513
+    assert fault(StreamFramer(limits), HEAD + b"X: y\r\nY: z\r\nl: 0\r\n\r\n").status == 513
+
+
+def test_no_more_is_kept_than_one_message() -> None:
+    framer = StreamFramer(MessageLimits(message_bytes=1_000))
+    assert framer.feed(HEAD.ljust(1_000, b"x")) == []
+    assert framer.pending == 1_000
+    assert fault(framer, b"x").status == 513
+    assert framer.pending == 0
 
 
 def test_messages_in_front_of_a_fault_are_not_lost() -> None:

@@ -1,8 +1,12 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from strowger.sip.message.build import response_to
 from strowger.sip.message.errors import BuildError, ParseError
 from strowger.sip.message.headers import Message
+from strowger.sip.message.limits import MessageLimits
 from strowger.sip.message.message import (
     MAX_HEADER_LINE_BYTES,
     MAX_HEADER_LINES,
@@ -16,7 +20,7 @@ from strowger.sip.message.message import (
 VIA = b"Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
 
 
-def request_of(data: bytes, **options: bool) -> Request:
+def request_of(data: bytes, **options: Any) -> Request:
     message = parse_message(data, **options)
     assert isinstance(message, Request)
     return message
@@ -28,7 +32,7 @@ def response_of(data: bytes) -> Response:
     return message
 
 
-def refused(data: bytes, **options: bool) -> ParseError:
+def refused(data: bytes, **options: Any) -> ParseError:
     with pytest.raises(ParseError) as caught:
         parse_message(data, **options)
     return caught.value
@@ -185,6 +189,25 @@ def test_the_largest_message() -> None:
     largest = head + b"x" * (MAX_MESSAGE_BYTES - len(head))
     assert request_of(largest).to_bytes() == largest
     assert refused(largest + b"x").status == 513
+
+
+def test_limits_as_they_are_set() -> None:
+    data = b"OPTIONS sip:abc SIP/2.0\r\n" + VIA + b"X: ".ljust(50, b"x") + b"\r\n\r\n"
+    limits = MessageLimits(message_bytes=len(data), header_lines=2, header_line_bytes=50, uri_bytes=7)
+    assert request_of(data, limits=limits).to_bytes() == data
+    for less, status in (
+        ({"message_bytes": len(data) - 1}, 513),
+        ({"header_lines": 1}, 513),
+        ({"header_line_bytes": 49}, 513),
+        ({"uri_bytes": 6}, 414),
+    ):
+        assert refused(data, limits=replace(limits, **less)).status == status
+
+
+def test_an_answer_is_bounded_as_it_is_set() -> None:
+    error = refused(b"INVITE sip:a SIP/2.0\r\n" + VIA * 20 + b"\r\n", limits=MessageLimits(header_lines=19, vias=3))
+    assert error.request is not None
+    assert len(error.request.lines) == 11
 
 
 def test_make_a_request() -> None:

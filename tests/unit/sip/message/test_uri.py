@@ -1,7 +1,7 @@
 import pytest
 
 from strowger.sip.message.errors import ParseError
-from strowger.sip.message.limits import MAX_URI_BYTES
+from strowger.sip.message.limits import LONGEST_URI_BYTES
 from strowger.sip.message.uri import SipUri, TelUri, parse_uri, split_scheme
 
 
@@ -127,7 +127,7 @@ def test_malformed_telephone_numbers(text: str) -> None:
 
 
 def test_the_longest_uri() -> None:
-    longest = "sip:" + "a" * (MAX_URI_BYTES - 6) + "@b"
+    longest = "sip:" + "a" * (LONGEST_URI_BYTES - 6) + "@b"
     assert SipUri.parse(longest).host == "b"
     with pytest.raises(ParseError) as caught:
         SipUri.parse("sip:a" + longest[4:])

@@ -185,7 +185,7 @@ async def test_a_peer_that_does_not_read_is_cut_and_what_it_never_got_is_reporte
     keys = [key] + [exchange.failures.get_nowait()[0] for _ in range(exchange.failures.qsize())]
     assert keys == [f"{number}" for number in range(sent - len(keys), sent)]
     assert limit // 10_000 <= len(keys) <= limit // 10_000 + 2
-    assert reason.endswith("the peer does not read: 65536 octets wait for it (tcp_write_buffer_bytes)")
+    assert reason.endswith("the peer does not read: 65536 octets wait for it (limits.tcp_write_buffer)")
 
 
 async def test_a_buffer_filled_to_its_limit_is_still_a_reading_peer(serve):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from strowger.sip.message import MessageLimits
 from strowger.sip.transport.limits import TransportLimits
 
 
 def test_defaults():
     assert asdict(TransportLimits()) == {
+        "message": asdict(MessageLimits()),
         "tcp_connections": 4_000,
         "tcp_connections_per_address": 100,
         "tcp_connecting": 256,

@@ -155,7 +155,7 @@ async def test_a_connection_that_does_not_come_is_given_up_in_time(serve, deaf):
     exchange = serve(replace(LIMITS, connect_timeout_s=0.05))
     await exchange.listen("tcp:127.0.0.1:0")
     exchange.transports.send(exchange.transports.flow_to("TCP", *deaf), b"INVITE", "key")
-    reason = f"TCP to 127.0.0.1:{deaf[1]}: no connection in 0.05 s (connect_timeout_s)"
+    reason = f"TCP to 127.0.0.1:{deaf[1]}: no connection in 0.05 s (limits.connect)"
     assert await exchange.failure() == ("key", reason)
 
 
@@ -184,7 +184,7 @@ async def test_connections_being_opened_are_bounded(serve, deaf):
     await exchange.listen("tcp:127.0.0.1:0")
     exchange.transports.send(exchange.transports.flow_to("TCP", *deaf), b"INVITE", "first")
     exchange.transports.send(exchange.transports.flow_to("TCP", "127.0.0.2", 1), b"INVITE", "second")
-    reason = "TCP to 127.0.0.2:1: 1 other connections are being opened (tcp_connecting)"
+    reason = "TCP to 127.0.0.2:1: 1 other connections are being opened (limits.tcp_connecting)"
     assert await exchange.failure() == ("second", reason)
 
 
@@ -264,7 +264,7 @@ async def test_we_open_no_connection_either_when_all_are_taken(serve, dial, nobo
     await used.send(OPTIONS)
     await exchange.next()
     exchange.transports.send(exchange.transports.flow_to("TCP", "127.0.0.1", nobody), b"INVITE", "key")
-    reason = f"TCP to 127.0.0.1:{nobody}: 1 connections are open (tcp_connections)"
+    reason = f"TCP to 127.0.0.1:{nobody}: 1 connections are open (limits.tcp_connections)"
     assert await exchange.failure() == ("key", reason)
 
 

@@ -109,7 +109,7 @@ def test_what_a_certificate_must_hold(name: str, proven: str) -> None:
     ("error", "reason"),
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "Connection refused"),
-        (ConnectionAbortedError("SSL handshake is taking longer"), "no TLS handshake in 5 s (handshake_s)"),
+        (ConnectionAbortedError("SSL handshake is taking longer"), "no TLS handshake in 5 s (limits.handshake)"),
         (ConnectionResetError(), "the peer hung up during the TLS handshake"),
         (ssl.SSLError("odd"), "no TLS handshake: ('odd',)"),
         (OSError("something of its own"), "something of its own"),
@@ -189,7 +189,7 @@ async def test_a_slow_handshake_is_closed_at_its_limit(serve, dial, tls):
     with capture_logs() as lines:
         assert await peer.ended() == b""
         await exchange.connections(0)
-    assert [line["event"] for line in lines] == ["connection closed: no TLS handshake in 0.05 s (handshake_s)"]
+    assert [line["event"] for line in lines] == ["connection closed: no TLS handshake in 0.05 s (limits.handshake)"]
     assert exchange.trouble("handshake failed") == 1
 
 
@@ -369,7 +369,7 @@ async def test_a_peer_that_does_not_shake_hands_is_given_up_in_time(serve, tls):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         near.transports.send(near.transports.flow_to("TLS", "127.0.0.1", port), b"secret", "key")
-        reason = f"TLS to 127.0.0.1:{port}: no TLS handshake in 0.05 s (handshake_s)"
+        reason = f"TLS to 127.0.0.1:{port}: no TLS handshake in 0.05 s (limits.handshake)"
         assert await near.failure() == ("key", reason)
     assert near.transports.counters.connections_open == 0
 

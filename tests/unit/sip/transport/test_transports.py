@@ -180,7 +180,7 @@ async def test_what_waits_for_a_name_is_bounded(serve):
     flow = exchange.transports.flow_to("UDP", "slow.test", 5060)
     for number in range(3):
         exchange.transports.send(flow, b"OPTIONS", f"{number}")
-    assert await exchange.failure() == ("2", "slow.test: too much waits for its address (connecting_queue)")
+    assert await exchange.failure() == ("2", "slow.test: too much waits for its address (limits.connecting_queue)")
     await exchange.transports.stop()
     assert [(await exchange.failure())[0] for _ in range(2)] == ["0", "1"]
 
