@@ -37,7 +37,7 @@ from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
-from strowger.settings import Settings, connection_string
+from strowger.settings import Listener, Settings, connection_string
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
@@ -46,7 +46,7 @@ from strowger.sip.registration import Registration
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
-from strowger.sip.transport.flow import host_port, parse_listen
+from strowger.sip.transport.flow import ListenAddress, host_port, parse_listen
 from strowger.sip.transport.transports import Transports
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
@@ -90,6 +90,7 @@ class Server:
         self.console_addresses: list[str] = []
         self.sip_addresses: list[str] = []
         self.dev_ca: DevCa | None = None
+        self._console: Console | None = None
 
     async def start(self) -> None:
         """Build and start everything. Raises StartError; whatever was started by then is stopped again."""
@@ -130,6 +131,7 @@ class Server:
         loop = asyncio.get_running_loop()
         self.store = self._open_store(loop)
         self._stack.callback(self.store.close)
+        self._stack.push_async_callback(self._close_console)  # after the transports, who say goodbye to its WebSockets
         self.delivery = self._delivery()
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
@@ -254,15 +256,26 @@ class Server:
 
     async def _open_console(self) -> None:
         token = kept(self.admin_token_path, self._ids.token)
-        console = Console(self.inspection, token, self._clock.wall)
+        self._console = console = Console(self.inspection, token, self._clock.wall)
         metrics = Metrics(self.inspection.samples)
-        self._stack.push_async_callback(console.stop)
         self._stack.push_async_callback(metrics.stop)
         for listener in self.settings.listen.console:
-            port = await console.start(listener.host, listener.port)
+            port = await self._start_console(console, listener)
             self.console_addresses.append(host_port(listener.host, port))
         for listener in self.settings.listen.metrics:
             await metrics.start(listener.host, listener.port)
+
+    async def _start_console(self, console: Console, listener: Listener) -> int:
+        if self.settings.sip.console_websocket == "off":
+            return await console.start(listener.host, listener.port)
+        phones = self.transports.mount_websocket(ListenAddress("WS", listener.host, listener.port))
+        port = await console.start(listener.host, listener.port, phones.handle)
+        phones.bound(port)
+        return port
+
+    async def _close_console(self) -> None:
+        if self._console is not None:
+            await self._console.stop()
 
     # Upkeep ----------------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import urllib.request
 
 import pytest
 
 from tests.e2e.stage import Stage
+from tests.support.digest import digest
 from tests.support.server import free_ports
 from tests.support.sipp import together
 
@@ -31,21 +31,9 @@ def register(remote: int, contact: str, password: str) -> str:
         phone.send(REGISTER.format(n=1, authorization="", **fields).encode())
         challenge = phone.recv(65_535).decode()
         assert challenge.startswith("SIP/2.0 401 ")
-        authorization = f"Authorization: {digest(challenge, password)}\r\n"
+        authorization = f"Authorization: {digest(challenge, password, uri=URI)}\r\n"
         phone.send(REGISTER.format(n=2, authorization=authorization, **fields).encode())
         return phone.recv(65_535).decode().partition("\r\n")[0]
-
-
-def digest(challenge: str, password: str) -> str:
-    """What urllib makes of the challenge with MD5, the only one of our algorithms it knows."""
-    offer = next(line for line in challenge.split("\r\n") if line.startswith("WWW-Authenticate") and "MD5" in line)
-    parameters = urllib.request.parse_keqv_list(urllib.request.parse_http_list(offer.partition("Digest ")[2]))
-    passwords = urllib.request.HTTPPasswordMgr()
-    passwords.add_password(parameters["realm"], "http://registrar/", "bob", password)
-    handler = urllib.request.AbstractDigestAuthHandler(passwords)
-    request = urllib.request.Request("http://registrar/", method="REGISTER")
-    request.selector = URI
-    return f"Digest {handler.get_authorization(request, parameters)}"
 
 
 @pytest.mark.parametrize("crash", [False, True])

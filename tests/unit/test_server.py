@@ -228,6 +228,46 @@ async def test_a_phone_that_registers_over_websocket_is_rung_and_reached_by_its_
     await server.stop()
 
 
+@pytest.mark.asyncio
+async def test_phones_connect_to_the_console_where_the_settings_say_so(tmp_path: Path) -> None:
+    user = {"resource": "one", "name": "Bob", "id": "8:acs:r1_b", "sip_password": "secret"}
+    sip = {"console_websocket": "on", "ws_origins": ["https://phones.example"]}
+    server = Server(the_settings(tmp_path, sip=sip, user=[user]), memory=True)
+    await server.start()
+    url = f"http://{server.console_addresses[0]}/sip"
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await session.ws_connect(url, protocols=["sip"], origin="https://elsewhere.example")
+        phone = await session.ws_connect(url, protocols=["sip"], origin="https://phones.example")
+        await phone.send_str(register())
+        challenge = await asyncio.wait_for(phone.receive_str(), 5)
+        await phone.send_str(register(digest_of(challenge)))
+        assert (await asyncio.wait_for(phone.receive_str(), 5)).startswith("SIP/2.0 200")
+        caller = await Phone.open(user="ann")
+        outgoing = caller.call(f"sip:bob@{server.sip_addresses[0][4:]}")
+        invite = await asyncio.wait_for(phone.receive_str(), 5)
+        assert invite.startswith("INVITE sip:b0b@phone.invalid;transport=ws SIP/2.0\r\n")
+        assert f"\r\nVia: SIP/2.0/WS {server.console_addresses[0]};branch=" in invite
+        await phone.send_str(answer_of(invite))
+        assert (await outgoing.final(5)).status == 200
+        await caller.close()
+        stopping = asyncio.create_task(server.stop())
+        while (message := await asyncio.wait_for(phone.receive(), 5)).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert (message.type, phone.close_code) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
+        await asyncio.wait_for(stopping, 5)
+
+
+@pytest.mark.asyncio
+async def test_phones_do_not_connect_to_the_console_unasked(tmp_path: Path) -> None:
+    server = Server(the_settings(tmp_path), memory=True)
+    await server.start()
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
+            await session.ws_connect(f"http://{server.console_addresses[0]}/sip", protocols=["sip"])
+    await server.stop()
+
+
 def answer_of(request: str) -> str:
     """The 200 of a phone that changes its contact in mid-way, as some do."""
     kept = ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route")

@@ -7,6 +7,7 @@
     GET /admin/calls/{id}              one call; a beginning of its id is enough
     GET /admin/calls/{id}/why          the same in sentences
     GET /admin/calls:watch             one line of JSON for every change, until one side has enough
+    GET /sip                           a WebSocket for phones, where the server gives us one (RFC 7118)
 
 What is under /admin needs the admin token. On a loopback address it also needs a Host header that is ours, so that no
 web page can have a browser ask in its place.
@@ -34,7 +35,7 @@ from strowger.console.errors import (
     TokenMissing,
     Unavailable,
 )
-from strowger.console.listener import Listener, ListenerLimits
+from strowger.console.listener import Listener, ListenerLimits, serve_websocket
 from strowger.console.queries import OK, Queries
 from strowger.console.views import CallsView, WhyView, view
 from strowger.console.watch import CHANGES_WAITING, WRITE_S, Watch
@@ -47,6 +48,8 @@ MOST_CALLS_SHOWN: Final = 1_000
 """Calls in a list at the most; also how far back a filter looks."""
 WATCHERS: Final = 32
 """Clients that may watch at one time."""
+WEBSOCKET: Final = "/sip"
+"""Where phones in browsers connect."""
 LIVE: Final = "live"
 ENDED: Final = "ended"
 
@@ -79,9 +82,12 @@ class Console:
         self._write_s = write_s
         self._watches: set[Watch] = set()
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen on one more address; returns the port, chosen by the system when 0. Raises OSError."""
-        return await self._listener.start(host, port)
+    async def start(self, host: str, port: int, websocket: Endpoint | None = None) -> int:
+        """Listen on one more address; returns the port, chosen by the system when 0. Raises OSError.
+
+        `websocket` serves what comes for WEBSOCKET by this address, and admits whom it likes: no token is asked for.
+        """
+        return await self._listener.start(host, port, websocket)
 
     async def stop(self) -> None:
         """Tell the watchers, then stop."""
@@ -106,6 +112,7 @@ class Console:
             "/healthz": self._health,
             "/readyz": self._ready,
             "/subscriptions/validate": self._validate,
+            WEBSOCKET: self._phone,
         }.get(request.path)
         if open_to_all is not None:
             return open_to_all
@@ -144,6 +151,12 @@ class Console:
         if not code or not self._queries.validate_subscription(code):
             raise NotThere("This validation code is not known, or no longer: the newest one is in the log.")
         return reply.json_reply({"status": "validated"})
+
+    async def _phone(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await serve_websocket(request)
+        if response is None:
+            raise NotThere("Phones are not served here: set console_websocket in [sip], or listen on ws or wss.")
+        return response
 
     async def _calls(self, request: web.BaseRequest) -> web.StreamResponse:
         query = _query(request, {"limit", "state"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from aiohttp import web
@@ -27,7 +27,7 @@ class ListenerLimits:
     """What a client may take."""
 
     connections: int = 200
-    """Open at one time; beyond it new ones are cut."""
+    """Open at one time, besides those that have become WebSockets; beyond it new ones are cut."""
     head_s: float = 10.0
     """Seconds from connecting to the end of the headers."""
     line_bytes: int = 8_190
@@ -47,11 +47,15 @@ class Listener:
         self._server: _Server | None = None
         self._sockets: list[asyncio.Server] = []
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen on one more address; returns the port, chosen by the system when 0. Raises OSError."""
+    async def start(self, host: str, port: int, websocket: Answer | None = None) -> int:
+        """Listen on one more address; returns the port, chosen by the system when 0. Raises OSError.
+
+        `websocket` is what `serve_websocket` hands requests to that came by this address.
+        """
         if self._server is None:
             self._server = _Server(self._close_after, self._limits)
-        listening = await asyncio.get_running_loop().create_server(self._server, host, port)
+        server = self._server
+        listening = await asyncio.get_running_loop().create_server(lambda: _Connection(server, websocket), host, port)
         self._sockets.append(listening)
         return int(listening.sockets[0].getsockname()[1])
 
@@ -71,6 +75,11 @@ class Listener:
         return response
 
 
+async def serve_websocket(request: web.BaseRequest) -> web.StreamResponse | None:
+    """Hand the request to the WebSockets of the address it came by, until they are done with it; None: none there."""
+    return await cast(_Connection, request.protocol).serve_websocket(request)
+
+
 class _Server(web.Server):
     """Makes the connections."""
 
@@ -78,17 +87,16 @@ class _Server(web.Server):
         # A client that goes away cancels what is done for it: that is how a watch ends.
         super().__init__(answer, handler_cancellation=True)
         self.limits = limits
-
-    def __call__(self) -> web.RequestHandler:
-        return _Connection(self)
+        self.websockets = 0
+        """Connections that are somebody else's now, who has limits of his own for them."""
 
 
 class _Connection(web.RequestHandler):
     """The server side of one connection."""
 
-    __slots__ = ("_head_timer", "_server")
+    __slots__ = ("_head_timer", "_server", "_websocket")
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: _Server, websocket: Answer | None) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -100,12 +108,13 @@ class _Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._server = server
+        self._websocket = websocket
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or cut it when there are too many."""
         super().connection_made(transport)
-        if len(self._server.connections) > self._server.limits.connections:
+        if len(self._server.connections) - self._server.websockets > self._server.limits.connections:
             self._abort()
             return
         self._head_timer = asyncio.get_running_loop().call_later(self._server.limits.head_s, self._head_over)
@@ -115,6 +124,16 @@ class _Connection(web.RequestHandler):
         if self._head_timer is not None:
             self._head_timer.cancel()
         super().connection_lost(exc)
+
+    async def serve_websocket(self, request: web.BaseRequest) -> web.StreamResponse | None:
+        """See the function of this name."""
+        if self._websocket is None:
+            return None
+        self._server.websockets += 1
+        try:
+            return await self._websocket(request)
+        finally:
+            self._server.websockets -= 1
 
     def _head_over(self) -> None:
         if self._request_count == 0:

@@ -293,6 +293,12 @@ class Sip:
     ws_origins: tuple[str, ...] = row(
         kinds.ORIGINS, [], "Web pages that may connect over ws and wss, by where they come from."
     )
+    console_websocket: Literal["off", "on"] = row(
+        kinds.choice("off", "on"),
+        "off",
+        "on: phones may also connect over WebSocket to /sip on each address of listen.console. Off by itself, because "
+        "what was opened for operators should not be open to phones and web pages unasked.",
+    )
     realm: str = row(kinds.TEXT, "strowger", "The realm of passwords, shown to phones that register.")
     digest_md5: Literal["off", "on"] = row(
         kinds.choice("off", "on"),

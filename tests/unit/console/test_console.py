@@ -7,6 +7,7 @@ import json
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from strowger.calls.errors import StoreUnavailable
 from tests.support.console import TOKEN, Bench, a_call, a_redirected_call
@@ -183,3 +184,20 @@ async def test_a_slow_watcher_is_dropped_with_a_last_line(bench: Bench) -> None:
 async def test_elsewhere_than_on_loopback_any_host_will_do(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strowger.console.console._came_over_loopback", lambda request: False)
     assert (await bench.get("/admin/calls", Host="strowger.example"))[0] == 200
+
+
+async def test_phones_are_served_only_where_the_server_gives_them_a_websocket(bench: Bench) -> None:
+    status, _, answer = await bench.get("/sip", token=None)
+    assert (status, answer["error"]["code"]) == (404, "not_found")
+    assert "console_websocket" in answer["error"]["message"]
+    served: list[str] = []
+
+    async def phones(request: web.BaseRequest) -> web.StreamResponse:
+        served.append(request.path)
+        return web.json_response({"served": True})
+
+    bench.port = await bench.console.start("127.0.0.1", 0, phones)
+    assert (await bench.get("/sip", token=None))[::2] == (200, {"served": True})
+    assert (await bench.get("/sip", method="POST", token=None))[0] == 405
+    assert (await bench.get("/healthz", token=None))[0] == 200
+    assert served == ["/sip"]

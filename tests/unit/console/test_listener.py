@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from strowger.console.listener import Answer, Listener, ListenerLimits
+from strowger.console.listener import Answer, Listener, ListenerLimits, serve_websocket
 
 pytestmark = pytest.mark.asyncio
 
@@ -118,3 +118,46 @@ async def test_there_is_a_most_of_connections(listening: Listening) -> None:
     first, second = await Client.connected(port), await Client.connected(port)
     assert await second.answer_to(b"") == b""
     assert (await first.answer_to(REQUEST)).startswith(b"HTTP/1.1 200 ")
+
+
+async def upgrade(request: web.BaseRequest) -> web.StreamResponse:
+    """Hand over to the WebSockets of the address, if it has some."""
+    return await serve_websocket(request) or web.Response(text="none here")
+
+
+async def until_closed(request: web.BaseRequest) -> web.StreamResponse:
+    websocket = web.WebSocketResponse()
+    await websocket.prepare(request)
+    await websocket.receive()
+    return websocket
+
+
+UPGRADE = REQUEST[:-2] + (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: c3Ryb3dnZXItc3Ryb3dnZQ==\r\n\r\n"
+)
+
+
+async def test_each_address_has_websockets_of_its_own_or_none() -> None:
+    listener = Listener(upgrade)
+    served = await listener.start("127.0.0.1", 0, hello)
+    bare = await listener.start("127.0.0.1", 0)
+    assert (await (await Client.connected(served)).answer_to(REQUEST)).endswith(b"hello")
+    assert (await (await Client.connected(bare)).answer_to(REQUEST)).endswith(b"none here")
+    await listener.stop()
+
+
+async def test_a_websocket_takes_no_place_from_requests() -> None:
+    listener = Listener(upgrade, ListenerLimits(connections=1, head_s=0.2))
+    port = await listener.start("127.0.0.1", 0, until_closed)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(UPGRADE)
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 101 ")
+    other, waiting = await asyncio.open_connection("127.0.0.1", port)
+    assert await (await Client.connected(port)).answer_to(REQUEST) == b""  # the place is taken by the one that waits
+    waiting.close()
+    assert await asyncio.wait_for(other.read(), 5) == b""
+    writer.close()
+    await asyncio.wait_for(reader.read(), 5)
+    assert b"none here" not in await (await Client.connected(port)).answer_to(UPGRADE + b"\x88\x80\0\0\0\0")
+    await listener.stop()

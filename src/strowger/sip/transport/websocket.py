@@ -350,6 +350,10 @@ class MountedWebSocket:
         """4 or 6; 0 when the listener's host is a name."""
         self._admit = admit
 
+    def bound(self, port: int) -> None:
+        """The HTTP listener has this port; for who asked for any."""
+        self.address = self.address._replace(port=port)
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request: a WebSocket until its end, or a refusal."""
         peer = request.transport.get_extra_info("peername") if request.transport else None

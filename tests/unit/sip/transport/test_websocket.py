@@ -507,3 +507,11 @@ async def test_a_refusal_at_the_door_keeps_no_place(serve, session):
     await exchange.connections(0)
     assert exchange.transports.counters.connections_accepted == 1
     await console.close()
+
+
+async def test_a_door_learns_the_port_that_its_listener_got(serve):
+    exchange = serve()
+    door = exchange.transports.mount_websocket(ListenAddress("WS", "127.0.0.1", 0))
+    door.bound(41_080)
+    assert exchange.transports.local(0) == ("WS", "127.0.0.1", 41_080)
+    assert exchange.transports.sent_by(Flow("WS", "127.0.0.1", 5, 0, 7)) == "127.0.0.1:41080"
