@@ -6,6 +6,7 @@ Nothing is started here and nothing is kept. `server` calls these in its order a
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -198,10 +199,11 @@ def sip_tls(settings: Settings, dev_ca: DevCa | None) -> TlsContexts | None:
     authority = sip.tls_ca or (dev_ca.authority if dev_ca is not None else None)
     if cert is None or key is None:
         raise ValueError("SIP over TLS needs a certificate: give sip.tls_cert and sip.tls_key")
+    others = [(each.cert, each.key) for each in settings.certificates]
     return TlsContexts(
-        server=lambda: server_context(cert, key),
+        server=lambda: server_context(cert, key, others),
         client=lambda: client_context(authority, sip.tls_cert, sip.tls_key),
-        files=[each for each in (cert, key, authority) if each is not None],
+        files=[each for each in (cert, key, authority, *chain.from_iterable(others)) if each is not None],
     )
 
 

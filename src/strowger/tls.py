@@ -12,7 +12,7 @@ import importlib
 import ipaddress
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,15 +82,17 @@ def bundle(authority: Path, target: Path) -> Path:
     return target
 
 
-def server_context(cert: Path, key: Path) -> ssl.SSLContext:
+def server_context(cert: Path, key: Path, others: Sequence[tuple[Path, Path]] = ()) -> ssl.SSLContext:
     """A context that serves TLS 1.2 and newer with these files.
 
-    Renewed files are taken up by calling `load_cert_chain` on it again. Raises OSError when a file cannot be read, and
-    ssl.SSLError, which is an OSError too, when the two do not belong together.
+    A client that names the host it wants (RFC 6066 §3) and does not find it in `cert` is shown the first of `others`,
+    certificates with their keys, that holds it. Raises OSError when a file cannot be read, ssl.SSLError, which is one,
+    when two do not belong together, and ValueError when a certificate holds no name or cannot be understood.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(cert, key)
+    context = _serving(cert, key)
+    if others:
+        named = [(_asked_for(each), _serving(each, its)) for each, its in others]
+        context.sni_callback = _chooser(_hosts_in(cert), named)
     return context
 
 
@@ -108,6 +110,48 @@ def client_context(ca: Path | None = None, cert: Path | None = None, key: Path |
     if cert is not None:
         context.load_cert_chain(cert, key)
     return context
+
+
+def _serving(cert: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def _chooser(
+    own: Collection[str], others: Sequence[tuple[Collection[str], ssl.SSLContext]]
+) -> Callable[[ssl.SSLSocket | ssl.SSLObject, str | None, ssl.SSLContext], None]:
+    """What OpenSSL calls with the name that a client asks for; to choose nothing keeps the context it has."""
+
+    def choose(connection: ssl.SSLSocket | ssl.SSLObject, asked: str | None, _: ssl.SSLContext) -> None:
+        host = (asked or "").lower()
+        if host and not _is_among(host, own):
+            connection.context = next((its for hosts, its in others if _is_among(host, hosts)), connection.context)
+
+    return choose
+
+
+def _is_among(host: str, hosts: Collection[str]) -> bool:
+    """Whether a certificate for `hosts` is one for `host`: a star stands for one whole label (RFC 6125 §6.4.3)."""
+    return host in hosts or f"*.{host.partition('.')[2]}" in hosts
+
+
+def _asked_for(cert: Path) -> frozenset[str]:
+    hosts = _hosts_in(cert)
+    if not hosts:
+        raise ValueError(f"{cert} holds no host name (subjectAltName), so that nobody could ask for it")
+    return hosts
+
+
+def _hosts_in(cert: Path) -> frozenset[str]:
+    """The hosts that a certificate is for, in lower case: names, and SIP domains written as URIs (RFC 5922 §7.1)."""
+    try:
+        names = _load(cert).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    uris = [uri[4:] for uri in names.get_values_for_type(x509.UniformResourceIdentifier) if uri.startswith("sip:")]
+    return frozenset(host.lower() for host in (*names.get_values_for_type(x509.DNSName), *uris))
 
 
 def _machine_bundle() -> Path | None:

@@ -207,6 +207,18 @@ def test_sip_over_tls_takes_its_own_certificate_or_that_of_the_api(tmp_path: Pat
         assembly.sip_tls(the_settings(tmp_path, listening), None)
 
 
+def test_sip_over_tls_takes_further_certificates_and_looks_after_their_files(tmp_path: Path) -> None:
+    ours = create_dev_ca(tmp_path / "tls", now=1_700_000_000.0)
+    other = create_dev_ca(tmp_path / "other", ["other.test"], now=1_700_000_000.0)
+    further = f'[listen]\nsip = ["tls:127.0.0.1:0"]\n[[certificate]]\ncert = "{other.cert}"\nkey = "{other.key}"'
+    tls = assembly.sip_tls(the_settings(tmp_path, further), ours)
+    assert tls is not None
+    tls.load()
+    assert tls.server.sni_callback is not None
+    other.key.write_bytes(b"half a key")
+    assert tls.refresh(10.0).startswith("the old certificate stays in use")
+
+
 def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
     settings = the_settings(
         tmp_path,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import ssl
 import stat
 import time
+from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from strowger.tls import (
     AUTHORITY_DAYS,
@@ -46,7 +51,7 @@ def shake_hands(server: ssl.SSLContext, trusted: Path, host: str) -> str | None:
     return join(ssl.create_default_context(cafile=str(trusted)), server, host)
 
 
-def join(client: ssl.SSLContext, server: ssl.SSLContext, host: str) -> str | None:
+def join(client: ssl.SSLContext, server: ssl.SSLContext, host: str | None) -> str | None:
     """Join the two in memory; returns the TLS version."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     near = client.wrap_bio(to_client, to_server, server_hostname=host)
@@ -231,3 +236,72 @@ def test_the_bundle_without_certifi(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     authority.write_bytes(b"ours\n")
     expected = b"usual\nours\n" if usual else b"ours\n"
     assert bundle(authority, tmp_path / "bundle.pem").read_bytes() == expected
+
+
+def issued(directory: Path, names: list[x509.GeneralName]) -> DevCa:
+    """An authority of its own and a certificate for just these names, or for none."""
+    files = create_dev_ca(directory, now=NOW)
+    key, authority_key = (
+        cast(ec.EllipticCurvePrivateKey, serialization.load_pem_private_key(each.read_bytes(), None))
+        for each in (files.key, directory / "ca.key")
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.load_pem_x509_certificate(files.authority.read_bytes()).subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.datetime.fromtimestamp(NOW - DAY, datetime.UTC))
+        .not_valid_after(datetime.datetime.fromtimestamp(NOW + DAY, datetime.UTC))
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+    files.cert.write_bytes(builder.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return files
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> tuple[ssl.SSLContext, dict[str, DevCa]]:
+    """A server with three certificates, each of an authority of its own."""
+    made = {
+        "own": issued(tmp_path / "own", [x509.DNSName("one.test"), x509.DNSName("both.test")]),
+        "star": issued(tmp_path / "star", [x509.DNSName("*.Two.test"), x509.DNSName("both.test")]),
+        "uri": issued(tmp_path / "uri", [x509.UniformResourceIdentifier("sip:three.test"), x509.DNSName("a.two.test")]),
+    }
+    others = [(each.cert, each.key) for name, each in made.items() if name != "own"]
+    return server_context(made["own"].cert, made["own"].key, others), made
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("one.test", "own"),
+        ("ONE.test", "own"),
+        ("both.test", "own"),
+        ("a.two.test", "star"),
+        ("B.Two.Test", "star"),
+        ("two.test", "own"),
+        ("c.b.two.test", "own"),
+        ("three.test", "uri"),
+        ("unknown.test", "own"),
+        ("127.0.0.1", "own"),
+        (None, "own"),
+    ],
+)
+def test_who_asks_for_a_host_is_shown_its_certificate(
+    several: tuple[ssl.SSLContext, dict[str, DevCa]], host: str | None, shown: str
+) -> None:
+    server, made = several
+    client = ssl.create_default_context(cafile=str(made[shown].authority))
+    client.check_hostname = False  # it is the choice that is looked at, and some of these hosts are not known
+    assert join(client, server, host) == "TLSv1.3"
+
+
+def test_a_further_certificate_without_a_host_is_refused_and_the_own_one_needs_none(tmp_path: Path) -> None:
+    nameless, address = issued(tmp_path / "1", []), issued(tmp_path / "2", [x509.IPAddress(ip_address("127.0.0.1"))])
+    named = issued(tmp_path / "3", [x509.DNSName("three.test")])
+    for files in (nameless, address):
+        with pytest.raises(ValueError, match="holds no host name"):
+            server_context(named.cert, named.key, [(files.cert, files.key)])
+        server = server_context(files.cert, files.key, [(named.cert, named.key)])
+        assert shake_hands(server, named.authority, "three.test") == "TLSv1.3"

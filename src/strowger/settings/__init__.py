@@ -13,6 +13,7 @@ from strowger.settings.dev import dev_settings
 from strowger.settings.load import load
 from strowger.settings.problem import Problem, SettingsError
 from strowger.settings.rows import (
+    Certificate,
     Compat,
     Limits,
     Listen,
@@ -29,6 +30,7 @@ from strowger.settings.rows import (
 )
 
 __all__ = [
+    "Certificate",
     "Compat",
     "Limits",
     "Listen",

@@ -68,6 +68,19 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """One more certificate for SIP, beside the one of [sip]."""
+
+    cert: Path = row(
+        kinds.PATH,
+        None,
+        "The certificate and its chain, in PEM. It is shown over tls and wss to those who ask for a host that it names "
+        "and the one of [sip] does not.",
+    )
+    key: Path = row(kinds.PATH, None, "The private key of that certificate, in PEM, without a password.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """One Communication Services resource."""
 
@@ -330,6 +343,9 @@ class Settings:
     limits: Limits = table("limits", Limits, "What keeps everything bounded.")
     compat: Compat = table("compat", Compat, "Where a user may want the other behaviour.")
     sip: Sip = table("sip", Sip, "How we speak SIP.")
+    certificates: tuple[Certificate, ...] = tables(
+        "certificate", Certificate, "Further certificates for SIP, for a server with several names."
+    )
 
 
 def sections() -> Iterator[tuple[str, Section]]:

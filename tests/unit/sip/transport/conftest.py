@@ -156,8 +156,9 @@ async def dial() -> AsyncIterator[Callable]:
     """Opens TCP connections, and closes them at the end."""
     made: list[Client] = []
 
-    async def connect(address: tuple[str, int], ssl: ssl.SSLContext | None = None) -> Client:
-        made.append(Client(*await asyncio.wait_for(asyncio.open_connection(*address, ssl=ssl), WAIT_S)))
+    async def connect(address: tuple[str, int], ssl: ssl.SSLContext | None = None, name: str | None = None) -> Client:
+        opening = asyncio.open_connection(*address, ssl=ssl, server_hostname=name)
+        made.append(Client(*await asyncio.wait_for(opening, WAIT_S)))
         return made[-1]
 
     yield connect

@@ -289,6 +289,30 @@ async def test_a_certificate_that_cannot_be_read_leaves_the_old_one_in_use(serve
     assert exchange.trouble("certificate not renewed") == 1
 
 
+@pytest.mark.asyncio
+@pytest.mark.parametrize("transport", ["tls", "wss"])
+async def test_of_several_certificates_each_host_is_shown_its_own_and_renewed(
+    serve, dial, files, tmp_path, monkeypatch, transport
+):
+    monkeypatch.setattr("strowger.sip.transport.tls.LOOK_EVERY_S", 0.0)
+    other = create_dev_ca(tmp_path / "other", ["other.test"], now=time.time())
+    pairs = [(other.cert, other.key)]
+    tls = TlsContexts(
+        server=lambda: server_context(files.cert, files.key, pairs),
+        client=lambda: client_context(files.authority),
+        files=(files.cert, files.key, *pairs[0]),
+    )
+    address = await serve(tls=tls).listen(f"{transport}:127.0.0.1:0")
+    await dial(address, ssl=client_context(files.authority), name="sip.test")
+    await dial(address, ssl=client_context(other.authority), name="other.test")
+    fresh = create_dev_ca(tmp_path / "fresh", ["other.test"], now=time.time())
+    shutil.copy(fresh.cert, other.cert)
+    shutil.copy(fresh.key, other.key)
+    await dial(address, ssl=client_context(fresh.authority), name="other.test")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await dial(address, ssl=client_context(other.authority), name="other.test")
+
+
 # ------------------------------------------------------------------------------------------------------------ outgoing
 
 
