@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from strowger.accounts import Accounts
 from strowger.acs.api import ApiSettings
 from strowger.acs.auth import Resource
 from strowger.calls import directory
@@ -25,7 +26,6 @@ from strowger.events.subscription import Subscription
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.sip.authentication.authenticator import Authenticator
-from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.message.limits import MessageLimits
@@ -222,22 +222,21 @@ def the_directory(settings: Settings, presence: Presence) -> Directory:
     )
 
 
-def registration(
-    settings: Settings, bindings: BindingStore, *, nonce_key: bytes, wall: Callable[[], float]
-) -> Registration:
-    """Who may register, and where they are. Raises CredentialInvalid.
+def authenticator(settings: Settings, known: Accounts, *, nonce_key: bytes) -> Authenticator:
+    """Who may prove to be somebody. Raises CredentialInvalid.
 
     `nonce_key` is to be new with each start, because counts used before are not remembered.
     """
     sip, md5 = settings.sip, settings.sip.digest_md5 == "on"
-    rows = [row for row in settings.users if row.sip_password]
-    users = {row.name.lower(): row.id.lower() for row in rows}
-    passwords = {row.name: Credential.of_password(row.name, sip.realm, row.sip_password, md5=md5) for row in rows}
-    authenticator = Authenticator(
-        sip.realm, passwords.get, nonces(settings, nonce_key), failures=failures(settings), md5=md5
-    )
-    location = LocationService(bindings, registrar_limits(settings))
-    return Registration(authenticator, location, users, wall=wall)
+    issued, failed = nonces(settings, nonce_key), failures(settings)
+    return Authenticator(sip.realm, known.credentials.get, issued, failures=failed, md5=md5)
+
+
+def registration(
+    settings: Settings, known: Accounts, digest: Authenticator, bindings: BindingStore, *, wall: Callable[[], float]
+) -> Registration:
+    """Who may register, and where they are."""
+    return Registration(digest, LocationService(bindings, registrar_limits(settings)), known.users, wall=wall)
 
 
 def origins(settings: Settings) -> Origins:

@@ -23,6 +23,7 @@ import structlog
 import uvloop
 
 from strowger import assembly
+from strowger.accounts import accounts
 from strowger.acs.api import Api
 from strowger.acs.http import HttpListener
 from strowger.acs.http_limits import HttpLimits
@@ -205,8 +206,12 @@ class Server:
         return f"http://{name}:{port}/subscriptions/validate?code={code}"
 
     def _registration(self) -> Registration:
+        self.accounts = accounts(self.settings)
         key = secrets.token_bytes(SECRET_BYTES)
-        return assembly.registration(self.settings, self.store.bindings, nonce_key=key, wall=self._clock.wall)
+        self.authenticator = assembly.authenticator(self.settings, self.accounts, nonce_key=key)
+        return assembly.registration(
+            self.settings, self.accounts, self.authenticator, self.store.bindings, wall=self._clock.wall
+        )
 
     def _exchange(self) -> Exchange:
         return Exchange(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from strowger import assembly
+from strowger.accounts import accounts
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
@@ -38,7 +39,9 @@ def the_settings(directory: Path, text: str = "") -> Settings:
 
 
 def the_registration(settings: Settings):
-    return assembly.registration(settings, NOBODY, nonce_key=bytes(32), wall=lambda: 0.0)
+    known = accounts(settings)
+    digest = assembly.authenticator(settings, known, nonce_key=bytes(32))
+    return assembly.registration(settings, known, digest, NOBODY, wall=lambda: 0.0)
 
 
 def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
@@ -248,10 +251,9 @@ def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
     assert (plan.to.kind, plan.ring) == (Kind.PHONE_NUMBER, ("sip:+31612345678@carrier.example",))
 
 
-def test_a_user_whose_name_cannot_be_a_digest_user_name_is_refused(tmp_path: Path) -> None:
-    text = '[[user]]\nresource = "one"\nname = "a:b"\nid = "8:acs:r1_a"\nsip_password = "secret"'
+def test_a_realm_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CredentialInvalid):
-        the_registration(the_settings(tmp_path, text))
+        the_registration(the_settings(tmp_path, '[sip]\nrealm = "zürich"'))
 
 
 def test_the_networks_of_trunks(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
 from strowger.calls.identifier import ANONYMOUS_CALLER, Identifier, Kind, from_raw_id, phone_number
 from strowger.calls.ports import Arrival, RingPlan
+from strowger.calls.spelling import spellings
 
 NOT_FOUND: Final = 404
 
@@ -95,6 +96,9 @@ class Directory:
         self._numbers = {number.e164: number for number in numbers}
         self._users_by_name = {user.name.lower(): user for user in users}
         self._users_by_id = {user.id.lower(): user for user in self._users_by_name.values()}
+        self._users = {
+            word.lower(): user for user in self._users_by_name.values() for word in spellings(user.name, user.id)
+        }
         self._users_by_address = _by_address(self._users_by_name.values())
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._routes = sorted(routes, key=lambda route: len(route.prefix), reverse=True)
@@ -105,7 +109,7 @@ class Directory:
         number = self._numbers.get(dialled) or self._numbers.get(f"+{dialled}")
         if number:
             return number.resource, RingPlan(phone_number(number.e164), announced=True)
-        user = self._users_by_name.get(dialled.lower()) or self._users_by_id.get(dialled.lower())
+        user = self._users.get(dialled.lower())
         if user:
             return user.resource, self._user_plan(user)
         raise CallRefused(NOT_FOUND, f"nobody here is called {dialled!r}: add a [[number]] or a [[user]] for it")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
+from strowger.calls.spelling import user_part
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
 
@@ -25,6 +26,7 @@ def check(settings: Settings) -> list[Problem]:
         _resource_ids,
         _references,
         _user_ids,
+        _user_spellings,
         _limits,
         _sizes,
         _registrations,
@@ -116,6 +118,18 @@ def _user_ids(settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 f"$.user[{index}].id", f'"{user.id}" is not a user of {user.resource}', f'it begins "{prefix}"'
             )
+
+
+def _user_spellings(settings: Settings) -> Iterator[Problem]:
+    """Whoever is dialled, or registers, is one user: the user part of one id is neither a name nor that of another."""
+    first: dict[str, tuple[int, str]] = {}
+    for index, user in enumerate(settings.users):
+        words = {user_part(user.id).lower(): "id", user.name.lower(): "name"}
+        for word, key in words.items():
+            other, its_key = first.setdefault(word, (index, key)) if word else (index, key)
+            if other != index and (key, its_key) != ("name", "name") and user.id != settings.users[other].id:
+                path, its_path = f"$.user[{index}].{key}", f"$.user[{other}].{its_key}"
+                yield Problem(path, f'"{word}" also means the user of {its_path}', "a user is dialled by either")
 
 
 def _limits(settings: Settings) -> Iterator[Problem]:

@@ -112,7 +112,7 @@ class User:
     """One person with phones."""
 
     resource: str = row(kinds.TEXT, None, "The resource it belongs to.")
-    name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
+    name: str = row(kinds.TEXT, None, "What it is dialled by and registers as, and its name in commands and logs.")
     id: str = row(kinds.TEXT, None, 'Its raw id: "8:acs:", the id of the resource, "_", and something unique.')
     contacts: tuple[str, ...] = row(kinds.SIP_URIS, [], "Where it is always rung, beside the phones it registers.")
     sip_password: str = row(

@@ -61,7 +61,8 @@ class Registration:
             if decision.status is None:
                 raise Silence(decision.reason)
             raise Refusal(decision.status, decision.reason)
-        if self._users.get(decision.user.lower()) != self._user_of(request):
+        user = self._users.get(decision.user.lower())
+        if user is None or user != self._user_of(request):
             # The same for a user of somebody else and for nobody's: who exists is not told.
             raise Refusal(403, "Forbidden")
 

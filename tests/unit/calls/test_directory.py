@@ -19,7 +19,7 @@ def test_an_owned_number_is_announced_and_rings_nobody(dialled: str) -> None:
     assert directory().addressee(dialled) == ("dev", RingPlan(phone_number(NUMBER), announced=True))
 
 
-@pytest.mark.parametrize("dialled", ["bob", "BOB", BOB])
+@pytest.mark.parametrize("dialled", ["bob", "BOB", BOB, BOB.upper(), BOB.rpartition("_")[2]])
 def test_a_user_is_rung_at_all_contacts_and_announced(dialled: str) -> None:
     contacts = ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072")
     assert directory().addressee(dialled) == ("dev", RingPlan(from_raw_id(BOB), contacts, announced=True))

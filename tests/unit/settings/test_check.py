@@ -107,6 +107,31 @@ def test_nothing_twice(settings: Settings, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (
+            User(resource="dev", name="2", id="8:acs:1b5c_3"),
+            '$.user[1].name: "2" also means the user of $.user[0].id (a user is dialled by either)',
+        ),
+        (
+            User(resource="dev", name="eve", id="8:acs:1b5c_BOB"),
+            '$.user[1].id: "bob" also means the user of $.user[0].name (a user is dialled by either)',
+        ),
+        (
+            User(resource="prod", name="eve", id="8:acs:2c6d_2"),
+            '$.user[1].id: "2" also means the user of $.user[0].id (a user is dialled by either)',
+        ),
+    ],
+)
+def test_whoever_is_dialled_is_one_user(other: User, expected: str) -> None:
+    assert problems(replace(GOOD, users=(BOB, other))) == [expected]
+
+
+def test_a_user_may_be_called_like_its_own_id() -> None:
+    assert problems(replace(GOOD, users=(BOB, replace(BOB, name="eve", id="8:acs:1b5c_Eve")))) == []
+
+
+@pytest.mark.parametrize(
     ("settings", "expected"),
     [
         (

@@ -23,7 +23,9 @@ from tests.unit.sip.registrar.test_location_service import HandStore
 REALM = "example.com"
 URI = "sip:example.com"
 BOB_ID = "8:acs:r1_bob"
-USERS = {"bob": BOB_ID, "ann": "8:acs:r1_ann"}
+USERS = {"bob": BOB_ID, "ann": "8:acs:r1_ann", BOB_ID: BOB_ID}
+CARRIER = "carrier"
+"""Somebody with a password who is no user."""
 
 
 class Desk:
@@ -32,7 +34,7 @@ class Desk:
     def __init__(self, store: HandStore | None = None) -> None:
         self.store = store or HandStore()
         self.answers: list[Outcome] = []
-        passwords = {name: Credential.of_password(name, REALM, "secret") for name in USERS}
+        passwords = {name: Credential.of_password(name, REALM, "secret") for name in (*USERS, CARRIER)}
         authenticator = Authenticator(REALM, passwords.get, Nonces(bytes(32), REALM))
         self.registration = Registration(authenticator, LocationService(self.store), USERS, wall=lambda: NOW)
 
@@ -91,6 +93,20 @@ def test_nobody_registers_for_somebody_else_or_learns_who_exists(to: str) -> Non
     refusal = desk.refusal(desk.signed(to=to))
     assert (refusal.status, refusal.reason, refusal.headers) == (403, "Forbidden", ())
     assert desk.registration.contacts("8:acs:r1_ann") == ()
+
+
+@pytest.mark.parametrize("to", ["ann", "nobody", CARRIER])
+def test_whoever_is_no_user_registers_nothing(to: str) -> None:
+    desk = Desk()
+    assert desk.refusal(desk.signed(CARRIER, to=to)).status == 403
+
+
+@pytest.mark.parametrize(("user", "to"), [(BOB_ID, "bob"), ("bob", "8%3AACS%3Ar1_bob")])
+def test_a_user_registers_by_whatever_it_answers_to(user: str, to: str) -> None:
+    desk = Desk()
+    desk.register(desk.signed(user, to=to))
+    desk.store.settle()
+    assert desk.registration.contacts(BOB_ID) == (BOB,)
 
 
 def test_a_wrong_password_binds_nothing() -> None:

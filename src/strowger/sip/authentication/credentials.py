@@ -36,8 +36,8 @@ class Credential(Struct, frozen=True):
 
 def check_identity(user: str, realm: str) -> None:
     """Raises CredentialInvalid for what cannot be told apart once hashed, or cannot be written in a header."""
-    if not user or ":" in user:
-        raise CredentialInvalid("a user name for Digest is not empty and holds no colon")
+    if not user or (":" in user and ":" in realm):
+        raise CredentialInvalid("a user name for Digest is not empty, and of it and its realm only one holds colons")
     for text in (user, realm):
         if not text.isprintable():
             raise CredentialInvalid("a user name or realm for Digest holds no control characters")

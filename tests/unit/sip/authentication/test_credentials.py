@@ -24,12 +24,15 @@ def test_no_hash_is_shown():
 
 
 @pytest.mark.parametrize(
-    ("user", "realm"), [("", "x"), ("a:b", "x"), ("a\nb", "x"), ("bob", "x\r\ny"), ("bob", "zürich")]
+    ("user", "realm"), [("", "x"), ("a:b", "x:y"), ("a\nb", "x"), ("bob", "x\r\ny"), ("bob", "zürich")]
 )
 def test_what_a_header_cannot_carry_is_refused(user, realm):
     with pytest.raises(CredentialInvalid):
         Credential.of_password(user, realm, "secret")
 
 
-def test_quotes_and_spaces_are_carried():
-    check_identity('the "boss"', 'Realm of "X"')
+@pytest.mark.parametrize(
+    ("user", "realm"), [('the "boss"', 'Realm of "X"'), ("8:acs:r1_bob", "x"), ("bob", "sip:carrier.example")]
+)
+def test_quotes_spaces_and_the_colons_of_a_raw_id_are_carried(user, realm):
+    check_identity(user, realm)

@@ -1,0 +1,39 @@
+"""Who can prove to be somebody, as the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from strowger.accounts import accounts
+from strowger.settings import Settings, Sip, User
+from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.errors import CredentialInvalid
+
+ID = "8:acs:r1_0f-B"
+BOB = User(resource="one", name="bob", id=ID, sip_password="secret")
+ANN = User(resource="one", name="Ann", id="8:acs:r1_ann")
+
+
+def test_a_user_is_known_by_name_id_and_user_part_whatever_the_capitals() -> None:
+    known = accounts(Settings(users=(BOB, ANN)))
+    low = ID.lower()
+    assert known.users == {"bob": low, low: low, "0f-b": low, "ann": "8:acs:r1_ann", "8:acs:r1_ann": "8:acs:r1_ann"}
+
+
+def test_a_password_is_good_under_each_of_them_as_a_person_types_it() -> None:
+    known = accounts(Settings(users=(BOB, ANN)))
+    names = {"bob", "Bob", "BOB", ID, ID.lower(), ID.upper(), "0f-B", "0f-b", "0F-B"}
+    assert set(known.credentials) == names
+    assert all(known.credentials[name] == Credential.of_password(name, "strowger", "secret") for name in names)
+
+
+def test_md5_is_made_only_where_it_is_offered() -> None:
+    known = accounts(Settings(users=(BOB,), sip=Sip(realm="x", digest_md5="on")))
+    assert known.credentials["bob"] == Credential.of_password("bob", "x", "secret", md5=True)
+
+
+def test_what_a_header_cannot_carry_is_refused() -> None:
+    with pytest.raises(CredentialInvalid):
+        accounts(Settings(users=(replace(BOB, name="a:b"),), sip=Sip(realm="x:y")))
