@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class IncomingCall:
 
     event_id: str
     data: dict[str, Any]
+    whole: dict[str, Any] = field(default_factory=dict)
+    """The event as it was posted, envelope and all."""
 
     @property
     def context(self) -> str:
@@ -105,7 +107,7 @@ class Application:
             assert event["eventType"] == INCOMING_CALL
             self.posts += 1
             if self.status == 200:
-                self._take(IncomingCall(event["id"], event["data"]))
+                self._take(IncomingCall(event["id"], event["data"], event))
         self._watch.changed()
         return web.Response(status=self.status)
 

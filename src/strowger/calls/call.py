@@ -70,8 +70,11 @@ class Call(msgspec.Struct, omit_defaults=True):
     why: str = ""
     """One sentence for a person: why the call ended as it did."""
     custom_headers: dict[str, str] = {}
+    """The caller's own headers that its events show."""
     came_by: str = ""
     """Name of the trunk the call came by; empty for any other source."""
+    headers_left_out: tuple[str, ...] = ()
+    """What of these headers the events do not show, and why: a few words each, for a person."""
 
     @property
     def hop(self) -> Hop:

@@ -116,6 +116,7 @@ class Exchange:
             [],
             custom_headers=arrival.custom_headers,
             came_by=arrival.came_by,
+            headers_left_out=arrival.headers_left_out,
         )
         live = self._ledger.add(call)
         what, occurrence = self._opening(

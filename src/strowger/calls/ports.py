@@ -195,3 +195,5 @@ class Arrival(msgspec.Struct, frozen=True):
     custom_headers: dict[str, str]
     came_by: str = ""
     """Name of the trunk whose addresses the INVITE came from; empty for anybody else."""
+    headers_left_out: tuple[str, ...] = ()
+    """What of its custom headers the application is not shown, and why, for a person."""

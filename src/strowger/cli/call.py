@@ -23,6 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 WHY_LIMIT: Final = 1_000
+VALUE_LIMIT: Final = 256
+"""Characters of a custom header: what an event shows."""
 
 
 @click.group()
@@ -77,7 +79,7 @@ def why(as_json: bool, call_id: str, **where: Any) -> None:
     if as_json:
         _print_json(found)
         return
-    for sentence in (found.why, *(f"  {each}" for each in found.chain)):
+    for sentence in (found.why, *(f"  {each}" for each in found.chain), *found.notes):
         click.echo(printable(sentence, WHY_LIMIT))
 
 
@@ -159,6 +161,11 @@ def details(call: CallView, narrator: Narrator) -> list[str]:
         f"  from     {narrator.name(call.from_)} {printable(call.display_name)}".rstrip(),
         f"  resource {printable(call.resource)}",
         f"  began    {call.created_at}{duration}",
+        *(
+            f"  header   {printable(name)}: {printable(value, VALUE_LIMIT)}"
+            for name, value in call.custom_headers.items()
+        ),
+        *(f"  left out {printable(header)}" for header in call.headers_left_out),
     ]
     for number, hop in enumerate(call.hops, start=1):
         opened = clock(hop.opened_at)

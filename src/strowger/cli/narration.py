@@ -42,7 +42,10 @@ class Narrator:
             first = f"INVITE  {self.name(call.from_)} -> {self.name(hop.to)}"
         else:
             first = f"<== redirect to {self.name(hop.to)}"
-        return [(hop.opened_at, text) for text in (first, *doing(hop))]
+        told = [first, *doing(hop)]
+        if len(call.hops) == 1 and hop.event_id:
+            told += [f"left out of it: {printable(header)}" for header in call.headers_left_out]
+        return [(hop.opened_at, text) for text in told]
 
     def journey(self, call: CallView) -> str:
         """Everybody the call went to, in order."""

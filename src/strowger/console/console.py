@@ -39,7 +39,7 @@ from strowger.console.listener import Listener, ListenerLimits, serve_websocket
 from strowger.console.queries import OK, Queries
 from strowger.console.views import CallsView, WhyView, view
 from strowger.console.watch import CHANGES_WAITING, WRITE_S, Watch
-from strowger.console.why import chain, sentence
+from strowger.console.why import chain, notes, sentence
 
 OWN_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 CALLS_SHOWN: Final = 50
@@ -173,7 +173,8 @@ class Console:
 
     async def _why(self, request: web.BaseRequest) -> web.StreamResponse:
         call = self._found(request.path.removeprefix("/admin/calls/").removesuffix("/why"))
-        return reply.json_reply(WhyView(call.call_id, call.state.value, sentence(call, self._wall()), chain(call)))
+        told = sentence(call, self._wall()), chain(call), notes(call)
+        return reply.json_reply(WhyView(call.call_id, call.state.value, *told))
 
     def _found(self, call_id: str) -> Call:
         call = self._queries.call(call_id) if call_id and "/" not in call_id else None

@@ -49,6 +49,8 @@ class CallView(msgspec.Struct, frozen=True):
     """The SIP status that the caller got; None while the call lives."""
     why: str
     custom_headers: dict[str, str]
+    headers_left_out: tuple[str, ...]
+    """What of the caller's custom headers the events do not show, and why."""
     came_by: str
     """The trunk it came by; empty for any other source."""
     hops: tuple[HopView, ...]
@@ -68,6 +70,8 @@ class WhyView(msgspec.Struct, frozen=True):
     why: str
     chain: tuple[str, ...]
     """A sentence for each hop, in order."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know of the call."""
 
 
 class ChangeView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -110,6 +114,7 @@ def view(call: Call) -> CallView:
         final_status=call.final_status or None,
         why=call.why,
         custom_headers=call.custom_headers,
+        headers_left_out=call.headers_left_out,
         came_by=call.came_by,
         hops=tuple(map(_hop, call.hops)),
     )

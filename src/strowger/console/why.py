@@ -23,6 +23,11 @@ def chain(call: Call) -> tuple[str, ...]:
     return tuple(_hop(hop, number) for number, hop in enumerate(call.hops, start=1))
 
 
+def notes(call: Call) -> tuple[str, ...]:
+    """What the application was not told of the call, and why."""
+    return tuple(f"Left out of its events: {header}." for header in call.headers_left_out)
+
+
 def name(identifier: Identifier) -> str:
     """How a person would call somebody: the number without its prefix, or the raw id."""
     return identifier.number if identifier.kind is Kind.PHONE_NUMBER else identifier.raw_id

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from strowger.calls.ports import Arrival
+from strowger.sip.custom_headers import custom_headers
 from strowger.sip.flow import Flow
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import Refusal
@@ -81,7 +82,8 @@ def arrival_of(invite: Request, source: str, leg: bytes, came_by: str = "") -> A
     dialled, host = _addressed(invite.uri)
     caller = invite.from_
     user, _ = _addressed(caller.uri)
-    return Arrival(dialled, host, user, caller.uri, caller.display_text, source, leg, {}, came_by)
+    shown, left_out = custom_headers(invite)
+    return Arrival(dialled, host, user, caller.uri, caller.display_text, source, leg, shown, came_by, left_out)
 
 
 def _addressed(uri: str) -> tuple[str, str]:

@@ -25,6 +25,16 @@ CALLS = {
         "Alice",
         {},
     ),
+    "incoming_call_with_custom_headers": (
+        "4:+31612345678",
+        "4:+31201110001",
+        "",
+        {
+            "User-To-User": "56a390f3d2b7310023a2;encoding=hex",
+            "X-MS-Custom-Tier": 'gold “A” "B" \\ {}',
+            "X-Account": "47\t11",
+        },
+    ),
     "incoming_call_from_unknown": ("sip:ann@example.com", "4:+31201110001", "Ann “A” Ørsted", {}),
 }
 
@@ -70,7 +80,7 @@ def test_members_that_readers_of_an_incoming_call_demand(name):
     members = json.loads(POSTED[name])[0]["data"]
     for member in ("serverCallId", "callerDisplayName", "incomingCallContext", "correlationId"):
         assert isinstance(members[member], str), member
-    assert isinstance(members["customContext"]["sipHeaders"], dict)
+    assert members["customContext"]["sipHeaders"] == CALLS[name][3]
     assert members["customContext"]["voipHeaders"] == {}
     for member in ("to", "from"):
         identifier = members[member]

@@ -53,6 +53,14 @@ def reject(bench: Bench, context: str, reason: RejectReason = RejectReason.NONE)
     return answers
 
 
+def test_the_custom_headers_are_kept_with_the_call() -> None:
+    bench = Bench()
+    call_id = bench.arrive(custom_headers={"X-A": "1"}, headers_left_out=("X-B: its value is not UTF-8",))
+    stored = bench.store.stored(call_id)
+    assert stored.custom_headers == {"X-A": "1"}
+    assert stored.headers_left_out == ("X-B: its value is not UTF-8",)
+
+
 def test_nothing_is_said_before_the_call_is_durable() -> None:
     bench = Bench()
     call_id = bench.arrive(flush=False)

@@ -86,6 +86,16 @@ async def test_why(bench: Bench, token_file: Path) -> None:
     assert json.loads((await call(bench, token_file, "why", "7f3a", "--json")).output)["state"] == "answered"
 
 
+async def test_custom_headers_and_what_is_left_out_of_the_event(bench: Bench, token_file: Path) -> None:
+    left_out = ("X-MS-Custom-B: its value is longer than 256 characters",)
+    bench.queries.known = [a_call(custom_headers={"X-MS-Custom-A": "gold\t"}, headers_left_out=left_out)]
+    shown = (await call(bench, token_file, "show", "7f3a")).output.splitlines()
+    assert "  header   X-MS-Custom-A: gold\\t" in shown
+    assert f"  left out {left_out[0]}" in shown
+    told = (await call(bench, token_file, "why", "7f3a")).output.splitlines()
+    assert told[-1] == f"Left out of its events: {left_out[0]}."
+
+
 async def test_a_call_that_is_not_there(bench: Bench, token_file: Path) -> None:
     result = await call(bench, token_file, "show", "7f3a")
     assert (result.exit_code, result.output) == (

@@ -30,6 +30,15 @@ def test_a_redirect_and_what_is_rung() -> None:
     ]
 
 
+def test_what_the_first_event_does_not_show() -> None:
+    call = a_call(headers_left_out=("X-A: its value is not UTF-8",))
+    assert NARRATOR.lines(view(call), "hold")[2:] == [
+        "00:00:00.000  call 7f3a0000  left out of it: X-A: its value is not UTF-8"
+    ]
+    call.hops[0].event_id = ""
+    assert len(NARRATOR.lines(view(call), "hold")) == 1
+
+
 def test_an_answer() -> None:
     assert NARRATOR.lines(view(a_redirected_call()), "answered") == [
         "00:00:02.310  call 7f3a0000  answered with 200  answered by sip:bob@127.0.0.1:5071  2.31 s after the INVITE"

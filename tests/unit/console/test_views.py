@@ -22,6 +22,7 @@ def test_a_live_call() -> None:
         "final_status": None,
         "why": "",
         "custom_headers": {"X-MS-Custom-Tier": "gold"},
+        "headers_left_out": (),
         "came_by": "",
         "hops": (
             {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strowger.calls.call import Hop, State
 from strowger.calls.identifier import phone_number
-from strowger.console.why import chain, name, sentence
+from strowger.console.why import chain, name, notes, sentence
 from tests.support.console import BOB, a_call, a_redirected_call
 
 NOW = 1_767_225_612.0
@@ -51,6 +51,15 @@ def test_the_chain_of_a_call_that_lives() -> None:
 def test_the_chain_of_a_call_to_nobody() -> None:
     hop = Hop(BOB, NOW, NOW)
     assert chain(a_call(hops=[hop])) == ("1. 8:acs:res_bob: nobody to ring and nobody to tell; no decision yet",)
+
+
+def test_what_the_application_was_not_told() -> None:
+    assert notes(a_call()) == ()
+    call = a_call(headers_left_out=("X-A: its value is not UTF-8", "and 3 further headers"))
+    assert notes(call) == (
+        "Left out of its events: X-A: its value is not UTF-8.",
+        "Left out of its events: and 3 further headers.",
+    )
 
 
 def test_names() -> None:

@@ -89,6 +89,15 @@ def test_who_calls() -> None:
     assert (foreign.caller, foreign.caller_uri) == ("", "im:ann@example.org")
 
 
+def test_its_own_headers_are_told_and_stay_in_the_message() -> None:
+    request = a_request(("Max-Forwards", "x-ms-custom-Tier :  gold\nX-Long: " + "1" * 257 + "\nMax-Forwards"))
+    before = request.to_bytes()
+    got = arrival_of(request, "192.0.2.9", b"")
+    assert got.custom_headers == {"x-ms-custom-Tier": "gold"}
+    assert got.headers_left_out == ("X-Long: its value is longer than 256 characters",)
+    assert request.to_bytes() == before
+
+
 def test_the_first_route() -> None:
     assert top_route(a_request()) is None
     route = top_route(a_request(("Max-Forwards", "Route: <sip:token@192.0.2.1;lr>, <sip:b;lr>\nMax-Forwards")))
