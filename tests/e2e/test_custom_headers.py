@@ -34,7 +34,8 @@ def read(event: IncomingCall) -> Any:
 
 
 def why(stage: Stage, call_id: str) -> dict[str, Any]:
-    command = [STROWGER, "call", "why", call_id, "--json", "--config", stage.directory / "strowger.toml"]
+    config = str(stage.directory / "strowger.toml")
+    command = [str(STROWGER), "call", "why", call_id, "--json", "--config", config]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
