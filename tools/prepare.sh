@@ -4,9 +4,10 @@
 #   tools/prepare.sh tests    makes sure that the programs named in PROGRAMS exist
 # As root on a Debian-like system missing packages are installed; anybody else is told what to install.
 set -euo pipefail
+PATH="$PATH:/usr/sbin"  # where servers are, which is not in everybody's path
 
 # program:Debian package
-readonly PROGRAMS="sipp:sip-tester"
+readonly PROGRAMS="sipp:sip-tester kamailio:kamailio"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -20,6 +21,8 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq >&2
     apt-get install -qq -y --no-install-recommends "$@" >&2
+    # Debian starts a server that it installs; the tests start their own.
+    case " $* " in *" kamailio "*) systemctl disable --quiet --now kamailio 2>/dev/null || true ;; esac
 }
 
 # The first Python that really starts (a version manager may leave one that does not) and is new enough.

@@ -20,6 +20,8 @@ from strowger.phones.behaviours import Behaviour
 from strowger.phones.outgoing import OutgoingCall
 from strowger.phones.phone import Phone
 from tests.support.application import Application, IncomingCall, sdk
+from tests.support.capture import Capture
+from tests.support.kamailio import Kamailio
 from tests.support.server import NUMBER, OUTSIDE, Server, document, user_id
 from tests.support.sipp import Sipp
 
@@ -35,13 +37,14 @@ class Stage:
         self.server: Server
         self.client: CallAutomationClient
         self._servers: list[Server] = []
+        self._carriers: list[Kamailio] = []
         self._ending = AsyncExitStack()
         self._ending.push_async_callback(self.application.close)
 
     @property
     def log(self) -> str:
-        """What the server said."""
-        return "\n".join(server.log for server in self._servers)
+        """What the server and the carriers said."""
+        return "\n".join([*(each.log for each in self._carriers), *(each.log for each in self._servers)])
 
     async def close(self) -> None:
         await self._ending.aclose()
@@ -85,6 +88,21 @@ class Stage:
         self._ending.callback(run.close)
         await run.start()
         return run
+
+    async def kamailio(self, *, is_up: bool = True, **options: Any) -> Kamailio:
+        """A carrier, started unless it is not to be up."""
+        carrier = Kamailio(self.directory, **options)
+        self._carriers.append(carrier)
+        self._ending.callback(carrier.stop)
+        if is_up:
+            await carrier.start()
+        return carrier
+
+    async def capture(self, peer: Kamailio) -> Capture:
+        """A carrier's wire: its `uri` stands for the carrier's."""
+        capture = await Capture.open(peer.host, peer.port)
+        self._ending.callback(capture.close)
+        return capture
 
     async def caller(self) -> Phone:
         """A phone of somebody outside."""
