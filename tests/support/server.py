@@ -112,7 +112,7 @@ class Server:
     """`strowger serve`, in a process of its own. Ports and data stay the same over restarts."""
 
     def __init__(self, directory: Path, settings: Document) -> None:
-        self.sip_port, self.api_port, self.console_port = free_ports(3)
+        self.sip_port, self.api_port, self.console_port, self.ws_port = free_ports(4)
         self.directory = directory
         self.log_path = directory / "server.log"
         self._config = directory / "strowger.toml"
@@ -126,7 +126,11 @@ class Server:
                 "api": [f"{HOST}:{self.api_port}"],
                 "console": [f"{HOST}:{self.console_port}"],
                 "metrics": [],
-                "sip": [f"{kind}:{host}:{self.sip_port}" for kind in ("udp", "tcp") for host in (HOST, "[::1]")],
+                "sip": [
+                    f"{kind}:{host}:{port}"
+                    for kind, port in (("udp", self.sip_port), ("tcp", self.sip_port), ("ws", self.ws_port))
+                    for host in (HOST, "[::1]")
+                ],
             },
         }
         return {**fixed, **settings}

@@ -61,6 +61,11 @@ def require_understood(request: Request) -> None:
     _require_extensions(request, "Require")
 
 
+def is_for_somebody(request: Request) -> bool:
+    """Whether it names a user, so that a proxy would forward it, and not this server itself."""
+    return bool(_addressed(request.uri)[0])
+
+
 def _require_extensions(request: Request, name: str) -> None:
     if not request.has(name):
         return

@@ -251,6 +251,8 @@ class Edge:
         if request.method in ("CANCEL", "BYE"):  # RFC 3261 §9.2, §15.1.2
             self._refuse(request, flow, 481, None, ())
             return
+        if arrival.is_for_somebody(request):
+            arrival.require_forwardable(request)
         arrival.require_understood(request)
         if request.method == "OPTIONS":
             self._refuse(request, flow, 200, None, (self._allow, ("Accept", "application/sdp")))

@@ -53,6 +53,7 @@ class Registration:
 
     def require_allowed(self, request: Request, flow: Flow, now: float) -> None:
         """Raises Refusal with what to answer to a stranger, or Silence; nothing is kept of either (RFC 3261 §10.3)."""
+        user = self._user_of(request)  # refuses what cannot be registered by anybody
         header = request.all(ORIGIN.credentials)
         decision = self._authenticator.decide(request.method, request.uri, header, flow.received, now)
         if isinstance(decision, Challenge):
@@ -61,8 +62,7 @@ class Registration:
             if decision.status is None:
                 raise Silence(decision.reason)
             raise Refusal(decision.status, decision.reason)
-        user = self._users.get(decision.user.lower())
-        if user is None or user != self._user_of(request):
+        if user is None or self._users.get(decision.user.lower()) != user:
             # The same for a user of somebody else and for nobody's: who exists is not told.
             raise Refusal(403, "Forbidden")
 

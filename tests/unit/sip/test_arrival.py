@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.sip.arrival import arrival_of, require_forwardable, require_understood, stamp_source, summary, top_route
+from strowger.sip.arrival import (
+    arrival_of,
+    is_for_somebody,
+    require_forwardable,
+    require_understood,
+    stamp_source,
+    summary,
+    top_route,
+)
 from strowger.sip.flow import Flow
 from strowger.sip.message import Refusal, Request, Response, parse_message
 from tests.support.sip_edge import INVITE
@@ -50,6 +58,14 @@ def test_a_host_name_in_the_via_is_not_looked_up() -> None:
     request = a_request(("192.0.2.9:5062;branch", "phone.example:5062;branch"), (";rport", ""))
     stamp_source(request, Flow("UDP", "192.0.2.9", 5062, 0))
     assert request.top_via.received == "192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("uri", "named"),
+    [("sip:bob@h", True), ("tel:+31201110001", True), ("sip:192.0.2.1", False), ("im:bob@h", False)],
+)
+def test_a_request_for_somebody(uri: str, named: bool) -> None:
+    assert is_for_somebody(a_request(("sip:+31201110001@192.0.2.1 SIP", f"{uri} SIP"))) is named
 
 
 def test_the_limits_of_forwarding() -> None:

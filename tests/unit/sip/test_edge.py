@@ -284,6 +284,12 @@ def test_an_unknown_extension_is_required_of_us() -> None:
     assert edge.last[0][1].first("Unsupported") == "a, b"
 
 
+@pytest.mark.parametrize(("to", "status"), [(f"sip:{NUMBER}@192.0.2.1", 483), ("sip:192.0.2.1", 200)])
+def test_options_for_somebody_go_no_further_than_the_last_hop(to: str, status: int) -> None:
+    text = INVITE.format(to=NUMBER, n=1, hops=0).replace("INVITE", "OPTIONS").replace(f"sip:{NUMBER}@192.0.2.1", to, 1)
+    assert EdgeBench().feed(text) == [f"{ANN} {status} OPTIONS"]
+
+
 def test_without_rport_the_answer_goes_to_the_port_of_the_via() -> None:
     edge = EdgeBench()
     text = INVITE.format(to=NUMBER, n=1, hops=70).replace(";rport", "")

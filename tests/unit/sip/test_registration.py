@@ -66,6 +66,10 @@ def test_a_stranger_is_asked_who_it_is() -> None:
     assert refusal.headers[0][0] == "WWW-Authenticate"
 
 
+def test_what_nobody_can_register_is_refused_before_anybody_is_asked_who_it_is() -> None:
+    assert Desk().refusal(a_register(BOB, to="isbn:2983792873")).status == 400
+
+
 def test_the_phone_of_a_user_is_bound_once_that_is_stored() -> None:
     desk = Desk()
     desk.register(desk.signed())

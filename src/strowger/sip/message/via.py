@@ -74,8 +74,9 @@ def _split_odd_protocol(text: str) -> tuple[str, str]:
     name, _, rest = text.partition("/")
     version, _, rest = rest.partition("/")
     transport, _, sent_by = rest.replace("\t", " ").strip(BLANK).partition(" ")
-    if name.strip(BLANK).upper() != "SIP" or version.strip(BLANK) != "2.0" or not is_token(transport):
-        raise ParseError(400, "Via does not begin with SIP/2.0 and a transport")
+    # Any version: who is told 505 must be found by it. Which one is spoken says the first line (RFC 3261 §7.1).
+    if name.strip(BLANK).upper() != "SIP" or not is_token(version.strip(BLANK)) or not is_token(transport):
+        raise ParseError(400, "Via does not begin with SIP, a version and a transport")
     sent_by = sent_by.strip(BLANK)
     if " " in sent_by:
         sent_by = ":".join(part.strip(BLANK) for part in sent_by.split(":"))

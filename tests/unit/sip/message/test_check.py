@@ -56,7 +56,7 @@ def test_single_headers_given_twice(line: str) -> None:
         ("CSeq", "CSeq: 1 invite", "The method in CSeq is not that of the request"),
         ("-", "Max-Forwards: 256", "Max-Forwards is not a number from 0 to 255"),
         ("Via", "Via: SIP/2.0/UDP h;;", "Via: A parameter has no proper name"),
-        ("-", "Via: SIP/2.0/UDP h, ", "Via: Via does not begin with SIP/2.0 and a transport"),
+        ("-", "Via: SIP/2.0/UDP h, ", "Via: Via does not begin with SIP, a version and a transport"),
         ("-", "Contact: <sip:a@b>;;;;", "Contact: A parameter has no proper name"),
         ("-", "m: sip:a@b?x=y", "Contact: A URI with a comma or question mark must be in angle brackets"),
         ("-", "Route: sip", "Route: The URI has no scheme"),

@@ -14,6 +14,11 @@ def test_a_usual_via() -> None:
     assert via.raw == raw
 
 
+def test_a_via_of_another_version() -> None:
+    via = Via.parse("SIP/7.0/UDP c.example.com:5070;branch=z9hG4bKkdjuw")
+    assert (via.transport, via.sent_by, via.branch) == ("UDP", "c.example.com:5070", "z9hG4bKkdjuw")
+
+
 def test_an_rfc_2543_via() -> None:
     via = Via.parse("SIP/2.0/tcp iftgw")
     assert (via.transport, via.sent_by, via.port, via.branch, via.rport, via.received, via.params) == (
@@ -58,7 +63,7 @@ def test_rport_with_a_value() -> None:
         "SIP/2.0/UDP",
         "SIP/2.0/UDP ",
         "SIP/2.0 UDP a",
-        "SIP/7.0/UDP a",
+        "SIP/ /UDP a",
         "HTTP/2.0/UDP a",
         "SIP/2.0/U(P a",
         "SIP/2.0/UDP a b",
