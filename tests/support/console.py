@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import aiohttp
+from click.testing import CliRunner, Result
 
 from strowger.base.clock import VirtualClock
 from strowger.calls.call import Call, Hop, State
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identifier import from_raw_id, phone_number
+from strowger.cli import main
 from strowger.console.console import Console
 from strowger.console.queries import OK, Watcher
 
@@ -118,3 +121,9 @@ class Bench:
             sent.setdefault("Authorization", f"Bearer {token}")
         async with aiohttp.ClientSession() as client, client.request(method, self.url(path), headers=sent) as response:
             return response.status, response.headers, (await response.json() if method != "HEAD" else None)
+
+
+async def invoke(bench: Bench, token_file: Path, *arguments: str) -> Result:
+    """A command about this console; it runs in a thread with a loop of its own."""
+    command = [*arguments, "--console", bench.url(""), "--token-file", str(token_file)]
+    return await asyncio.to_thread(CliRunner().invoke, main, command)

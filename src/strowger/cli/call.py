@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from strowger.base.text import printable
-from strowger.cli.errors import Failed, Misconfigured
-from strowger.cli.target import json_option, names_of, server_options, settings_of
+from strowger.cli.asking import admin_of, admin_options, ask, print_json
+from strowger.cli.errors import Failed
 
 if TYPE_CHECKING:
     from strowger.cli.admin import Admin
     from strowger.cli.narration import Narrator
     from strowger.console.views import CallView
-
-F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 WHY_LIMIT: Final = 1_000
 VALUE_LIMIT: Final = 256
@@ -32,23 +26,16 @@ def call() -> None:
     """Look at calls."""
 
 
-def _options(command: F) -> F:
-    command = json_option(server_options(command))
-    token_file = click.option("--token-file", type=click.Path(path_type=Path), metavar="F", help="The admin token.")
-    console = click.option("--console", metavar="URL", help="Console of a server elsewhere; needs --token-file.")
-    return console(token_file(command))
-
-
 @call.command("list")
-@_options
+@admin_options
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, metavar="N", help="How many.")
 @click.option("--state", metavar="STATE", default="", help="Only these: live, ended, held, ringing, answered…")
 def list_(as_json: bool, limit: int, state: str, **where: Any) -> None:
     """List the newest calls."""
     admin, narrator = _server(**where)
-    calls = _ask(admin, lambda: admin.calls(limit, state))
+    calls = ask(admin, lambda: admin.calls(limit, state))
     if as_json:
-        _print_json(calls)
+        print_json(calls)
         return
     for each in calls:
         click.echo(row(each, narrator))
@@ -57,39 +44,39 @@ def list_(as_json: bool, limit: int, state: str, **where: Any) -> None:
 
 
 @call.command()
-@_options
+@admin_options
 @click.argument("call_id", metavar="ID")
 def show(as_json: bool, call_id: str, **where: Any) -> None:
     """Show one call; a beginning of its id is enough."""
     admin, narrator = _server(**where)
-    found = _ask(admin, lambda: admin.call(call_id))
+    found = ask(admin, lambda: admin.call(call_id))
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         click.echo("\n".join(details(found, narrator)))
 
 
 @call.command()
-@_options
+@admin_options
 @click.argument("call_id", metavar="ID")
 def why(as_json: bool, call_id: str, **where: Any) -> None:
     """Say why a call is where it is, and what happened to it on the way."""
     admin, _ = _server(**where)
-    found = _ask(admin, lambda: admin.why(call_id))
+    found = ask(admin, lambda: admin.why(call_id))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for sentence in (found.why, *(f"  {each}" for each in found.chain), *found.notes):
         click.echo(printable(sentence, WHY_LIMIT))
 
 
 @call.command()
-@_options
+@admin_options
 def watch(as_json: bool, **where: Any) -> None:
     """Tell what happens to calls, until Ctrl-C."""
     admin, narrator = _server(**where)
     try:
-        _ask(admin, lambda: _watch(admin, narrator, as_json=as_json))
+        ask(admin, lambda: _watch(admin, narrator, as_json=as_json))
     except KeyboardInterrupt:
         return
 
@@ -100,7 +87,7 @@ async def _watch(admin: Admin, narrator: Narrator, *, as_json: bool) -> None:
     async with aclosing(admin.watch()) as changes:
         async for change in changes:
             if as_json:
-                _print_json(change, indent=0)
+                print_json(change, indent=0)
             elif change.call is not None:
                 for line in narrator.lines(change.call, change.what):
                     click.echo(line)
@@ -110,34 +97,12 @@ async def _watch(admin: Admin, narrator: Narrator, *, as_json: bool) -> None:
                 raise Failed("The watch was dropped; begin it again.")
 
 
-def _server(
-    console: str | None, token_file: Path | None, config: Path | None, data_dir: Path | None
-) -> tuple[Admin, Narrator]:
+def _server(**where: Any) -> tuple[Admin, Narrator]:
     """The client for the server that is meant, and who tells of its calls."""
-    from strowger.cli.admin import Admin, token_in
     from strowger.cli.narration import Narrator
 
-    if console is not None:
-        if token_file is None:
-            raise Misconfigured("--console needs --token-file: the token of that server, in a file of yours.")
-        return Admin(console, token_in(token_file)), Narrator({})
-    settings = settings_of(config, data_dir)
-    return Admin.of(settings, token_file), Narrator(names_of(settings))
-
-
-def _ask(admin: Admin, question: Callable[[], Awaitable[T]]) -> T:
-    async def answer() -> T:
-        async with admin:
-            return await question()
-
-    return asyncio.run(answer())
-
-
-def _print_json(value: object, *, indent: int = 2) -> None:
-    import msgspec
-
-    octets = msgspec.json.encode(value)
-    click.echo(msgspec.json.format(octets, indent=indent) if indent else octets)
+    admin, names = admin_of(**where)
+    return admin, Narrator(names)
 
 
 def row(call: CallView, narrator: Narrator) -> str:

@@ -32,3 +32,11 @@ async def bench() -> AsyncIterator[Bench]:
     console = Console(queries, TOKEN, clock.wall)
     yield Bench(console, queries, clock, await console.start("127.0.0.1", 0))
     await console.stop()
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    """The admin token of the console, as an operator has it."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN)
+    return path

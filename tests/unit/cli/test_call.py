@@ -14,23 +14,15 @@ from strowger.cli import main
 from strowger.cli.call import details
 from strowger.cli.narration import Narrator
 from strowger.console.views import view
-from tests.support.console import TOKEN, Bench, a_call, a_redirected_call
+from tests.support.console import Bench, a_call, a_redirected_call, invoke
 
 pytestmark = pytest.mark.asyncio
 
 HELD_ID = "8b000000-0000-4000-8000-000000000002"
 
 
-@pytest.fixture
-def token_file(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.write_text(TOKEN)
-    return path
-
-
 async def call(bench: Bench, token_file: Path, *arguments: str) -> Result:
-    command = ["call", *arguments, "--console", bench.url(""), "--token-file", str(token_file)]
-    return await asyncio.to_thread(CliRunner().invoke, main, command)
+    return await invoke(bench, token_file, "call", *arguments)
 
 
 async def test_list(bench: Bench, token_file: Path) -> None:
@@ -138,20 +130,6 @@ async def test_ctrl_c_ends_a_watch(monkeypatch: pytest.MonkeyPatch, token_file: 
     def interrupt(*question: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("strowger.cli.call._ask", interrupt)
+    monkeypatch.setattr("strowger.cli.call.ask", interrupt)
     command = ["call", "watch", "--console", "http://localhost:1", "--token-file", str(token_file)]
     assert CliRunner().invoke(main, command).exit_code == 0
-
-
-async def test_a_server_elsewhere_needs_its_token() -> None:
-    result = CliRunner().invoke(main, ["call", "list", "--console", "http://pbx.test:7080"])
-    assert (result.exit_code, "needs --token-file" in result.output) == (2, True)
-
-
-async def test_the_server_of_a_data_directory(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "admin.token").write_text(TOKEN)
-    bench.queries.known = [a_redirected_call()]
-    console = {"STROWGER__LISTEN__CONSOLE": f"127.0.0.1:{bench.port}"}
-    command = ["call", "list", "--data-dir", str(tmp_path)]
-    result = await asyncio.to_thread(CliRunner().invoke, main, command, env=console)
-    assert result.output.startswith("7f3a0000")
