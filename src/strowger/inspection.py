@@ -16,9 +16,11 @@ from strowger.calls.exchange import Exchange
 from strowger.calls.ports import Store
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, Watcher
+from strowger.console.sip_views import RegistrationsView
 from strowger.events.delivery import EventDelivery
 from strowger.sip.driver import Driver
 from strowger.sip.transport.transports import Transports
+from strowger.sip_inspection import SipInspection
 
 _log = structlog.stdlib.get_logger("strowger.calls")
 
@@ -27,13 +29,20 @@ class Inspection:
     """The server as an operator sees it. Implements `console.queries.Queries`."""
 
     def __init__(
-        self, exchange: Exchange, store: Store, delivery: EventDelivery, driver: Driver, transports: Transports
+        self,
+        exchange: Exchange,
+        store: Store,
+        delivery: EventDelivery,
+        driver: Driver,
+        transports: Transports,
+        sip: SipInspection,
     ) -> None:
         self._exchange = exchange
         self._store = store
         self._delivery = delivery
         self._driver = driver
         self._transports = transports
+        self._sip = sip
         self._watchers: list[Watcher] = []
         self._ended: Counter[str] = Counter()
         self._decided: Counter[str] = Counter()
@@ -60,6 +69,10 @@ class Inspection:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
+    def registrations(self, user: str) -> RegistrationsView | None:
+        """The phones of a user, by its name or raw id, or of all; None when there is no such user."""
+        return self._sip.registrations(user)
+
     def readiness(self) -> dict[str, str]:
         """Each part that must work before calls are taken: OK, or why it does not."""
         return {
@@ -85,6 +98,7 @@ class Inspection:
             labels = (("outcome", outcome),)
             yield Sample("strowger_events", "counter", "What became of events.", labels, getattr(events, outcome))
         yield from self._sip_samples()
+        yield from self._sip.samples()
 
     def _sip_samples(self) -> Iterator[Sample]:
         sip = self._transports.counters

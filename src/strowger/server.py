@@ -49,6 +49,7 @@ from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
 from strowger.sip.transport.flow import ListenAddress, host_port, parse_listen
 from strowger.sip.transport.transports import Transports
+from strowger.sip_inspection import SipInspection
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
 from strowger.storage.sqlite import SqliteStore
@@ -152,7 +153,9 @@ class Server:
         except CredentialInvalid as error:
             raise StartError(f"phones cannot register with these settings: {error}") from error
         self.exchange = self._exchange()
-        self.inspection = Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports)
+        names = {row.id: row.name for row in self.settings.users}
+        sip = SipInspection(self.registration, names, self._clock.wall)
+        self.inspection = Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports, sip)
         self.edge = self._edge()
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from click.testing import CliRunner, Result
@@ -16,6 +17,7 @@ from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.cli import main
 from strowger.console.console import Console
 from strowger.console.queries import OK, Watcher
+from strowger.console.sip_views import RegistrationsView, RegistrationView
 
 TOKEN = "s3cret-token"
 BOB = from_raw_id("8:acs:res_bob")
@@ -26,6 +28,25 @@ def a_call(call_id: str = "7f3a0000-0000-4000-8000-000000000001", state: State =
     hop = Hop(phone_number("+31201110001"), 1_767_225_600.0, 1_767_225_630.0, "evt-1")
     values = {"hops": [hop], **more}
     return Call(call_id, "dev", phone_number("+31612345678"), "Carol", 1_767_225_600.0, state=state, **values)
+
+
+def a_phone(**changes: Any) -> RegistrationView:
+    """Bob's phone, registered over UDP for most of an hour."""
+    values: dict[str, Any] = {
+        "user": "bob",
+        "raw_id": "8:acs:res_bob",
+        "contact": "sip:bob@127.0.0.1:5071",
+        "expires_in_s": 3_540,
+        "q": 1.0,
+        "transport": "udp",
+        "source": "127.0.0.1:5071",
+        "is_bound_to_flow": False,
+        "path": (),
+        "user_agent": "",
+        "instance": "",
+        "updated_at": "2026-01-01T00:00:00.000Z",
+    }
+    return RegistrationView(**(values | changes))
 
 
 def a_redirected_call() -> Call:
@@ -61,6 +82,7 @@ class ScriptedQueries:
 
     def __init__(self) -> None:
         self.known: list[Call] = []
+        self.phones: tuple[RegistrationView, ...] = ()
         self.parts: dict[str, str] = {"store": OK}
         self.codes: set[str] = set()
         self.watchers: list[Watcher] = []
@@ -89,6 +111,9 @@ class ScriptedQueries:
     def _forget(self, watcher: Watcher) -> None:
         self.watchers.remove(watcher)
         self.left.set()
+
+    def registrations(self, user: str) -> RegistrationsView | None:
+        return None if user == "ghost" else RegistrationsView(self.phones, "" if self.phones else f"nobody: {user}")
 
     def readiness(self) -> Mapping[str, str]:
         return self.parts

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from types import SimpleNamespace
+from typing import Any
 
 from structlog.testing import capture_logs
 
+from strowger.console.metrics import Sample
 from strowger.console.queries import OK
 from strowger.events.delivery import Counters as EventCounters
 from strowger.inspection import Inspection, log_end
@@ -24,14 +26,17 @@ class Store:
 
 def an_inspection() -> tuple[Inspection, Bench, Store]:
     bench, store = Bench(), Store()
-    sip = SimpleNamespace(
+    sockets = SimpleNamespace(
         datagrams_in=1, datagrams_out=2, messages_in=3, messages_out=4, connections_accepted=5, connections_open=6
     )
-    sip.troubles = {"unframeable": 7}
+    sockets.troubles = {"unframeable": 7}
     delivery = SimpleNamespace(counters=EventCounters(attempts=8), pending=lambda: 9, validate_manually="code".__eq__)
     driver = SimpleNamespace(counters=Counter(garbled=10))
-    transports = SimpleNamespace(counters=sip)
-    return Inspection(bench.exchange, store, delivery, driver, transports), bench, store  # type: ignore[arg-type]
+    transports = SimpleNamespace(counters=sockets)
+    phones = Sample("strowger_registrations", "gauge", "Phones.", (), 11)
+    sip = SimpleNamespace(registrations=str.upper, samples=lambda: [phones])
+    parts: Any = (bench.exchange, store, delivery, driver, transports, sip)
+    return Inspection(*parts), bench, store
 
 
 def test_ready_only_when_every_part_is() -> None:
@@ -67,6 +72,11 @@ def test_every_measurement_has_its_value() -> None:
     assert values["strowger_events", (("outcome", "attempts"),)] == 8
     assert values["strowger_sip_troubles", (("kind", "unframeable"),)] == 7
     assert values["strowger_sip_messages", (("reason", "garbled"),)] == 10
+    assert values["strowger_registrations", ()] == 11
+
+
+def test_the_sip_side_is_asked_for_its_own() -> None:
+    assert an_inspection()[0].registrations("bob") == "BOB"
 
 
 def test_a_validation_code_is_passed_on() -> None:

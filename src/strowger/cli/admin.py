@@ -15,6 +15,7 @@ from strowger.base.text import printable
 from strowger.cli.errors import Failed, Misconfigured
 from strowger.cli.target import reachable
 from strowger.console.secret_file import ADMIN_TOKEN, read
+from strowger.console.sip_views import RegistrationsView
 from strowger.console.views import CallsView, CallView, ChangeView, WhyView
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class Admin:
     async def why(self, call_id: str) -> WhyView:
         """One call in sentences."""
         return await self._get(f"/admin/calls/{quote(call_id, safe='')}/why", WhyView)
+
+    async def registrations(self, user: str = "") -> RegistrationsView:
+        """The phones that are registered; those of one user, by its name or raw id."""
+        query = f"?user={quote(user, safe='')}" if user else ""
+        return await self._get(f"/admin/registrations{query}", RegistrationsView)
 
     async def watch(self) -> AsyncGenerator[ChangeView, None]:
         """Every change from now on; the first one says only that the watch has begun."""

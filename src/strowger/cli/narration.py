@@ -67,6 +67,17 @@ def lasted(begin: str, end: str) -> str:
     return f"{max(0.0, seconds(end) - seconds(begin)):.2f} s"
 
 
+def span(of_s: float) -> str:
+    """A number of seconds as a person says it, in at most two units."""
+    minutes, seconds_ = divmod(round(max(of_s, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds_, "s")]
+    first = next((place for place, (number, _) in enumerate(units) if number), len(units) - 1)
+    shown = [f"{number} {unit}" for number, unit in units[first : first + 2] if number]
+    return " ".join(shown) or "0 s"
+
+
 def doing(hop: HopView) -> list[str]:
     """What is done about a hop while it is open."""
     told = []

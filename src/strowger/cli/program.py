@@ -9,6 +9,7 @@ from strowger.cli.call import call
 from strowger.cli.config import config
 from strowger.cli.dev.command import dev
 from strowger.cli.environment import connection_string, env, run
+from strowger.cli.registration import registration
 from strowger.cli.serve import serve
 from strowger.cli.simulate.command import simulate
 
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for _command in (dev, serve, config, connection_string, env, run, call, simulate):
+for _command in (dev, serve, config, connection_string, env, run, call, registration, simulate):
     main.add_command(_command)

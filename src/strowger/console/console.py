@@ -7,6 +7,7 @@
     GET /admin/calls/{id}              one call; a beginning of its id is enough
     GET /admin/calls/{id}/why          the same in sentences
     GET /admin/calls:watch             one line of JSON for every change, until one side has enough
+    GET /admin/registrations?user=     the phones that are registered
     GET /sip                           a WebSocket for phones, where the server gives us one (RFC 7118)
 
 What is under /admin needs the admin token. On a loopback address it also needs a Host header that is ours, so that no
@@ -125,6 +126,8 @@ class Console:
             return self._calls
         if request.path.startswith("/admin/calls/"):
             return self._why if request.path.endswith("/why") else self._call
+        if request.path == "/admin/registrations":
+            return self._registrations
         raise NotThere("There is no such path under /admin.")
 
     def _admit(self, request: web.BaseRequest) -> None:
@@ -175,6 +178,13 @@ class Console:
         call = self._found(request.path.removeprefix("/admin/calls/").removesuffix("/why"))
         told = sentence(call, self._wall()), chain(call), notes(call)
         return reply.json_reply(WhyView(call.call_id, call.state.value, *told))
+
+    async def _registrations(self, request: web.BaseRequest) -> web.StreamResponse:
+        user = _query(request, {"user"}).get("user", "")
+        found = self._queries.registrations(user)
+        if found is None:
+            raise NotThere(f"No [[user]] has the name or the id {printable(user, 100)!r}.")
+        return reply.json_reply(found)
 
     def _found(self, call_id: str) -> Call:
         call = self._queries.call(call_id) if call_id and "/" not in call_id else None

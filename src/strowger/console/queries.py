@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from strowger.calls.call import Call
+from strowger.console.sip_views import RegistrationsView
 
 Watcher = Callable[[Call, str], None]
 """Told of every durable change: the call as it is now, and the name of what happened (`calls.machine.Input`). It must
@@ -29,6 +30,9 @@ class Queries(Protocol):
 
     def subscribe(self, watcher: Watcher) -> Callable[[], None]:
         """Tell `watcher` of every change from now on; what is returned ends that."""
+
+    def registrations(self, user: str) -> RegistrationsView | None:
+        """The phones of a user, by its name or raw id, or of all users; None when there is no such user."""
 
     def readiness(self) -> Mapping[str, str]:
         """Each part of the server that must work before calls are taken: OK, or why it does not."""

@@ -6,7 +6,7 @@ transactions and responses (edge), ringing (forks), who the users are (its `user
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from strowger.sip.message.errors import Refusal
 from strowger.sip.message.message import Request
 from strowger.sip.message.uri import SipUri
 from strowger.sip.registrar.address_of_record import address_of_record
+from strowger.sip.registrar.binding import Binding
 from strowger.sip.registrar.location_service import Answer, LocationService
 from strowger.sip.registrar.targets import Target
 
@@ -75,6 +76,15 @@ class Registration:
     def restore(self) -> list[str]:
         """Take up the bindings of before a restart; returns the users whose bindings cannot be read."""
         return self._location.restore(self._wall())
+
+    @property
+    def users(self) -> Collection[str]:
+        """The raw ids of those who may register, in lower case."""
+        return frozenset(self._users.values())
+
+    def all(self) -> Iterable[tuple[str, tuple[Binding, ...]]]:
+        """Everybody who is registered, and where, for people to look at."""
+        return self._location.all(self._wall())
 
     def contacts(self, user: str) -> tuple[str, ...]:
         """The Request-URIs of a user's registered phones, the preferred ones first."""

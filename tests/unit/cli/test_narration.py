@@ -6,7 +6,7 @@ import pytest
 
 from strowger.calls.call import Hop, State
 from strowger.calls.identifier import phone_number
-from strowger.cli.narration import Narrator, clock, lasted, short_id
+from strowger.cli.narration import Narrator, clock, lasted, short_id, span
 from strowger.console.views import PartyView, view
 from tests.support.console import a_call, a_redirected_call
 
@@ -76,6 +76,23 @@ def test_names(raw_id: str, name: str) -> None:
 
 def test_the_journey_of_a_call() -> None:
     assert NARRATOR.journey(view(a_redirected_call())) == "+31612345678 -> +31201110001 -> bob"
+
+
+@pytest.mark.parametrize(
+    ("of_s", "said"),
+    [
+        (-1, "0 s"),
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.5, "1 min"),
+        (3_540, "59 min"),
+        (3_601, "1 h"),
+        (3_660, "1 h 1 min"),
+        (90_000, "1 d 1 h"),
+    ],
+)
+def test_spans(of_s: float, said: str) -> None:
+    assert span(of_s) == said
 
 
 def test_times_and_ids() -> None:

@@ -37,6 +37,8 @@ def test_all_commands() -> None:
         "connection-string",
         "dev",
         "env",
+        "registration",
+        "registration list",
         "run",
         "serve",
         "simulate",

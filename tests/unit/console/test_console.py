@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from strowger.calls.errors import StoreUnavailable
-from tests.support.console import TOKEN, Bench, a_call, a_redirected_call
+from tests.support.console import TOKEN, Bench, a_call, a_phone, a_redirected_call
 
 pytestmark = pytest.mark.asyncio
 
@@ -43,10 +43,10 @@ async def test_a_subscription_is_validated_by_its_code(bench: Bench) -> None:
         assert (status, answer["error"]["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/admin/calls", f"/admin/calls/{ID}", "/admin/calls:watch", "/admin/nothing"])
+@pytest.mark.parametrize("path", ["calls", f"calls/{ID}", "calls:watch", "registrations", "nothing"])
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 async def test_admin_needs_the_token(bench: Bench, path: str, authorization: str) -> None:
-    status, headers, answer = await bench.get(path, Authorization=authorization)
+    status, headers, answer = await bench.get(f"/admin/{path}", Authorization=authorization)
     assert (status, answer["error"]["code"]) == (401, "token_missing")
     assert headers["WWW-Authenticate"] == 'Bearer realm="strowger admin"'
 
@@ -120,6 +120,16 @@ async def test_why_in_sentences(bench: Bench) -> None:
     _, _, answer = await bench.get("/admin/calls/7f3a/why")
     assert answer["why"] == "The call ended after 2.31 s with 200: answered by sip:bob@127.0.0.1:5071."
     assert len(answer["chain"]) == 2
+
+
+async def test_registrations(bench: Bench) -> None:
+    assert (await bench.get("/admin/registrations"))[::2] == (200, {"registrations": [], "note": "nobody: "})
+    bench.queries.phones = (a_phone(), a_phone(user="ann"))
+    status, _, answer = await bench.get("/admin/registrations?user=8%3Aacs%3Ares_bob")
+    assert (status, [phone["user"] for phone in answer["registrations"]]) == (200, ["bob", "ann"])
+    status, _, answer = await bench.get("/admin/registrations?user=ghost")
+    assert (status, answer["error"]["message"]) == (404, "No [[user]] has the name or the id 'ghost'.")
+    assert (await bench.get("/admin/registrations?name=bob"))[0] == 400
 
 
 async def test_a_store_that_cannot_be_read_is_told(bench: Bench) -> None:

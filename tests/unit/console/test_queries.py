@@ -8,4 +8,5 @@ from tests.support.console import ScriptedQueries
 
 def test_the_fake_answers_all_queries() -> None:
     queries: Queries = ScriptedQueries()
+    assert queries.registrations("") is not None
     assert (queries.calls(5), queries.call("x"), queries.validate_subscription("x")) == ([], None, False)
