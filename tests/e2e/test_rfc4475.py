@@ -10,27 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
 
-from strowger.sip.message.errors import ParseError
-from strowger.sip.message.message import parse_message
 from tests.e2e.stage import Stage
-from tests.support.peer import SIP_PORTS, Peer, next_message, own_host, peer_over
-from tests.support.server import NUMBER, user_id
+from tests.e2e.torture import DROPPED, HELD, SOON, House, Outcome, is_answer_to, is_treated
+from tests.support.peer import SIP_PORTS, Peer, next_message, own_host
+from tests.support.server import HOST, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 MESSAGES = Path(__file__).resolve().parents[1] / "conformance" / "sip" / "rfc4475"
 TRANSPORTS = ("udp", "tcp", "ws")
-SOON = 5.0
-
-HELD, DROPPED, REFUSED, UNFINISHED, TWO = "held", "dropped", "refused", "unfinished", "two"
-Outcome = int | str
+REFUSED, UNFINISHED, TWO = "refused", "unfinished", "two"
 
 
 class Row(NamedTuple):
@@ -104,8 +100,6 @@ TABLE = [
     # Backward compatibility (3.4)
     Row("inv2543", HELD, tcp=REFUSED),  # no Content-Length
 ]
-OWED = {401: "WWW-Authenticate", 405: "Allow", 420: "Unsupported", 200: "Allow"}
-"""The header that an answer of this status owes."""
 CALLED = {"wsinv": "vivekg", "dblreq": "joe", "esc01": "sips:user@example.com", "inv2543": "UserB"}
 """Whom a call is for, if not for `user`."""
 USERS = ("user", "j.user", "watson", *CALLED.values())
@@ -121,66 +115,29 @@ async def test_the_table_is_complete() -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=TRANSPORTS)
-async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def house(
+    request: pytest.FixtureRequest, target: socket.socket, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
     """A server that knows whomever the messages ask for; for each transport another, as the messages are the same."""
     stage = Stage(tmp_path_factory.mktemp("torture"))
     await stage.application.start()
     try:
+        users: dict[str, Sequence[str]] = {"target": [f"sip:target@{HOST}:{target.getsockname()[1]}"]}
         registering = {name: "s3cret" for name in USERS if ":" not in name}
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target:
-            target.bind(("127.0.0.1", 0))
-            target.setblocking(False)
-            rung: dict[str, Sequence[str]] = {"target": [f"sip:target@127.0.0.1:{target.getsockname()[1]}"]}
-            await stage.serve(users=rung | dict.fromkeys(USERS, ()), passwords=registering)
-            yield House(stage, request.param, own_host(), target)
+        await stage.serve(users=users | dict.fromkeys(USERS, ()), passwords=registering)
+        # quotbal names port 5050 in its Via.
+        yield House(stage, request.param, own_host() if request.param == "udp" else HOST, (*SIP_PORTS, 5050))
     finally:
         await stage.close()
 
 
-class House:
-    """The server, one way to it, and the phone of the user `target`."""
-
-    def __init__(self, stage: Stage, transport: str, host: str, target: socket.socket) -> None:
-        self.stage = stage
-        self.target = target
-        self.transport = transport
-        self._host = host
-        self._probes = 0
-
-    async def peer(self) -> Peer:
-        host = self._host if self.transport == "udp" else "127.0.0.1"
-        return await peer_over(self.transport, self.stage.server, host, (*SIP_PORTS, 5050))
-
-    async def alive(self, peer: Peer) -> list[bytes]:
-        """What the server had to say before it answered our OPTIONS, which it does; nothing surprised it."""
-        self._probes += 1
-        await peer.send(options(self._host, f"probe-{self._probes}"))
-        said = []
-        while f"probe-{self._probes}".encode() not in (message := await next_message(peer, lambda _: True, SOON)):
-            said.append(message)
-        assert message.startswith(b"SIP/2.0 200 "), message
-        assert self.stage.server.is_running
-        assert "Traceback" not in self.stage.server.log
-        return said
-
-
-def options(host: str, call_id: str) -> bytes:
-    return (
-        f"OPTIONS sip:{NUMBER}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{call_id}\r\n"
-        f"Max-Forwards: 70\r\nFrom: <sip:probe@127.0.0.1>;tag=1\r\nTo: <sip:{NUMBER}@127.0.0.1>\r\n"
-        f"Call-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-    ).encode()
-
-
-def is_answer_to(request: bytes, answer: bytes) -> bool:
-    """Whether it carries the Call-ID of the request; without one, its CSeq."""
-    try:
-        sent = parse_message(request)
-    except ParseError as error:
-        assert error.request is not None
-        sent = error.request
-    name = "Call-ID" if sent.has("Call-ID") else "CSeq"
-    return parse_message(answer).first(name) == sent.first(name)
+@pytest.fixture(scope="module")
+def target() -> Iterator[socket.socket]:
+    """The phone of the user `target`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((HOST, 0))
+        phone.setblocking(False)
+        yield phone
 
 
 def cases() -> list[object]:
@@ -228,15 +185,15 @@ async def test_wsinv_outside_of_a_dialog(house: House) -> None:
 
 
 @pytest.mark.parametrize(("file", "status"), [("unreason", b"200"), ("noreason", b"183")])
-async def test_odd_reasons(house: House, file: str, status: bytes) -> None:
+async def test_odd_reasons(house: House, target: socket.socket, file: str, status: bytes) -> None:
     """The answer of whoever is rung reaches the caller with the reason it gave, octet for octet."""
     line = octets(file).partition(b"\r\n")[0].replace(b" 100 ", b" 183 ")  # 100 goes no further than one hop
     invite = octets("baddate").replace(b"baddate.", file.encode()).replace(b"Kkdjuw", b"K" + file.encode())
     peer, told = await house.peer(), len(house.stage.application.events)
     await peer.send(invite)
     await house.stage.redirect(await house.stage.application.event(told), "target")
-    rung = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(house.target, 65_535), SOON)
-    house.target.sendto(answer_to(rung, line), ("127.0.0.1", house.stage.server.sip_port))
+    rung = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(target, 65_535), SOON)
+    target.sendto(answer_to(rung, line), (HOST, house.stage.server.sip_port))
     said = await next_message(peer, lambda message: message.startswith(b"SIP/2.0 " + status), SOON)
     assert said.partition(b"\r\n")[0] == line
     assert is_answer_to(invite, said)
@@ -250,22 +207,6 @@ def answer_to(invite: bytes, line: bytes) -> bytes:
     copied = [each for each in head if each.startswith((b"Via:", b"From:", b"To:", b"Call-ID:", b"CSeq:"))]
     tagged = [each + b";tag=1" if each.startswith(b"To:") else each for each in copied]
     return b"\r\n".join([line, *tagged, b"Contact: <sip:target@127.0.0.1>", b"Content-Length: 0", b"", b""])
-
-
-async def is_treated(house: House, peer: Peer, data: bytes, outcome: Outcome) -> None:
-    """Answered, held or dropped; the peer is heard afterwards."""
-    if outcome == HELD:
-        for status in (b"100", b"180"):
-            answer = await next_message(peer, lambda message: is_answer_to(data, message), SOON)
-            assert answer.startswith(b"SIP/2.0 " + status)
-    said = [message for message in await house.alive(peer) if is_answer_to(data, message)]
-    if outcome in (HELD, DROPPED):
-        assert said == []
-        return
-    assert [message[8:11].decode() for message in said] == [str(outcome)]
-    response = parse_message(said[0])
-    assert response.has(OWED.get(int(outcome), "Via"))
-    assert not response.has("To") or response.to_tag
 
 
 async def ends(peer: Peer, data: bytes, answers: list[bytes]) -> None:

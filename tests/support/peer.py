@@ -12,7 +12,7 @@ from typing import Protocol
 import aiohttp
 
 from strowger.sip.message.framing import StreamFramer
-from tests.support.server import Server
+from tests.support.server import HOST, Server
 
 SIP_PORTS = (5060, 5061)
 """Where a response goes when Via names no port (RFC 3261 §18.2.2)."""
@@ -41,7 +41,7 @@ class UdpPeer:
     def __init__(self, server: Server, host: str, ports: Iterable[int]) -> None:
         self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.is_closed = asyncio.Event()
-        self._server = (host if ":" in host else "127.0.0.1", server.sip_port)
+        self._server = (host if ":" in host else HOST, server.sip_port)
         self._sockets = [_bound(host, port) for port in ports]
         for each in self._sockets:
             asyncio.get_running_loop().add_reader(each, self._read, each)
@@ -122,8 +122,9 @@ class WebSocketPeer:
         await self._session.close()
 
 
-async def peer_over(transport: str, server: Server, host: str = "127.0.0.1", ports: Iterable[int] = (0,)) -> Peer:
-    """A peer of the server at that address of it; `ports` are those a UDP peer listens on, the first to send from."""
+async def peer_over(transport: str, server: Server, host: str = HOST, ports: Iterable[int] = (0,)) -> Peer:
+    """A peer of the server at that address of it. A UDP peer is at that address too, of which 127.0.0.0/8 has many; it
+    listens on these ports, and sends from the first."""
     if transport == "udp":
         return UdpPeer(server, host, ports)
     if transport == "tcp":
