@@ -28,7 +28,7 @@ def accounts(settings: Settings) -> Accounts:
 
 def _credentials(settings: Settings, row: User) -> Iterator[Credential]:
     """A password makes hashes for what a person may type."""
-    realm, md5 = settings.sip.realm, settings.sip.digest_md5 == "on"
+    realm, md5 = settings.sip.realm, settings.sip.digest_md5 != "off"
     if row.sip_password:
         for word in _typed(spellings(row.name, row.id)):
             yield Credential.of_password(word, realm, row.sip_password, md5=md5)

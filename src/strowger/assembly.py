@@ -26,6 +26,7 @@ from strowger.events.subscription import Subscription
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.digest import Algorithm
 from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.message.limits import MessageLimits
@@ -41,6 +42,12 @@ from strowger.tls import DevCa, client_context, server_context
 
 TIMER_C_MARGIN_S: Final = 5.0
 """Timer C never cuts a call short that the settings let ring longer."""
+DIGEST_ALGORITHMS: Final[dict[str, tuple[Algorithm, ...]]] = {
+    "off": (Algorithm.SHA_256,),
+    "on": (Algorithm.SHA_256, Algorithm.MD5),
+    "only": (Algorithm.MD5,),
+}
+"""What sip.digest_md5 offers, the preferred one first."""
 
 
 # Limits --------------------------------------------------------------------------------------------------------------
@@ -227,9 +234,9 @@ def authenticator(settings: Settings, known: Accounts, *, nonce_key: bytes) -> A
 
     `nonce_key` is to be new with each start, because counts used before are not remembered.
     """
-    sip, md5 = settings.sip, settings.sip.digest_md5 == "on"
-    issued, failed = nonces(settings, nonce_key), failures(settings)
-    return Authenticator(sip.realm, known.credentials.get, issued, failures=failed, md5=md5)
+    sip, issued, failed = settings.sip, nonces(settings, nonce_key), failures(settings)
+    offered = DIGEST_ALGORITHMS[sip.digest_md5]
+    return Authenticator(sip.realm, known.credentials.get, issued, failures=failed, algorithms=offered)
 
 
 def registration(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -29,8 +30,9 @@ def test_a_password_is_good_under_each_of_them_as_a_person_types_it() -> None:
     assert all(known.credentials[name] == Credential.of_password(name, "strowger", "secret") for name in names)
 
 
-def test_md5_is_made_only_where_it_is_offered() -> None:
-    known = accounts(Settings(users=(BOB,), sip=Sip(realm="x", digest_md5="on")))
+@pytest.mark.parametrize("digest_md5", ["on", "only"])
+def test_md5_is_made_only_where_it_is_offered(digest_md5: Literal["on", "only"]) -> None:
+    known = accounts(Settings(users=(BOB,), sip=Sip(realm="x", digest_md5=digest_md5)))
     assert known.credentials["bob"] == Credential.of_password("bob", "x", "secret", md5=True)
 
 

@@ -12,6 +12,8 @@ from strowger.accounts import accounts
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
+from strowger.sip.authentication.auth_params import parse_auth_params
+from strowger.sip.authentication.authenticator import Challenge
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.registrar.limits import Limits as RegistrarLimits
@@ -42,6 +44,17 @@ def the_registration(settings: Settings):
     known = accounts(settings)
     digest = assembly.authenticator(settings, known, nonce_key=bytes(32))
     return assembly.registration(settings, known, digest, NOBODY, wall=lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("digest_md5", "offered"), [("off", ["SHA-256"]), ("on", ["SHA-256", "MD5"]), ("only", ["MD5"])]
+)
+def test_the_algorithms_of_a_challenge(tmp_path: Path, digest_md5: str, offered: list[str]) -> None:
+    settings = the_settings(tmp_path, f'[sip]\ndigest_md5 = "{digest_md5}"')
+    digest = assembly.authenticator(settings, accounts(settings), nonce_key=bytes(32))
+    decision = digest.decide("REGISTER", "sip:x", (), "127.0.0.1", 0.0)
+    assert isinstance(decision, Challenge)
+    assert [parse_auth_params(value)["algorithm"] for _, value in decision.headers] == offered
 
 
 def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:

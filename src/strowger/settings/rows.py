@@ -313,10 +313,11 @@ class Sip:
         "what was opened for operators should not be open to phones and web pages unasked.",
     )
     realm: str = row(kinds.TEXT, "strowger", "The realm of passwords, shown to phones that register.")
-    digest_md5: Literal["off", "on"] = row(
-        kinds.choice("off", "on"),
+    digest_md5: Literal["off", "on", "only"] = row(
+        kinds.choice("off", "on", "only"),
         "off",
-        "on: also offer MD5, for phones that do not know SHA-256 (RFC 8760).",
+        "on: offer MD5 after SHA-256 (RFC 8760). only: offer nothing but MD5, for phones that give up at an algorithm "
+        "they do not know.",
     )
     t1: float = row(
         kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."

@@ -8,7 +8,7 @@ without keeping a transaction, and what the user may do.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -68,9 +68,9 @@ class Authenticator:
         nonces: Nonces,
         *,
         failures: Failures | None = None,
-        md5: bool = False,
+        algorithms: Sequence[Algorithm] = (Algorithm.SHA_256,),
     ) -> None:
-        """`find` gives the credential of a user name; `md5` admits phones that know nothing else.
+        """`find` gives the credential of a user name; `algorithms` are offered in this order, and no other is admitted.
 
         Raises CredentialInvalid for a realm that cannot be written.
         """
@@ -79,7 +79,7 @@ class Authenticator:
         self._find = find
         self._nonces = nonces
         self._failures = failures if failures is not None else Failures()
-        self._md5 = md5
+        self._algorithms = algorithms
 
     def decide(
         self, method: str, uri: str, header: Iterable[str], source: str, now: float, *, side: Side = ORIGIN
@@ -116,7 +116,7 @@ class Authenticator:
         return next((given for given in ours if self._admits(given.known_algorithm)), ours[0] if ours else None)
 
     def _admits(self, algorithm: Algorithm | None) -> bool:
-        return algorithm is Algorithm.SHA_256 or (self._md5 and algorithm is Algorithm.MD5)
+        return algorithm in self._algorithms
 
     def _proven(self, given: Credentials, method: str) -> Credential | None:
         algorithm = given.known_algorithm
@@ -132,7 +132,7 @@ class Authenticator:
 
     def _challenge(self, side: Side, source: str, now: float, reason: str, *, stale: bool = False) -> Challenge:
         nonce = self._nonces.issue(source, now)
-        headers = challenge_headers(side, self.realm, nonce, md5=self._md5, stale=stale)
+        headers = challenge_headers(side, self.realm, nonce, algorithms=self._algorithms, stale=stale)
         return Challenge(side.status, headers, stale, reason)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -30,10 +31,9 @@ PROXY: Final = Side(407, "Proxy-Authenticate", "Proxy-Authorization")
 
 
 def challenge_headers(
-    side: Side, realm: str, nonce: str, *, md5: bool, stale: bool = False
+    side: Side, realm: str, nonce: str, *, algorithms: Iterable[Algorithm], stale: bool = False
 ) -> tuple[tuple[str, str], ...]:
     """One header per algorithm, the one we prefer first: a client takes the topmost that it knows (RFC 8760 §2.3)."""
-    algorithms = tuple(Algorithm) if md5 else (Algorithm.SHA_256,)
     tail = f'nonce={quoted(nonce)}, qop="{QOP}"{", stale=true" if stale else ""}'
     return tuple(
         (side.challenge, f"Digest realm={quoted(realm)}, algorithm={algorithm}, {tail}") for algorithm in algorithms

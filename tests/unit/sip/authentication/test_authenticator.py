@@ -22,10 +22,10 @@ USERS = {
 }
 
 
-def an_authenticator(*, md5=False, **limits):
-    return Authenticator(
-        REALM, USERS.get, Nonces(bytes(range(32)), REALM), failures=Failures(**limits) if limits else None, md5=md5
-    )
+def an_authenticator(*algorithms, md5=False, **limits):
+    offered = algorithms or (tuple(Algorithm) if md5 else (Algorithm.SHA_256,))
+    failures = Failures(**limits) if limits else None
+    return Authenticator(REALM, USERS.get, Nonces(bytes(range(32)), REALM), failures=failures, algorithms=offered)
 
 
 def nonce_of(decision):
@@ -141,6 +141,15 @@ def test_no_downgrade_for_a_user_without_md5():
     decision = decide(authenticator, written(ask(authenticator), user="alice", algorithm=Algorithm.MD5))
     assert isinstance(decision, Challenge)
     assert decide(authenticator, written(ask(authenticator), user="alice")) == Authenticated("alice")
+
+
+def test_where_only_md5_is_offered_nothing_else_is_admitted():
+    authenticator = an_authenticator(Algorithm.MD5)
+    decision = authenticator.decide("REGISTER", URI, (), PHONE, 10.0)
+    assert isinstance(decision, Challenge)
+    assert [parse_auth_params(value)["algorithm"] for _, value in decision.headers] == ["MD5"]
+    assert decide(authenticator, written(nonce_of(decision), algorithm=Algorithm.MD5)) == Authenticated("bob")
+    assert isinstance(decide(authenticator, written(ask(authenticator))), Challenge)
 
 
 @pytest.mark.parametrize("user", ["alice", "eve"])

@@ -6,13 +6,19 @@ from strowger.sip.message.errors import ParseError
 
 
 def test_sha_256_alone():
-    assert challenge_headers(ORIGIN, "example.com", "abc", md5=False) == (
+    assert challenge_headers(ORIGIN, "example.com", "abc", algorithms=(Algorithm.SHA_256,)) == (
         ("WWW-Authenticate", 'Digest realm="example.com", algorithm=SHA-256, nonce="abc", qop="auth"'),
     )
 
 
-def test_md5_comes_second_and_only_when_switched_on():
-    assert challenge_headers(PROXY, 'a "b"', "abc", md5=True, stale=True) == (
+def test_md5_alone():
+    assert challenge_headers(ORIGIN, "example.com", "abc", algorithms=(Algorithm.MD5,)) == (
+        ("WWW-Authenticate", 'Digest realm="example.com", algorithm=MD5, nonce="abc", qop="auth"'),
+    )
+
+
+def test_of_both_md5_comes_second():
+    assert challenge_headers(PROXY, 'a "b"', "abc", algorithms=Algorithm, stale=True) == (
         ("Proxy-Authenticate", r'Digest realm="a \"b\"", algorithm=SHA-256, nonce="abc", qop="auth", stale=true'),
         ("Proxy-Authenticate", r'Digest realm="a \"b\"", algorithm=MD5, nonce="abc", qop="auth", stale=true'),
     )
@@ -42,7 +48,7 @@ def test_a_challenge_is_read(value, challenge):
 
 
 def test_what_we_write_we_read():
-    for _, value in challenge_headers(ORIGIN, 'a "b\\', "n", md5=True, stale=True):
+    for _, value in challenge_headers(ORIGIN, 'a "b\\', "n", algorithms=Algorithm, stale=True):
         challenge = DigestChallenge.parse(value)
         assert (challenge.realm, challenge.nonce, challenge.is_counted, challenge.stale) == ('a "b\\', "n", True, True)
 
