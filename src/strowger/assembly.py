@@ -5,7 +5,7 @@ Nothing is started here and nothing is kept. `server` calls these in its order a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -25,18 +25,29 @@ from strowger.events.schema import resource_topic
 from strowger.events.subscription import Subscription
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
+from strowger.settings import Trunk as TrunkRow
 from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.client import Account
+from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.digest import Algorithm
+from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import MessageLimits
+from strowger.sip.message.uri import SipUri
 from strowger.sip.proxy.response_context import TIMER_C_S
 from strowger.sip.registrar.limits import Limits as RegistrarLimits
 from strowger.sip.registrar.location_service import LocationService
 from strowger.sip.registration import Registration
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.tls import TlsContexts
+from strowger.sip.trunk.health import HealthPolicy
+from strowger.sip.trunk.numbers import NumberFormat
 from strowger.sip.trunk.origin import Origins
+from strowger.sip.trunk.roster import Entry, Roster
+from strowger.sip.trunk.selection import Fitness, Selection
+from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Mode, Route, Trunk
 from strowger.storage.retention import Retention
 from strowger.tls import DevCa, client_context, server_context
 
@@ -223,7 +234,7 @@ def the_directory(settings: Settings, presence: Presence) -> Directory:
         numbers=[directory.Number(row.resource, row.e164) for row in settings.numbers],
         users=[directory.User(row.resource, row.name, row.id, row.contacts) for row in settings.users],
         trunks=[directory.Trunk(row.name, row.uri) for row in settings.trunks],
-        routes=[directory.Route(Kind(row.kind), row.match, row.to) for row in settings.routes],
+        routes=[directory.Route(Kind(row.kind), row.match, row.to[0]) for row in settings.routes],
         user_may_dial_out=settings.compat.voip_to_phone == "allow",
         presence=presence,
     )
@@ -244,6 +255,63 @@ def registration(
 ) -> Registration:
     """Who may register, and where they are."""
     return Registration(digest, LocationService(bindings, registrar_limits(settings)), known.users, wall=wall)
+
+
+def trunks(settings: Settings) -> list[Trunk]:
+    """The ways outside. Raises ValueError for a URI that cannot be read, and for what Digest cannot carry."""
+    return [_trunk(row) for row in settings.trunks]
+
+
+def _trunk(row: TrunkRow) -> Trunk:
+    try:
+        uri = SipUri.parse(row.uri)
+        account = _account(row, uri) if row.username else None
+    except (ParseError, CredentialInvalid) as error:
+        raise ValueError(f"the trunk {row.name} cannot be used with these settings: {error}") from error
+    return Trunk(
+        row.name,
+        row.uri,
+        priority=row.priority,
+        weight=row.weight,
+        number_format=NumberFormat(
+            row.number_format, row.country_code, row.national_prefix, row.international_prefix, row.prefix
+        ),
+        caller_id=CallerId(row.caller_id),
+        number=row.number,
+        forwarded_as=frozenset(map(ForwardedAs, row.forwarded_as)),
+        is_trusted=row.trusted == "on",
+        mode=Mode(row.mode),
+        account=account,
+        username=row.username,
+        register_expires_s=row.register_expires if row.register == "on" else None,
+        patience_s=row.patience,
+    )
+
+
+def _account(row: TrunkRow, uri: SipUri) -> Account:
+    """MD5 is answered too: most carriers know nothing else (RFC 8760 §2.1)."""
+    host = uri.host.strip("[]")
+    return Account(Credential.of_password(row.username, row.realm or host, row.password, md5=True), frozenset((host,)))
+
+
+def roster(settings: Settings, now: float, spread: Callable[[], float]) -> Roster:
+    """How all trunks are, from `now` on; see `Roster`."""
+    return Roster((Entry(row.name, _health_policy(row)) for row in settings.trunks), now, spread)
+
+
+def _health_policy(row: TrunkRow) -> HealthPolicy:
+    usual = HealthPolicy()
+    return HealthPolicy(
+        asks=row.options == "on",
+        interval_s=row.options_interval,
+        suspect_interval_s=min(usual.suspect_interval_s, row.options_interval),
+    )
+
+
+def selection(settings: Settings, trunks: Iterable[Trunk], fitness: Fitness) -> Selection:
+    """Which trunks a call to the outside may take."""
+    routes = [Route(row.kind, row.match, row.to) for row in settings.routes]
+    return Selection(trunks, routes, fitness)
 
 
 def origins(settings: Settings) -> Origins:

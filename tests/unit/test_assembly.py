@@ -14,10 +14,17 @@ from strowger.events.retry import Profile
 from strowger.settings import Settings, load
 from strowger.sip.authentication.auth_params import parse_auth_params
 from strowger.sip.authentication.authenticator import Challenge
+from strowger.sip.authentication.client import Account
+from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.registrar.limits import Limits as RegistrarLimits
 from strowger.sip.transport.limits import TransportLimits
+from strowger.sip.trunk.health import SendOptions
+from strowger.sip.trunk.numbers import NumberFormat
+from strowger.sip.trunk.roster import Report
+from strowger.sip.trunk.selection import Candidate
+from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Mode, Trunk
 from strowger.storage.bindings import MemoryBindings
 from strowger.tls import create_dev_ca
 
@@ -267,6 +274,106 @@ def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
 def test_a_realm_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CredentialInvalid):
         the_registration(the_settings(tmp_path, '[sip]\nrealm = "zürich"'))
+
+
+WRITTEN_OUT = """
+    [[trunk]]
+    name = "carrier"
+    uri = "sip:sbc.example:5070;transport=tcp"
+    priority = 5
+    weight = 3
+    number_format = "national"
+    country_code = "44"
+    national_prefix = "0"
+    international_prefix = "00"
+    prefix = "9"
+    caller_id = "trunk"
+    number = "+31201110001"
+    forwarded_as = ["history-info", "diversion"]
+    trusted = "on"
+    mode = "302"
+    username = "us"
+    password = "secret"
+    register = "on"
+    register_expires = "10m"
+    options_interval = "1s"
+    patience = "2s"
+    [[trunk]]
+    name = "plain"
+    uri = "sips:[2001:db8::1]"
+    username = "us"
+    password = "secret"
+    realm = "carrier"
+    options = "off"
+    [[route]]
+    kind = "phoneNumber"
+    match = "+"
+    to = ["plain", "carrier"]
+    [[route]]
+    kind = "phoneNumber"
+    match = "+31"
+    to = "plain"
+"""
+
+
+def test_trunks_are_told_everything_that_is_set(tmp_path: Path) -> None:
+    carrier, plain = assembly.trunks(the_settings(tmp_path, WRITTEN_OUT))
+    assert carrier == Trunk(
+        "carrier",
+        "sip:sbc.example:5070;transport=tcp",
+        priority=5,
+        weight=3,
+        number_format=NumberFormat("national", "44", "0", "00", "9"),
+        caller_id=CallerId.TRUNK,
+        number="+31201110001",
+        forwarded_as=frozenset(ForwardedAs),
+        is_trusted=True,
+        mode=Mode.REDIRECT,
+        account=Account(Credential.of_password("us", "sbc.example", "secret", md5=True), frozenset({"sbc.example"})),
+        username="us",
+        register_expires_s=600.0,
+        patience_s=2.0,
+    )
+    assert plain == Trunk(
+        "plain",
+        "sips:[2001:db8::1]",
+        account=Account(Credential.of_password("us", "carrier", "secret", md5=True), frozenset({"2001:db8::1"})),
+        username="us",
+    )
+    assert "secret" not in repr(carrier)
+
+
+def test_a_route_leads_to_several_trunks_and_the_longest_match_wins(tmp_path: Path) -> None:
+    settings = the_settings(tmp_path, WRITTEN_OUT)
+    roster = assembly.roster(settings, 0.0, lambda: 0.0)
+    found = assembly.selection(settings, assembly.trunks(settings), roster)
+    abroad = found.candidates("phoneNumber", "+49301110001", lambda: 0.0, 0.0)
+    assert abroad == [
+        Candidate("carrier", "sip:90049301110001@sbc.example:5070;transport=tcp"),
+        Candidate("plain", "sips:+49301110001@[2001:db8::1]"),
+    ]
+    assert [each.trunk for each in found.candidates("phoneNumber", "+31612345678", lambda: 0.0, 0.0)] == ["plain"]
+
+
+def test_trunks_are_asked_as_often_as_set_or_not_at_all(tmp_path: Path) -> None:
+    roster = assembly.roster(the_settings(tmp_path, WRITTEN_OUT), 7.0, lambda: 0.0)
+    assert (roster["carrier"].next_deadline(), roster["plain"].next_deadline()) == (7.0, None)
+    assert roster.advance(7.0) == [Report("carrier", SendOptions(1))]
+    roster["carrier"].options_answered(1, 200, None, 7.5)
+    assert roster.next_deadline() == 8.5
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'uri = "sip:a,b"',
+        'uri = "sip:c.example"\nusername = "a:b"\npassword = "p"\nrealm = "a:b"',
+    ],
+)
+def test_a_trunk_that_cannot_work_is_named(tmp_path: Path, lines: str) -> None:
+    settings = the_settings(tmp_path, f'[[trunk]]\nname = "carrier"\n{lines}')
+    with pytest.raises(ValueError, match="the trunk carrier cannot be used with these settings: "):
+        assembly.trunks(settings)
 
 
 def test_the_networks_of_trunks(tmp_path: Path) -> None:

@@ -13,6 +13,10 @@ from strowger.settings.rows import Settings
 
 LONGEST_T1_S = 4.0
 """T2 of RFC 3261 §17.1.2.1: the interval that T1 doubles up to."""
+TIMER_B_T1 = 64
+"""An INVITE without any response is given up after so many times T1 (RFC 3261 §17.1.1.2)."""
+SHORTEST_OPTIONS_INTERVAL_S = 0.1
+SHORTEST_REGISTRATION_S = 10.0
 
 
 def check(settings: Settings) -> list[Problem]:
@@ -27,6 +31,10 @@ def check(settings: Settings) -> list[Problem]:
         _references,
         _user_ids,
         _user_spellings,
+        _trunk_formats,
+        _trunk_passwords,
+        _trunk_times,
+        _route_trunks,
         _limits,
         _sizes,
         _registrations,
@@ -77,8 +85,8 @@ def _duplicates(settings: Settings) -> Iterator[Problem]:
     names = (each.name for each in settings.subscriptions)
     yield from _twice(_column("subscription", "name", names), "choose another name")
     yield from _twice(_column("trunk", "name", (each.name for each in settings.trunks)), "choose another name")
-    matches = (f"{each.kind} {each.match}" if each.match else "" for each in settings.routes)
-    yield from _twice(_column("route", "match", matches), "one trunk for one match")
+    matches = (f"{each.kind} {each.match.removesuffix('*')}*" if each.match else "" for each in settings.routes)
+    yield from _twice(_column("route", "match", matches), "one route for one match; it may name several trunks")
 
 
 def _hosts(settings: Settings) -> Iterator[Problem]:
@@ -100,14 +108,21 @@ def _resource_ids(settings: Settings) -> Iterator[Problem]:
 
 def _references(settings: Settings) -> Iterator[Problem]:
     resources = {each.name for each in settings.resources}
-    trunks = {each.name for each in settings.trunks}
     for section, tables in (
         ("number", settings.numbers),
         ("user", settings.users),
         ("subscription", settings.subscriptions),
     ):
         yield from _unknown(_column(section, "resource", (each.resource for each in tables)), resources, "resource")
-    yield from _unknown(_column("route", "to", (each.to for each in settings.routes)), trunks, "trunk")
+
+
+def _route_trunks(settings: Settings) -> Iterator[Problem]:
+    trunks = {each.name for each in settings.trunks}
+    for index, route in enumerate(settings.routes):
+        path = f"$.route[{index}].to"
+        places = [path] if len(route.to) == 1 else [f"{path}[{position}]" for position in range(len(route.to))]
+        yield from _unknown(zip(places, route.to, strict=True), trunks, "trunk")
+        yield from _twice(zip(places, route.to, strict=True), "name each trunk once")
 
 
 def _user_ids(settings: Settings) -> Iterator[Problem]:
@@ -130,6 +145,46 @@ def _user_spellings(settings: Settings) -> Iterator[Problem]:
             if other != index and (key, its_key) != ("name", "name") and user.id != settings.users[other].id:
                 path, its_path = f"$.user[{index}].{key}", f"$.user[{other}].{its_key}"
                 yield Problem(path, f'"{word}" also means the user of {its_path}', "a user is dialled by either")
+def _trunk_formats(settings: Settings) -> Iterator[Problem]:
+    for index, trunk in enumerate(settings.trunks):
+        path = f"$.trunk[{index}]"
+        if trunk.number_format == "national" and not trunk.country_code:
+            hint = "give the digits of the country that it is at home in"
+            yield Problem(f"{path}.country_code", 'this is required beside number_format = "national"', hint)
+        if trunk.caller_id == "trunk" and not trunk.number:
+            yield Problem(f"{path}.number", 'this is required beside caller_id = "trunk"', "give the number to show")
+
+
+def _trunk_passwords(settings: Settings) -> Iterator[Problem]:
+    for index, trunk in enumerate(settings.trunks):
+        path = f"$.trunk[{index}]"
+        pairs = (
+            ("username", trunk.username, "password", trunk.password),
+            ("peer_username", trunk.peer_username, "peer_password", trunk.peer_password),
+        )
+        for user_key, user, password_key, password in pairs:
+            if bool(user) != bool(password):
+                missing, given = (password_key, user_key) if user else (user_key, password_key)
+                yield Problem(f"{path}.{missing}", f"this is required beside {given}", "give both, or neither")
+        if trunk.register == "on" and not trunk.username and not trunk.password:
+            yield Problem(f"{path}.username", 'this is required beside register = "on"', "give username and password")
+        if trunk.realm and not trunk.username and not trunk.password:
+            yield Problem(f"{path}.realm", "there is no username that it is the realm of", "leave it out")
+    peers = _column("trunk", "peer_username", (each.peer_username for each in settings.trunks))
+    yield from _twice(peers, "trunks are told apart by it")
+
+
+def _trunk_times(settings: Settings) -> Iterator[Problem]:
+    timer_b_s = TIMER_B_T1 * settings.sip.t1
+    for index, trunk in enumerate(settings.trunks):
+        path = f"$.trunk[{index}]"
+        if trunk.options_interval < SHORTEST_OPTIONS_INTERVAL_S:
+            yield Problem(f"{path}.options_interval", "this is shorter than 100ms", 'the usual value is "15s"')
+        if trunk.register_expires < SHORTEST_REGISTRATION_S:
+            yield Problem(f"{path}.register_expires", "this is shorter than ten seconds", 'the usual value is "1h"')
+        if trunk.patience > timer_b_s:
+            hint = f"after {timer_b_s:g} s, 64 times sip.t1, SIP gives up by itself"
+            yield Problem(f"{path}.patience", "this is never reached", hint)
 
 
 def _limits(settings: Settings) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ What points elsewhere (`env:NAME`, `file:PATH`, a relative path) is looked up in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,12 @@ def choice(*words: str) -> Kind:
     return Kind("word", " or ".join(f'"{word}"' for word in words), reader.typed(Literal[words]), words[0])
 
 
+def words(*known: str) -> Kind:
+    """Some of a few words, or none."""
+    form = f"[{', '.join(map(json.dumps, known))}], or some of them; empty for none"
+    return Kind("words", form, reader.each(reader.typed(Literal[known]), 0, len(known)), (), from_text=_list_from_text)
+
+
 def count(least: int = 0, most: int = LARGEST_COUNT) -> Kind:
     """A whole number."""
     form = f"a whole number from {least} to {most}"
@@ -86,6 +93,10 @@ def octets(least: int, most: int) -> Kind:
 TEXT: Final = Kind("text", "text", reader.line, "")
 NAME: Final = Kind("name", "text of up to 64 characters", reader.name, "")
 OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty", reader.optional_name, "")
+NAMES: Final = Kind(
+    "names", 'text, or a list of up to 100 texts', reader.one_or_each(reader.line, 100), (), from_text=_list_from_text
+)
+OPTIONAL_TEXT: Final = Kind("text", "text, may be empty", reader.optional_line, "")
 DURATION: Final = Kind(
     "duration", '"30s", "500ms", "2m", "24h", "7d" or a number of seconds', duration, 1.0, unit="seconds"
 )
@@ -148,6 +159,9 @@ PASSWORD: Final = Kind(
     resolve=reader.password,
 )
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
+OPTIONAL_E164: Final = Kind("number", f"{E164.form}; may be empty", reader.optional_e164, "")
+COUNTRY_CODE: Final = Kind("digits", "up to 3 digits, the first not 0; may be empty", reader.country_code, "")
+DIAL_PREFIX: Final = Kind("digits", "up to 32 digits, * and #; may be empty", reader.dial_prefix, "")
 SIP_URI: Final = Kind("SIP URI", '"sip:host", "sip:user@host;transport=tcp" or "sips:host"', reader.sip_uri, "")
 SIP_URIS: Final = Kind(
     "SIP URIs", '["sip:user@host:port", …]', reader.each(reader.sip_uri, 0, 10), (), from_text=_list_from_text

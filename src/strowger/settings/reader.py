@@ -65,6 +65,12 @@ def each(read: Reader[T], at_least: int = 0, at_most: int = MOST_ENTRIES) -> Rea
     return read_all
 
 
+def one_or_each(read: Reader[T], at_most: int) -> Reader[tuple[T, ...]]:
+    """A reader for one value, or for a list of one and more; a tuple comes back either way."""
+    read_each = each(read, 1, at_most)
+    return lambda value: read_each(value) if isinstance(value, list) else (read(value),)
+
+
 _list = typed(list[object])
 _text = typed(Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)])
 
@@ -115,6 +121,35 @@ def e164(value: object) -> str:
     digits = text[1:]
     if text[0] != "+" or not 1 <= len(digits) <= 15 or not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"{text!r} is not an E.164 number")
+    return text
+
+
+def optional_e164(value: object) -> str:
+    """The same, or nothing."""
+    return "" if value == "" else e164(value)
+
+
+COUNTRY_CODE_DIGITS: Final = 3
+"""Longest country code (ITU-T E.164 §6)."""
+
+
+def country_code(value: object) -> str:
+    """The digits of a country code, or nothing."""
+    text = optional_line(value)
+    if len(text) > COUNTRY_CODE_DIGITS or not ((text.isascii() and text.isdigit()) or not text) or text.startswith("0"):
+        raise ValueError(f"{text!r} is not a country code")
+    return text
+
+
+LONGEST_DIAL_PREFIX: Final = 32
+_KEYPAD: Final = frozenset("0123456789*#")
+
+
+def dial_prefix(value: object) -> str:
+    """What may be dialled before a number, perhaps nothing."""
+    text = optional_line(value)
+    if len(text) > LONGEST_DIAL_PREFIX or not _KEYPAD.issuperset(text):
+        raise ValueError(f"{text!r} cannot be dialled before a number")
     return text
 
 
@@ -172,7 +207,7 @@ def network(value: object) -> str:
 
 
 def match(value: object) -> str:
-    """A value, or a prefix and a star."""
+    """A prefix; a star at its end changes nothing."""
     text = line(value)
     if "*" in text[:-1]:
         raise ValueError("the only * allowed is the last character")

@@ -28,7 +28,7 @@ DEV = Resource(name="dev", id="1b5c", hosts=("localhost", "::1"), keys=("c3Ryb3d
 PROD = Resource(name="prod", id="2c6d", hosts=("acs.example.test",), keys=DEV.keys)
 BOB = User(resource="dev", name="bob", id="8:acs:1b5c_2")
 CARRIER = Trunk(name="carrier", uri="sip:sbc.example")
-ABROAD = Route(kind="phoneNumber", match="+*", to="carrier")
+ABROAD = Route(kind="phoneNumber", match="+*", to=("carrier",))
 APP = Subscription(resource="dev", name="app", endpoint="http://localhost:8080/")
 NUMBER = Number(resource="dev", e164="+31201110001")
 
@@ -90,7 +90,15 @@ def test_a_full_configuration_is_good() -> None:
         ),
         (
             replace(GOOD, routes=(ABROAD, ABROAD)),
-            '$.route[1].match: "phoneNumber +*" is already at $.route[0].match (one trunk for one match)',
+            '$.route[1].match: "phoneNumber +*" is already at $.route[0].match (one route for one match; it may name several trunks)',  # noqa: E501
+        ),
+        (
+            replace(GOOD, routes=(ABROAD, replace(ABROAD, match="+"))),
+            '$.route[1].match: "phoneNumber +*" is already at $.route[0].match (one route for one match; it may name several trunks)',  # noqa: E501
+        ),
+        (
+            replace(GOOD, routes=(replace(ABROAD, to=("carrier", "carrier")),)),
+            '$.route[0].to[1]: "carrier" is already at $.route[0].to[0] (name each trunk once)',
         ),
         (
             replace(GOOD, listen=Listen(console=(Listener("127.0.0.1", 7443),))),
@@ -147,8 +155,12 @@ def test_a_user_may_be_called_like_its_own_id() -> None:
             '$.subscription[0].resource: there is no resource called "test" (there are dev, prod)',
         ),
         (
-            replace(GOOD, routes=(replace(ABROAD, to="teams"),)),
+            replace(GOOD, routes=(replace(ABROAD, to=("teams",)),)),
             '$.route[0].to: there is no trunk called "teams" (there are carrier)',
+        ),
+        (
+            replace(GOOD, routes=(replace(ABROAD, to=("carrier", "teams")),)),
+            '$.route[0].to[1]: there is no trunk called "teams" (there are carrier)',
         ),
         (
             replace(GOOD, trunks=()),
@@ -158,6 +170,82 @@ def test_a_user_may_be_called_like_its_own_id() -> None:
 )
 def test_nothing_refers_to_nothing(settings: Settings, expected: str) -> None:
     assert problems(settings) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("trunk", "expected"),
+    [
+        (
+            replace(CARRIER, number_format="national"),
+            '$.trunk[0].country_code: this is required beside number_format = "national" '
+            "(give the digits of the country that it is at home in)",
+        ),
+        (
+            replace(CARRIER, caller_id="trunk"),
+            '$.trunk[0].number: this is required beside caller_id = "trunk" (give the number to show)',
+        ),
+        (
+            replace(CARRIER, username="us"),
+            "$.trunk[0].password: this is required beside username (give both, or neither)",
+        ),
+        (
+            replace(CARRIER, password="secret", register="on"),
+            "$.trunk[0].username: this is required beside password (give both, or neither)",
+        ),
+        (
+            replace(CARRIER, peer_username="them"),
+            "$.trunk[0].peer_password: this is required beside peer_username (give both, or neither)",
+        ),
+        (
+            replace(CARRIER, peer_password="secret"),
+            "$.trunk[0].peer_username: this is required beside peer_password (give both, or neither)",
+        ),
+        (
+            replace(CARRIER, register="on"),
+            '$.trunk[0].username: this is required beside register = "on" (give username and password)',
+        ),
+        (
+            replace(CARRIER, realm="carrier"),
+            "$.trunk[0].realm: there is no username that it is the realm of (leave it out)",
+        ),
+        (
+            replace(CARRIER, options_interval=0.099),
+            '$.trunk[0].options_interval: this is shorter than 100ms (the usual value is "15s")',
+        ),
+        (
+            replace(CARRIER, register_expires=9.9),
+            '$.trunk[0].register_expires: this is shorter than ten seconds (the usual value is "1h")',
+        ),
+        (
+            replace(CARRIER, patience=32.1),
+            "$.trunk[0].patience: this is never reached (after 32 s, 64 times sip.t1, SIP gives up by itself)",
+        ),
+    ],
+)
+def test_a_trunk_that_contradicts_itself(trunk: Trunk, expected: str) -> None:
+    assert problems(replace(GOOD, trunks=(trunk,))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "trunk",
+    [
+        replace(CARRIER, number_format="national", country_code="31"),
+        replace(CARRIER, caller_id="trunk", number="+31201110001"),
+        replace(CARRIER, username="us", password="secret", register="on", realm="carrier"),
+        replace(CARRIER, peer_username="them", peer_password="secret"),
+        replace(CARRIER, options_interval=0.1, register_expires=10.0, patience=32.0),
+    ],
+)
+def test_a_trunk_that_does_not(trunk: Trunk) -> None:
+    assert problems(replace(GOOD, trunks=(trunk,))) == []
+
+
+def test_two_trunks_do_not_prove_themselves_by_one_name() -> None:
+    other = replace(CARRIER, peer_username="them", peer_password="secret")
+    trunks = (other, replace(other, name="other"))
+    assert problems(replace(GOOD, trunks=trunks)) == [
+        '$.trunk[1].peer_username: "them" is already at $.trunk[0].peer_username (trunks are told apart by it)'
+    ]
 
 
 @pytest.mark.parametrize("raw_id", ["8:acs:2c6d_2", "8:acs:1b5c", "8:acs:1b5c_", "bob", "4:+31"])
@@ -180,7 +268,7 @@ def test_blanks_were_refused_before_and_are_passed_over() -> None:
         users=(User(resource="", name="", id=""),) * 2,
         subscriptions=(Subscription(resource="", name="", endpoint=""),) * 2,
         trunks=(Trunk(name="", uri=""),) * 2,
-        routes=(Route(kind="unknown", match="", to=""),) * 2,
+        routes=(Route(kind="unknown", match="", to=()),) * 2,
     )
     assert problems(settings) == []
 

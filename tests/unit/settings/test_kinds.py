@@ -33,6 +33,15 @@ def test_a_choice() -> None:
         choice.read("maybe")
 
 
+def test_words() -> None:
+    words = kinds.words("a", "b")
+    assert words.form == '["a", "b"], or some of them; empty for none'
+    assert [words.read(value) for value in ([], ["b"], ["a", "b"])] == [(), ("b",), ("a", "b")]
+    for value in ("a", ["c"], ["a", "a", "b"]):
+        with pytest.raises(ValueError):
+            words.read(value)
+
+
 @pytest.mark.parametrize(
     ("number", "fits"), [(0, False), (1, True), (70, True), (71, False), (1.5, False), ("5", False)]
 )

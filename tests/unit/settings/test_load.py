@@ -118,7 +118,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
     assert (settings.routes[0].kind, settings.routes[0].match, settings.routes[0].to) == (
         "phoneNumber",
         "+31*",
-        "carrier",
+        ("carrier",),
     )
     assert (settings.limits.hold, settings.limits.request_body) == (20.0, 1_024)
     assert (settings.compat.repeatability, settings.compat.reject_none_status) == ("acs-strict", 486)

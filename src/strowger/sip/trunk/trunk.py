@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from strowger.sip.authentication.client import Account
 from strowger.sip.trunk.numbers import NumberFormat
 
 
@@ -56,6 +57,14 @@ class Trunk:
     is_trusted: bool = False
     """Within our trust domain: it is told asserted identities, and honours Privacy itself (RFC 3325 §5)."""
     mode: Mode = Mode.RELAY
+    account: Account | None = None
+    """What we answer its challenges with; None when we have no password there."""
+    username: str = ""
+    """The user name of that account: the user part of what is registered there."""
+    register_expires_s: float | None = None
+    """How long a registration there is asked to last; None when we do not register."""
+    patience_s: float = 4.0
+    """Without any response for so long the next trunk is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +74,15 @@ class Route:
     kind: str
     """A kind of communication identifier, as in the settings: `phoneNumber`, `microsoftTeamsUser`…"""
     match: str
-    """The whole value; or its beginning and `*`; or `*` alone."""
+    """How the value begins. A trailing `*` changes nothing; alone it matches everything."""
     to: tuple[str, ...]
     """Names of trunks."""
 
     def matches(self, kind: str, dialled: str) -> bool:
         """Whether this route leads there."""
-        if kind != self.kind:
-            return False
-        return dialled.startswith(self.match[:-1]) if self.match.endswith("*") else dialled == self.match
+        return kind == self.kind and dialled.startswith(self.match.removesuffix("*"))
 
     @property
     def precision(self) -> int:
         """How much of the target the route names; of two that match, the greater wins."""
-        return 2 * len(self.match.removesuffix("*")) + (not self.match.endswith("*"))
+        return len(self.match.removesuffix("*"))

@@ -31,17 +31,19 @@ def test_the_words_of_the_settings() -> None:
         ("+31*", "+49301110001", False),
         ("*", "anything", True),
         ("+31201110001", "+31201110001", True),
-        ("+31201110001", "+312011100012", False),
+        ("+31201110001", "+312011100012", True),
+        ("+31", "+31201110001", True),
+        ("+32", "+31201110001", False),
     ],
 )
-def test_a_match_is_the_whole_value_or_its_beginning(match: str, dialled: str, matches: bool) -> None:
+def test_a_match_is_how_the_value_begins(match: str, dialled: str, matches: bool) -> None:
     route = Route("phoneNumber", match, ("carrier",))
     assert route.matches("phoneNumber", dialled) is matches
     assert not route.matches("unknown", dialled)
 
 
 def test_the_more_of_the_target_the_more_precise() -> None:
-    matches = ["+31201110001", "+31201110001*", "+31*", "+3*", "*"]
+    matches = ["+31201110001*", "+31", "+3*", "*"]
     precisions = [Route("phoneNumber", match, ("a",)).precision for match in matches]
     assert precisions == sorted(precisions, reverse=True)
     assert len(set(precisions)) == len(precisions)
