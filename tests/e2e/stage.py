@@ -25,8 +25,6 @@ from tests.support.kamailio import Kamailio
 from tests.support.server import NUMBER, OUTSIDE, Server, document, user_id
 from tests.support.sipp import Sipp
 
-TO_TRUNK = (("phoneNumber", "+316*", "trunk"),)
-
 
 class Stage:
     """What a test plays on. `close` ends everything that was begun here."""
@@ -54,16 +52,20 @@ class Stage:
         *,
         users: Mapping[str, Sequence[str]] | None = None,
         trunk: str = "",
-        routes: Sequence[tuple[str, str, str]] = TO_TRUNK,
+        trunks: Mapping[str, str | dict[str, Any]] | None = None,
+        routes: Sequence[tuple[str, str, str | list[str]]] | None = None,
         passwords: Mapping[str, str] | None = None,
         **tables: dict[str, Any],
     ) -> Server:
-        """Start the server. With a `trunk` outside numbers lead there; `tables` are further settings."""
+        """Start the server. With a `trunk` outside numbers lead there, with `trunks`, which give all rows of each, to
+        all of them; `tables` are further settings.
+        """
+        ways = trunks or ({"trunk": trunk} if trunk else {})
         settings = document(
             endpoint=self.application.url,
             users=users,
-            trunks={"trunk": trunk} if trunk else None,
-            routes=routes if trunk else (),
+            trunks=ways,
+            routes=routes if routes is not None else to_outside(*ways),
             passwords=passwords,
             **tables,
         )
@@ -122,6 +124,11 @@ class Stage:
         with pytest.raises(HttpResponseError) as refused:
             await self.redirect("no context at all")
         return code(refused.value)
+
+
+def to_outside(*trunks: str) -> list[tuple[str, str, str | list[str]]]:
+    """The routes by which outside numbers lead to these trunks."""
+    return [("phoneNumber", "+316*", trunks[0] if len(trunks) == 1 else list(trunks))] if trunks else []
 
 
 def code(error: HttpResponseError) -> str:

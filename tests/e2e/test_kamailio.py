@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from strowger.phones.behaviours import Answer
+from strowger.phones.behaviours import Answer, Custom, Redirect
 from strowger.phones.errors import WaitedTooLong
 from strowger.phones.incoming import LegState
 from strowger.phones.phone import Phone
@@ -97,3 +97,28 @@ async def test_it_falls_silent_goes_away_and_comes_back(stage: Stage) -> None:
     assert not carrier.is_running
     await carrier.start()
     assert (await call(caller, carrier, host).final(SOON)).status == 486
+
+
+@pytest.mark.parametrize(("status", "header"), [(401, "WWW-Authenticate"), (407, "Proxy-Authenticate")])
+async def test_it_proves_itself_to_whoever_it_calls(stage: Stage, status: int, header: str) -> None:
+    """With MD5, though SHA-256 is offered first."""
+    offers = [(header, f'Digest realm="ours", nonce="n1", algorithm={name}, qop="auth"') for name in ("SHA-256", "MD5")]
+    asking = await stage.phone("asking", Custom(status, headers=tuple(offers)))
+    carrier = await stage.kamailio(proves=Account("peer", "s3cret", "ours"))
+    caller = await stage.caller()
+    call = caller.call(asking.uri, proxy=f"udp:{carrier.host}:{carrier.port}")
+    assert (await call.final(SOON)).status == status
+    _, proven = asking.received
+    shown = proven.invite.first("Authorization" if status == 401 else "Proxy-Authorization")
+    assert 'username="peer", realm="ours", nonce="n1"' in (shown or "")
+
+
+async def test_it_follows_a_302(stage: Stage) -> None:
+    target = await stage.phone("target", Answer())
+    elsewhere = await stage.phone("elsewhere", Redirect(target.uri))
+    carrier = await stage.kamailio(follows=True)
+    caller = await stage.caller()
+    followed = caller.call(elsewhere.uri, proxy=f"udp:{carrier.host}:{carrier.port}")
+    assert (await followed.final(SOON)).status == 200
+    assert await followed.hang_up() == 200
+    assert len(elsewhere.received) == len(target.received) == 1

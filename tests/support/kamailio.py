@@ -23,7 +23,7 @@ PROGRAM = shutil.which("kamailio") or "/usr/sbin/kamailio"
 START_S = 10.0
 STOP_S = 5.0
 MODULES = ("tm", "sl", "rr", "pv", "maxfwd", "textops", "textopsx", "siputils", "auth", "usrloc", "registrar", "uac")
-MODULES_THAT_FOLLOW = ("uac_redirect",)
+MODULES_THAT_FOLLOW = ("acc", "uac_redirect")
 
 
 class Account(NamedTuple):
@@ -48,13 +48,15 @@ class Kamailio:
         phone: str = "",
         refuses: int = 0,
         retry_after_s: int = 0,
+        registers_for_s: int = 3_600,
         proves: Account | None = None,
         follows: bool = False,
     ) -> None:
-        """What is not for another host and is an INVITE is asked for the `account` with the status `asks`, if there is
-        one, and then refused with a status, or sent to the `phone` (host:port), or to whoever registered as its user.
-        `algorithm` is SHA-256 or empty, which is MD5 that is not named. `proves` answers those who challenge a call
-        that is passed on to them, and a 302 from there is followed if it `follows`.
+        """An INVITE that is not for another host is asked for the `account`, if there is one, with the status `asks`;
+        0 asks only who registers, which lasts `registers_for_s` seconds at the most. `algorithm` is SHA-256, or empty
+        for an MD5 that is not named. Then the call is refused with a status, or sent to the `phone` (host:port), or to
+        whoever registered as its user. `proves` answers those who challenge a call that is passed on to them, and a
+        302 from there is followed if it `follows`.
         """
         (self.port,) = free_ports(1)
         self.host = host
@@ -64,6 +66,7 @@ class Kamailio:
         self._phone = phone
         self._refuses = refuses
         self._retry_after_s = retry_after_s
+        self._registers_for_s = registers_for_s
         self._proves = proves
         self._follows = follows
         self._directory = directory / f"kamailio-{self.port}"
@@ -140,7 +143,7 @@ class Kamailio:
     # The configuration -----------------------------------------------------------------------------------------------
 
     def _configuration(self) -> Iterator[str]:
-        yield from ("#!KAMAILIO", "debug=2", "log_stderror=yes", "children=1", "disable_tcp=yes", "auto_aliases=no")
+        yield from ("#!KAMAILIO", "debug=0", "log_stderror=yes", "children=1", "disable_tcp=yes", "auto_aliases=no")
         yield from ("dns=no", "rev_dns=no", 'server_header=""', 'user_agent_header=""')
         yield from (f"listen=udp:{self.host}:{self.port}", f'alias="{self.host}"')  # any port: that of a capture too
         yield from (f'loadmodule "{name}.so"' for name in self._modules())
@@ -157,14 +160,14 @@ class Kamailio:
     def _parameters(self) -> Iterator[str]:
         yield 'modparam("rr", "append_fromtag", 1)'
         yield 'modparam("usrloc", "db_mode", 0)'
-        yield 'modparam("registrar", "min_expires", 1)'
+        yield f'modparam("registrar", "max_expires", {self._registers_for_s})'
         if self._algorithm:
             yield f'modparam("auth", "algorithm", "{self._algorithm}")'
         for name in ("realm", "username", "password"):
             yield f'modparam("uac", "auth_{name}_avp", "$avp({name})")'
 
     def _asking(self, status: int, kind: str) -> Iterator[str]:
-        if self._account is None:
+        if self._account is None or not status:
             yield "return;"
             return
         _, password, realm = self._account
@@ -227,10 +230,7 @@ request_route {
     route(SERVE);
 }
 reply_route {
-    if (status =~ "40[17]") {
-        remove_hf_exp("WWW-Authenticate", "SHA-256");
-        remove_hf_exp("Proxy-Authenticate", "SHA-256");
-        msg_apply_changes();
-    }
+    if ($hdr(WWW-Authenticate) =~ "SHA-256") { remove_hf_idx("WWW-Authenticate", "0"); msg_apply_changes(); }
+    if ($hdr(Proxy-Authenticate) =~ "SHA-256") { remove_hf_idx("Proxy-Authenticate", "0"); msg_apply_changes(); }
 }
 """

@@ -72,13 +72,13 @@ def document(
     *,
     endpoint: str,
     users: Mapping[str, Sequence[str]] | None = None,
-    trunks: Mapping[str, str] | None = None,
-    routes: Sequence[tuple[str, str, str]] = (),
+    trunks: Mapping[str, str | Document] | None = None,
+    routes: Sequence[tuple[str, str, str | list[str]]] = (),
     passwords: Mapping[str, str] | None = None,
     **tables: Document,
 ) -> Document:
-    """Settings with our numbers, users by name and contacts, trunks by name and URI, routes as kind, match and trunk;
-    `tables` lie over the rest."""
+    """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
+    match and trunk or trunks; `tables` lie over the rest."""
     main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY]}
     other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY]}
     names = {name: list(contacts) for name, contacts in (users or {}).items()}
@@ -92,7 +92,10 @@ def document(
             for name, contacts in names.items()
         ],
         "subscription": [{"resource": "main", "name": "app", "endpoint": endpoint}],
-        "trunk": [{"name": name, "uri": uri} for name, uri in (trunks or {}).items()],
+        "trunk": [
+            {"name": name, **(rows if isinstance(rows, dict) else {"uri": rows})}
+            for name, rows in (trunks or {}).items()
+        ],
         "route": [{"kind": kind, "match": match, "to": to} for kind, match, to in routes],
     }
     return {name: value for name, value in result.items() if value}
