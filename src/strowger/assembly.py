@@ -26,6 +26,7 @@ from strowger.events.subscription import Subscription
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.settings import Trunk as TrunkRow
+from strowger.sip.admission import Admission
 from strowger.sip.authentication.authenticator import Authenticator
 from strowger.sip.authentication.client import Account
 from strowger.sip.authentication.credentials import Credential
@@ -317,3 +318,16 @@ def selection(settings: Settings, trunks: Iterable[Trunk], fitness: Fitness) -> 
 def origins(settings: Settings) -> Origins:
     """Which trunk a call comes by."""
     return Origins((row.name, row.from_) for row in settings.trunks)
+
+
+def admission(settings: Settings, known: Accounts, digest: Authenticator) -> Admission:
+    """Who may call."""
+    return Admission(
+        digest,
+        users=known.users,
+        trunks={trunk.name: trunk for trunk in trunks(settings)},
+        peers={},
+        origins=origins(settings),
+        trusted=Origins([("", settings.sip.trusted)]),
+        takes_strangers=settings.sip.strangers == "accept",
+    )

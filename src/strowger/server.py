@@ -238,7 +238,7 @@ class Server:
             monotonic=self._clock.monotonic,
             record_route=self.settings.sip.record_route == "on",
             timer_c_s=assembly.timer_c_s(self.settings),
-            came_by=assembly.origins(self.settings).trunk_of,
+            admission=assembly.admission(self.settings, self.accounts, self.authenticator),
             registration=self.registration,
             message_limits=assembly.message_limits(self.settings),
             ignored=self.driver.ignored,

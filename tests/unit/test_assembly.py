@@ -12,13 +12,17 @@ from strowger.accounts import accounts
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
+from strowger.sip.admission import Admission
 from strowger.sip.authentication.auth_params import parse_auth_params
 from strowger.sip.authentication.authenticator import Challenge
 from strowger.sip.authentication.client import Account
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.errors import CredentialInvalid
+from strowger.sip.flow import Flow
+from strowger.sip.message.errors import Refusal
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.registrar.limits import Limits as RegistrarLimits
+from strowger.sip.sender import STRANGER, TRUSTED, Sender
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.trunk.health import SendOptions
 from strowger.sip.trunk.numbers import NumberFormat
@@ -27,6 +31,7 @@ from strowger.sip.trunk.selection import Candidate
 from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Mode, Trunk
 from strowger.storage.bindings import MemoryBindings
 from strowger.tls import create_dev_ca
+from tests.support.admission import an_invite
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 NOBODY = MemoryBindings(lambda done: done())
@@ -53,6 +58,9 @@ def the_registration(settings: Settings):
     return assembly.registration(settings, known, digest, NOBODY, wall=lambda: 0.0)
 
 
+def the_admission(settings: Settings) -> Admission:
+    known = accounts(settings)
+    return assembly.admission(settings, known, assembly.authenticator(settings, known, nonce_key=bytes(32)))
 @pytest.mark.parametrize(
     ("digest_md5", "offered"), [("off", ["SHA-256"]), ("on", ["SHA-256", "MD5"]), ("only", ["MD5"])]
 )
@@ -380,3 +388,19 @@ def test_the_networks_of_trunks(tmp_path: Path) -> None:
     text = '[[trunk]]\nname = "carrier"\nuri = "sip:carrier.example"\nfrom = ["192.0.2.0/24"]'
     origins = assembly.origins(the_settings(tmp_path, text))
     assert (origins.trunk_of("192.0.2.7"), origins.trunk_of("198.51.100.1")) == ("carrier", None)
+
+
+def test_who_may_call(tmp_path: Path) -> None:
+    trunk = '[[trunk]]\nname = "carrier"\nuri = "sip:carrier.example"\nfrom = ["198.51.100.0/24"]\n'
+    invite, flow = an_invite(), Flow("UDP", "198.51.100.7", 5062, 0)
+    assert the_admission(the_settings(tmp_path, trunk)).sender_of(invite, flow, 0.0) == Sender(
+        trunk=Trunk("carrier", "sip:carrier.example")
+    )
+    for host in ("127.0.0.9", "::1"):
+        assert the_admission(the_settings(tmp_path)).sender_of(invite, flow._replace(host=host), 0.0) == TRUSTED
+    with pytest.raises(Refusal):
+        the_admission(the_settings(tmp_path)).sender_of(invite, flow, 0.0)
+    trusted = the_settings(tmp_path, '[sip]\ntrusted = ["198.51.100.7"]')
+    assert the_admission(trusted).sender_of(invite, flow, 0.0) == TRUSTED
+    accepting = the_settings(tmp_path, '[sip]\nstrangers = "accept"')
+    assert the_admission(accepting).sender_of(invite, flow, 0.0) == STRANGER

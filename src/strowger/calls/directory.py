@@ -115,9 +115,12 @@ class Directory:
         raise CallRefused(NOT_FOUND, f"nobody here is called {dialled!r}: add a [[number]] or a [[user]] for it")
 
     def caller(self, arrival: Arrival) -> Identifier:
-        """Who calls. A user is believed only from the address of one of its own phones."""
-        user = self._users_by_name.get(arrival.caller.lower())
-        if user and self._is_at(user, arrival.source):
+        """Who calls. A user is believed that proved to be one, or calls from the address of one of its own phones."""
+        proven = self._users_by_id.get(arrival.caller_user)
+        if proven:
+            return from_raw_id(proven.id)
+        user = self._users.get(arrival.caller.lower())
+        if user and not arrival.is_stranger and self._is_at(user, arrival.source):
             return from_raw_id(user.id)
         if arrival.caller.lower() == "anonymous" or not arrival.caller:
             return Identifier(Kind.PHONE_NUMBER, ANONYMOUS_CALLER)

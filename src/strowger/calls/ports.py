@@ -194,6 +194,10 @@ class Arrival(msgspec.Struct, frozen=True):
     leg: bytes
     custom_headers: dict[str, str]
     came_by: str = ""
-    """Name of the trunk whose addresses the INVITE came from; empty for anybody else."""
+    """Name of the trunk that sent the INVITE; empty for anybody else."""
     headers_left_out: tuple[str, ...] = ()
     """What of its custom headers the application is not shown, and why, for a person."""
+    caller_user: str = ""
+    """The raw id of the user that the sender proved to be, in lower case; empty when it proved nothing."""
+    is_stranger: bool = False
+    """Nothing speaks for the sender, not even its address."""

@@ -144,7 +144,7 @@ class Trunk:
     from_: tuple[str, ...] = row(
         kinds.NETWORKS,
         [],
-        "Addresses of this trunk: a call from one of them is shown as coming by it. It is no access control.",
+        "Addresses of this trunk: a call from one of them needs no password, and is shown as coming by it.",
         key="from",
     )
     priority: int = row(kinds.count(0, 65_535), 10, "Of several trunks of one route the lowest is tried first.")
@@ -362,7 +362,20 @@ class Sip:
         "on: phones may also connect over WebSocket to /sip on each address of listen.console. Off by itself, because "
         "what was opened for operators should not be open to phones and web pages unasked.",
     )
-    realm: str = row(kinds.TEXT, "strowger", "The realm of passwords, shown to phones that register.")
+    trusted: tuple[str, ...] = row(
+        kinds.NETWORKS,
+        ["127.0.0.0/8", "::1"],
+        "Networks that may call without a password, beside those of trunks. Over UDP an address is easily claimed: "
+        "name only networks whose addresses nobody outside can send from.",
+    )
+    strangers: Literal["challenge", "accept"] = row(
+        kinds.choice("challenge", "accept"),
+        "challenge",
+        "What becomes of a call from anywhere else that proves nothing. challenge: a user or a trunk has to prove "
+        "itself by digest. accept: it is taken, though never as a user's; over UDP an INVITE with a false source "
+        "then makes us send several packets there.",
+    )
+    realm: str = row(kinds.TEXT, "strowger", "The realm of passwords, shown to phones that register or call.")
     digest_md5: Literal["off", "on", "only"] = row(
         kinds.choice("off", "on", "only"),
         "off",

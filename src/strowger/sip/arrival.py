@@ -15,6 +15,7 @@ from strowger.sip.message.message import Request, Response
 from strowger.sip.message.uri import SipUri, TelUri, parse_uri
 from strowger.sip.message.via import stamp
 from strowger.sip.network import default_port
+from strowger.sip.sender import TRUSTED, Sender
 
 OWN_CONCLUSIONS: Final = {408: "no response at all", 500: "it could not be reached, or is out of service"}
 """What to say of a target that gave no response of its own."""
@@ -82,13 +83,31 @@ def dialled(invite: Request) -> str:
     return _addressed(invite.uri)[0]
 
 
-def arrival_of(invite: Request, source: str, leg: bytes, came_by: str = "") -> Arrival:
+def caller(invite: Request) -> str:
+    """Who the caller says it is: the user, or the telephone number, of From."""
+    return _addressed(invite.from_.uri)[0]
+
+
+def arrival_of(invite: Request, source: str, leg: bytes, sender: Sender = TRUSTED) -> Arrival:
     """The INVITE in the calls room's terms."""
     dialled, host = _addressed(invite.uri)
-    caller = invite.from_
-    user, _ = _addressed(caller.uri)
+    from_ = invite.from_
+    user, _ = _addressed(from_.uri)
     shown, left_out = custom_headers(invite)
-    return Arrival(dialled, host, user, caller.uri, caller.display_text, source, leg, shown, came_by, left_out)
+    return Arrival(
+        dialled,
+        host,
+        user,
+        from_.uri,
+        from_.display_text,
+        source,
+        leg,
+        shown,
+        came_by=sender.trunk.name if sender.trunk is not None else "",
+        headers_left_out=left_out,
+        caller_user=sender.user,
+        is_stranger=sender.is_stranger,
+    )
 
 
 def _addressed(uri: str) -> tuple[str, str]:

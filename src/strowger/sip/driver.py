@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from strowger.base.text import printable
+from strowger.sip.amplification import is_bounded
 from strowger.sip.edge import Edge
 from strowger.sip.flow import Flow
 from strowger.sip.message.errors import ParseError
@@ -83,7 +84,7 @@ class Driver:
         except ParseError as error:
             self._garbled(error.reason, flow)
             reply = self._edge.reply_to_unparsed(error, flow)
-            if reply is not None:
+            if reply is not None and is_bounded(reply[1], len(data), flow):
                 self._send(*reply, "")
         else:
             self._edge.receive(message, flow)

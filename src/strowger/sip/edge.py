@@ -16,6 +16,10 @@ from strowger.calls.errors import CallRefused
 from strowger.calls.exchange import Exchange
 from strowger.calls.ports import StoredCall
 from strowger.sip import arrival
+from strowger.sip.admission import Admission
+from strowger.sip.amplification import is_bounded, received_bytes
+from strowger.sip.authentication.challenge import PROXY
+from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow
 from strowger.sip.forks import Forks
 from strowger.sip.in_dialog import InDialog
@@ -31,6 +35,7 @@ from strowger.sip.proxy.response_context import CANCEL_PATIENCE_S, TIMER_C_S
 from strowger.sip.record_route import rewrite_for_caller
 from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registration import Registration, Silence
+from strowger.sip.sender import STRANGER, TRUSTED, Sender
 from strowger.sip.transaction.errors import TransactionError, UnknownTransaction
 from strowger.sip.transaction.invite_client import State as BranchState
 from strowger.sip.transaction.layer import TransactionLayer
@@ -70,23 +75,25 @@ class Edge:
         monotonic: Callable[[], float],
         record_route: bool = False,
         timer_c_s: float = TIMER_C_S,
-        came_by: Callable[[str], str | None] = lambda source: None,
+        admission: Admission | None = None,
         registration: Registration | None = None,
         message_limits: MessageLimits = DEFAULT_LIMITS,
         ignored: Trace | None = None,
     ) -> None:
-        """`came_by` names the trunk that a source address belongs to; without a `registration` nobody may register."""
+        """`admission` decides who may open a call, without it everybody; without a `registration` nobody registers."""
         self._exchange = exchange
         self._layer = layer
         self._network = network
         self._forwarding = forwarding
         self._now = monotonic
-        self._came_by = came_by
+        self._admission = admission
+        self._sender = STRANGER
+        """Who sent the INVITE that is being taken."""
         self._registration = registration
         self._message_limits = message_limits
         self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
-        self._in_dialog = InDialog(network, forwarding)
+        self._in_dialog = InDialog(network, forwarding, realm=admission.realm if admission is not None else "")
         self._forks = Forks(
             self,
             layer,
@@ -127,6 +134,8 @@ class Edge:
             self._refuse(message, flow, refusal.status, None, _retry_after(refusal.retry_after_s))
         except Unreachable as error:
             self._refuse(message, flow, 404, str(error), ())
+        except Silence as error:
+            self.ignored(str(error), arrival.summary(message))
 
     def reply_to_unparsed(self, error: ParseError, flow: Flow) -> tuple[Flow, bytes] | None:
         """What to say to bytes that are no message: nothing, unless they are a request with enough left to answer."""
@@ -174,17 +183,22 @@ class Edge:
             arrival.require_forwardable(invite)
             if self._forwarding.is_loop(invite):
                 raise Refusal(482, "Loop Detected")
+            self._sender = self._admit(invite, flow)
             self._exchange.addressee(arrival.dialled(invite))
         self.perform(self._layer.receive(invite, flow, self._now(), flow.reliable))
+
+    def _admit(self, invite: Request, flow: Flow) -> Sender:
+        """Who sent it; its credentials have served their purpose then. Raises Refusal, Silence."""
+        if self._admission is None:
+            return TRUSTED
+        sender = self._admission.sender_of(invite, flow, self._now())
+        remove_credentials(invite, PROXY, self._admission.realm)
+        return sender
 
     def _receive_register(self, request: Request, flow: Flow, registration: Registration) -> None:
         """Strangers are asked who they are, or turned away, without keeping anything."""
         if not self._layer.knows(request):
-            try:
-                registration.require_allowed(request, flow, self._now())
-            except Silence as error:
-                self.ignored(str(error), arrival.summary(request))
-                return
+            registration.require_allowed(request, flow, self._now())
         self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
 
     def _receive_response(self, response: Response, flow: Flow) -> None:
@@ -231,7 +245,8 @@ class Edge:
             return
         payload = request.to_bytes()
         stored = encode_leg(StoredLeg(flow.transport, flow.host, flow.port, flow.listener, payload))
-        call_id = self._exchange.arrive(arrival.arrival_of(request, flow.host, stored, self._came_by(flow.host) or ""))
+        sender, self._sender = self._sender, STRANGER
+        call_id = self._exchange.arrive(arrival.arrival_of(request, flow.host, stored, sender))
         leg = self._legs[call_id] = self._legs_by_key[key] = Leg(call_id, key, flow, payload)
         leg.arriving = request
 
@@ -270,7 +285,11 @@ class Edge:
         except SipError as error:
             self.ignored(f"no answer is possible: {error}", arrival.summary(request))
             return
-        self._network.send(flow, response.to_bytes(), "")
+        answer = response.to_bytes()
+        if is_bounded(answer, received_bytes(request, flow), flow):
+            self._network.send(flow, answer, "")
+        else:
+            self.ignored("the answer would be much larger than the request", arrival.summary(request))
 
     # Telephony -------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from collections import OrderedDict
 from typing import Final
 
 from strowger.sip.arrival import require_forwardable, top_route
+from strowger.sip.authentication.challenge import PROXY
+from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow, flow_of, word_of
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError
@@ -29,12 +31,16 @@ DIALOGS_REMEMBERED: Final = 20_000
 class InDialog:
     """The way of requests and responses within dialogs."""
 
-    __slots__ = ("_forwarding", "_limit", "_network", "_parties")
+    __slots__ = ("_forwarding", "_limit", "_network", "_parties", "_realm")
 
-    def __init__(self, network: Network, forwarding: Forwarding, limit: int = DIALOGS_REMEMBERED) -> None:
+    def __init__(
+        self, network: Network, forwarding: Forwarding, limit: int = DIALOGS_REMEMBERED, *, realm: str = ""
+    ) -> None:
+        """`realm` is ours: credentials for it go no further."""
         self._network = network
         self._forwarding = forwarding
         self._limit = limit
+        self._realm = realm
         self._parties: OrderedDict[bytes, tuple[str, str]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -78,6 +84,7 @@ class InDialog:
     def _send_on(self, request: Request, came_by: Flow, flow: Flow) -> None:
         branch = self._forwarding.stateless_branch(request, word_of(came_by))
         forwarded = forward_in_dialog(request, request.uri, self._network.sent_by(flow), flow.transport, branch)
+        remove_credentials(forwarded, PROXY, self._realm)
         self._network.send(flow, forwarded.to_bytes(), "")
 
     def pass_back(self, response: Response) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from strowger.calls.directory import Directory, Number, escape_user
@@ -70,6 +71,22 @@ def test_anybody_else_is_not_here(dialled: str) -> None:
 def test_a_caller_is_believed_to_be_a_user_only_from_its_own_address(caller: str, source: str, who: str) -> None:
     got = directory().caller(arrival(caller=caller, source=source, caller_uri="sip:who@example"))
     assert got.raw_id == who
+
+
+@pytest.mark.parametrize(
+    ("proven", "who"), [(BOB.lower(), BOB), ("8:acs:x_gone", "sip:who@example"), ("", "sip:who@example")]
+)
+def test_a_caller_that_proved_to_be_a_user_is_one_from_anywhere(proven: str, who: str) -> None:
+    got = directory().caller(
+        arrival(caller="bob", caller_user=proven, source="192.0.2.1", caller_uri="sip:who@example")
+    )
+    assert got.raw_id == who
+
+
+def test_a_stranger_is_no_user_even_from_the_address_of_one() -> None:
+    here = arrival(caller="alice", source="127.0.0.1", caller_uri="sip:who@example")
+    assert directory().caller(here).raw_id == ALICE
+    assert directory().caller(msgspec.structs.replace(here, is_stranger=True)).raw_id == "sip:who@example"
 
 
 def test_the_longest_matching_route_wins() -> None:

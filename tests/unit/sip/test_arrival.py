@@ -6,6 +6,7 @@ import pytest
 
 from strowger.sip.arrival import (
     arrival_of,
+    caller,
     is_for_somebody,
     require_forwardable,
     require_understood,
@@ -15,6 +16,8 @@ from strowger.sip.arrival import (
 )
 from strowger.sip.flow import Flow
 from strowger.sip.message import Refusal, Request, Response, parse_message
+from strowger.sip.sender import STRANGER, TRUSTED, Sender
+from strowger.sip.trunk.trunk import Trunk
 from tests.support.sip_edge import INVITE
 
 
@@ -125,3 +128,21 @@ def test_a_message_in_a_few_words() -> None:
     assert summary(a_request()) == "INVITE"
     assert summary(Response.make(180, "Ringing", [])) == "180 Ringing"
     assert summary(None) == ""
+
+
+def test_what_is_known_of_the_sender() -> None:
+    trunk = Trunk("carrier", "sip:carrier.example")
+    got = [arrival_of(a_request(), "192.0.2.9", b"", each) for each in (Sender("8:acs:r_u", trunk), TRUSTED, STRANGER)]
+    assert [(each.caller_user, each.came_by, each.is_stranger) for each in got] == [
+        ("8:acs:r_u", "carrier", False),
+        ("", "", False),
+        ("", "", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("uri", "who"),
+    [("sip:b%6Fb@x", "bob"), ("sips:bob;x=1@x", "bob"), ("tel:+31-6", "+316"), ("sip:x", ""), ("im:bob@x", "")],
+)
+def test_who_the_caller_says_it_is(uri: str, who: str) -> None:
+    assert caller(a_request(("<sip:+31612345678@192.0.2.9>", f"<{uri}>"))) == who

@@ -11,6 +11,8 @@ from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ports import StoredCall
 from strowger.sip.flow import Flow
 from strowger.sip.message import MessageLimits, Request, Response
+from tests.support.admission import REALM, an_admission
+from tests.support.digest import credentials
 from tests.support.exchange import BOB, NUMBER, OUTSIDE, Bench, HandStore, user
 from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench
 
@@ -581,7 +583,79 @@ def test_the_caller_is_the_source_of_the_call() -> None:
 
 
 def test_a_call_from_a_trunk_says_so() -> None:
-    edge = EdgeBench()
-    edge.edge._came_by = {"192.0.2.9": "carrier"}.get
+    edge = EdgeBench(admission=an_admission())
     edge.invite()
     assert edge.bench.store.stored(next(iter(edge.bench.store.rows))).came_by == "carrier"
+
+
+STRANGER = Flow("UDP", "198.51.100.7", 5062, 0, 0)
+INVITE_FROM_BOB = INVITE.format(to=NUMBER, n=1, hops=70).replace("+31612345678@", "bob@")
+
+
+def challenge_of(edge: EdgeBench) -> str:
+    return edge.last[-1][1].first("Proxy-Authenticate") or ""
+
+
+def invite_of_bob(edge: EdgeBench, *more: str, password: str = "his") -> str:
+    """With the answer to the last challenge, between other header lines."""
+    uri = f"sip:{NUMBER}@192.0.2.1"
+    value = credentials(challenge_of(edge), password, user="bob", method="INVITE", uri=uri)
+    lines = "\n".join((f"Proxy-Authorization: {value}", *more))
+    return INVITE_FROM_BOB.replace("z9hG4bKcaller1", "z9hG4bKcaller2").replace("Contact", f"{lines}\nContact")
+
+
+def test_whoever_is_unknown_is_challenged_and_nothing_is_kept() -> None:
+    edge = EdgeBench(admission=an_admission())
+    for _ in range(3):
+        assert edge.feed(INVITE_FROM_BOB, STRANGER) == ["198.51.100.7:5062 407 INVITE"]
+    assert challenge_of(edge).startswith(f'Digest realm="{REALM}", algorithm=SHA-256')
+    assert (len(edge.layer), len(edge.edge), edge.bench.store.rows) == (0, 0, {})
+    assert edge.edge.next_deadline() is None
+    assert edge.feed(ack(edge.last[0][1].to_tag or ""), STRANGER) == []
+
+
+def test_a_user_calls_by_digest_and_its_credentials_go_no_further() -> None:
+    edge = EdgeBench(admission=an_admission())
+    edge.feed(INVITE_FROM_BOB, STRANGER)
+    foreign = 'Proxy-Authorization: Digest  username="x",realm="elsewhere", nonce="1", uri="sip:x", response="2"'
+    invite = invite_of_bob(edge, foreign)
+    assert edge.feed(invite, STRANGER) == ["198.51.100.7:5062 100 INVITE", "198.51.100.7:5062 180 INVITE"]
+    assert edge.feed(invite, STRANGER) == ["198.51.100.7:5062 180 INVITE"]
+    [row] = edge.bench.store.rows.values()
+    assert edge.bench.store.stored(row[0].call_id).caller == user(BOB)
+    assert b'realm="example.com"' not in row[1]
+    redirect(edge, phone_number(OUTSIDE))
+    assert request_to(edge, "127.0.0.1").lines_of("Proxy-Authorization") == [foreign]
+
+
+def test_who_exists_is_told_to_nobody_unknown() -> None:
+    edge = EdgeBench(admission=an_admission())
+    for dialled in ("bob", "nobody", NUMBER):
+        assert edge.feed(INVITE.format(to=dialled, n=1, hops=70), STRANGER) == ["198.51.100.7:5062 407 INVITE"]
+
+
+def test_after_many_wrong_passwords_a_caller_is_met_by_silence() -> None:
+    edge = EdgeBench(admission=an_admission())
+    edge.feed(INVITE_FROM_BOB, STRANGER)
+    for _ in range(5):
+        assert edge.feed(invite_of_bob(edge, password="guess"), STRANGER) == ["198.51.100.7:5062 407 INVITE"]
+    assert edge.feed(invite_of_bob(edge), STRANGER) == []
+    assert edge.ignored == ["too many wrong passwords from this address within a minute"]
+    assert len(edge.layer) == 0
+
+
+def test_one_sender_is_not_taken_for_another() -> None:
+    edge = EdgeBench(admission=an_admission(takes_strangers=True))
+    edge.invite()
+    edge.feed(INVITE.format(to=NUMBER, n=2, hops=70), STRANGER)
+    assert [edge.bench.store.stored(call_id).came_by for call_id in edge.bench.store.rows] == ["carrier", ""]
+
+
+TERSE = "OPTIONS sip:x SIP/2.0\nv:SIP/2.0/{} a;branch=z9hG4bKa\nf:<sip:a>;tag=1\nt:<sip:a>\ni:1\nCSeq:1 OPTIONS\n\n"
+
+
+def test_an_answer_much_larger_than_the_request_is_not_sent_over_udp() -> None:
+    edge = EdgeBench(admission=an_admission())
+    assert edge.feed(TERSE.format("UDP"), STRANGER) == []
+    assert edge.ignored == ["the answer would be much larger than the request"]
+    assert edge.feed(TERSE.format("TCP"), STRANGER._replace(transport="TCP")) == ["198.51.100.7:5060 200 OPTIONS"]

@@ -55,3 +55,15 @@ def test_an_answer_without_a_usable_contact_opens_nothing() -> None:
 
 def test_a_foreign_response_is_not_passed_back() -> None:
     assert not InDialog(Wire(), Forwarding(b"f" * 32)).pass_back(an_answer(1))
+
+
+def test_credentials_for_us_go_no_further() -> None:
+    wire = Wire()
+    dialogs = InDialog(wire, Forwarding(b"f" * 32), realm="ours")
+    dialogs.remember(an_invite(1), an_answer(1))
+    bye = a_bye(1)
+    for realm in ("theirs", "ours"):
+        bye.append("Proxy-Authorization", f'Digest realm="{realm}", nonce="1"')
+    assert dialogs.forward(bye, CALLER)
+    [(_, sent)] = wire.take()
+    assert sent.all("Proxy-Authorization") == ['Digest realm="theirs", nonce="1"']

@@ -110,6 +110,10 @@ class Authenticator:
             return self._challenge(side, source, now, "the nonce was used with this count before", stale=True)
         return Authenticated(credential.user)
 
+    def is_addressed(self, header: Iterable[str]) -> bool:
+        """Whether these values of (Proxy-)Authorization hold credentials for this realm. Raises ParseError(400)."""
+        return self._ours(header) is not None
+
     def _ours(self, header: Iterable[str]) -> Credentials | None:
         """The first Digest credentials for this realm that use an algorithm we admit, else the first for this realm."""
         ours = [given for given in map(_parsed, header) if given is not None and given.realm == self.realm]

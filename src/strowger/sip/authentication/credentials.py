@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from strowger.sip.authentication.auth_params import parse_auth_params, scheme_of
+from strowger.sip.authentication.challenge import DIGEST, Side
 from strowger.sip.authentication.digest import Algorithm, hash_of_identity
 from strowger.sip.authentication.errors import CredentialInvalid
+from strowger.sip.message.errors import ParseError
+from strowger.sip.message.message import Request
 
 
 class Credential(Struct, frozen=True):
@@ -32,6 +36,21 @@ class Credential(Struct, frozen=True):
 
     def __repr__(self) -> str:  # a hash in a log is a password in a log
         return f"Credential(user={self.user!r}, realm={self.realm!r})"
+
+
+def remove_credentials(request: Request, side: Side, realm: str) -> None:
+    """Take away what is meant for us: it is of no use to whom the request goes next, and not his to see
+    (RFC 3261 §22.3). Credentials for other realms keep every byte.
+    """
+    if request.has(side.credentials):
+        request.remove_where(side.credentials, lambda value: _is_for(value, realm))
+
+
+def _is_for(value: str, realm: str) -> bool:
+    try:
+        return scheme_of(value) == DIGEST and parse_auth_params(value).get("realm") == realm
+    except ParseError:  # nobody could read it here: it passes like any header that is not ours
+        return False
 
 
 def check_identity(user: str, realm: str) -> None:

@@ -237,6 +237,18 @@ class Message:
             self._keep(lambda position: self._names[position] != key)
             self._forget(key)
 
+    def remove_where(self, name: str, is_unwanted: Callable[[str], bool]) -> None:
+        """Removes the headers of that name whose unfolded value is unwanted; the others keep every byte."""
+        key = canonical(name)
+        unwanted = {
+            position
+            for position, known in enumerate(self._names)
+            if known == key and is_unwanted(value_of(self.lines[position]))
+        }
+        if unwanted:
+            self._keep(lambda position: position not in unwanted)
+            self._forget(key)
+
     def pop_value(self, name: str) -> str | None:
         """Removes and returns the first value of that header, None when there is none.
 

@@ -12,6 +12,7 @@ from strowger.sip.authentication.digest import Algorithm, Protection, digest_res
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.authentication.failures import FAILURES_PER_USER, Failures
 from strowger.sip.authentication.nonce import NONCE_LIFETIME_S, Nonces
+from strowger.sip.message.errors import ParseError
 
 REALM = "example.com"
 URI = "sip:example.com"
@@ -105,6 +106,15 @@ def test_what_is_for_somebody_else_is_as_good_as_nothing(header):
     decision = decide(an_authenticator(), header)
     assert isinstance(decision, Challenge)
     assert (decision.stale, decision.reason) == (False, "no credentials for this realm")
+
+
+def test_credentials_for_this_realm_are_told_from_others():
+    authenticator = an_authenticator()
+    assert not authenticator.is_addressed(())
+    assert not authenticator.is_addressed(["Basic x", written("n", realm="elsewhere")])
+    assert authenticator.is_addressed(["Basic x", written("n")])
+    with pytest.raises(ParseError):
+        authenticator.is_addressed(["Digest realm"])
 
 
 def test_ours_is_found_among_others():

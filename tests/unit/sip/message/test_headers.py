@@ -167,6 +167,16 @@ def test_remove_finds_every_spelling() -> None:
     assert not request.has("X-Internal")
 
 
+def test_remove_where_keeps_the_others_byte_for_byte() -> None:
+    request = with_lines("X : 1,\r\n 2", "A: 1", "x:\t3", "X:1")
+    assert request.first("X") == "1, 2"
+    request.remove_where("X", lambda value: value.startswith("1"))
+    request.remove_where("A", lambda value: False)
+    request.remove_where("Absent", lambda value: True)
+    assert lines(request) == ["A: 1", "x:\t3"]
+    assert request.first("X") == "3"
+
+
 def test_pop_value_keeps_the_rest_byte_for_byte() -> None:
     request = message()
     assert request.pop_value("Via") == "SIP/2.0/UDP a;branch=z9hG4bK1"

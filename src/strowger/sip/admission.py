@@ -1,0 +1,89 @@
+"""Who may open a call: decides for an INVITE who sent it, before anything of it is kept (RFC 3261 §16.3 step 6, §22.3).
+
+Whoever proves by digest to be a user or a trunk is that. Without credentials the source decides: the network of a
+trunk, a network that is trusted, or anybody, who is asked for credentials, or taken as a stranger if the settings say
+so. The challenge is stateless: one packet for one packet, under a nonce of no use to any other source. It leaves to
+others: which requests open a call (edge), what the caller may then do (calls).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from strowger.sip import arrival
+from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge
+from strowger.sip.authentication.challenge import PROXY
+from strowger.sip.flow import Flow
+from strowger.sip.message.errors import Refusal
+from strowger.sip.message.message import Request
+from strowger.sip.registration import Silence
+from strowger.sip.sender import STRANGER, TRUSTED, Sender
+from strowger.sip.trunk.origin import Origins
+from strowger.sip.trunk.trunk import Trunk
+
+
+class Admission:
+    """One realm, and who is known by address."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        *,
+        users: Mapping[str, str],
+        trunks: Mapping[str, Trunk],
+        peers: Mapping[str, str],
+        origins: Origins,
+        trusted: Origins,
+        takes_strangers: bool = False,
+    ) -> None:
+        """`users` gives the raw id for each word that means a user, both in lower case; `trunks` are by name, `peers`
+        gives the name of the trunk for each user name of a digest that is one's.
+        """
+        self._authenticator = authenticator
+        self._users = users
+        self._trunks = trunks
+        self._peers = peers
+        self._origins = origins
+        self._trusted = trusted
+        self._takes_strangers = takes_strangers
+
+    @property
+    def realm(self) -> str:
+        """Whose credentials are meant for us, and for nobody behind us."""
+        return self._authenticator.realm
+
+    def sender_of(self, invite: Request, flow: Flow, now: float) -> Sender:
+        """Who sent it. Raises Refusal with what to answer to anybody else, or Silence; nothing is kept of either.
+
+        Credentials are checked wherever they come from: what somebody claims to prove is true, or refused.
+        """
+        by_address = self._by_address(flow.received)
+        given = invite.all(PROXY.credentials)
+        if by_address is not None and not self._authenticator.is_addressed(given):
+            return by_address
+        decision = self._authenticator.decide(invite.method, invite.uri, given, flow.received, now, side=PROXY)
+        if isinstance(decision, Authenticated):
+            return self._proven(decision.user, invite, by_address)
+        if isinstance(decision, Challenge):
+            raise Refusal(decision.status, "", decision.headers)
+        if decision.status is None:
+            raise Silence(decision.reason)
+        raise Refusal(decision.status, decision.reason)
+
+    def _by_address(self, source: str) -> Sender | None:
+        trunk = self._origins.trunk_of(source)
+        if trunk is not None:
+            return Sender(trunk=self._trunks[trunk])
+        if self._trusted.trunk_of(source) is not None:
+            return TRUSTED
+        return STRANGER if self._takes_strangers else None
+
+    def _proven(self, name: str, invite: Request, by_address: Sender | None) -> Sender:
+        """A trunk speaks for many callers; a user for itself alone."""
+        peer = self._peers.get(name)
+        if peer is not None:
+            return Sender(trunk=self._trunks[peer])
+        user = self._users[name.lower()]
+        if self._users.get(arrival.caller(invite).lower()) != user:
+            raise Refusal(403, "Forbidden")
+        return Sender(user, by_address.trunk if by_address is not None else None)
