@@ -37,10 +37,13 @@ from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.message.uri import SipUri
+from strowger.sip.overload import Overload, OverloadLimits
 from strowger.sip.proxy.response_context import TIMER_C_S
+from strowger.sip.rate_limits import RateLimits, Rates
 from strowger.sip.registrar.limits import Limits as RegistrarLimits
 from strowger.sip.registrar.location_service import LocationService
 from strowger.sip.registration import Registration
+from strowger.sip.throttle import Throttle
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.tls import TlsContexts
 from strowger.sip.trunk.health import HealthPolicy
@@ -155,6 +158,26 @@ def nonces(settings: Settings, key: bytes) -> Nonces:
     )
 
 
+def throttle(
+    settings: Settings, *, chance: Callable[[], float], resident_bytes: Callable[[], int]
+) -> Throttle:
+    """Who is let in, how often, and until when."""
+    limits = settings.limits
+    rates = Rates(
+        messages_per_source=limits.messages_per_source,
+        calls_per_source=limits.calls_per_source,
+        calls=limits.calls_per_second,
+        strangers=limits.strangers_per_second,
+        sources=limits.sources,
+    )
+    trunks, trusted = origins(settings), Origins([("trusted", settings.sip.trusted)])
+    return Throttle(
+        RateLimits(rates, lambda host: trusted.trunk_of(host) is not None or trunks.trunk_of(host) is not None),
+        Overload(OverloadLimits(limits.memory, limits.loop_lag), resident_bytes),
+        chance=chance,
+    )
+
+
 def timer_c_s(settings: Settings) -> float:
     """How long a proxied INVITE may ring in all (RFC 3261 §16.6)."""
     return max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S)
@@ -241,14 +264,21 @@ def the_directory(settings: Settings, presence: Presence) -> Directory:
     )
 
 
-def authenticator(settings: Settings, known: Accounts, *, nonce_key: bytes) -> Authenticator:
+def authenticator(
+    settings: Settings,
+    known: Accounts,
+    *,
+    nonce_key: bytes,
+    proven: Callable[[str, float], None] = lambda source, now: None,
+) -> Authenticator:
     """Who may prove to be somebody. Raises CredentialInvalid.
 
-    `nonce_key` is to be new with each start, because counts used before are not remembered.
+    `nonce_key` is to be new with each start, because counts used before are not remembered. `proven` hears of sources
+    that showed to know a password.
     """
     sip, issued, failed = settings.sip, nonces(settings, nonce_key), failures(settings)
     offered = DIGEST_ALGORITHMS[sip.digest_md5]
-    return Authenticator(sip.realm, known.credentials.get, issued, failures=failed, algorithms=offered)
+    return Authenticator(sip.realm, known.credentials.get, issued, failures=failed, algorithms=offered, proven=proven)
 
 
 def registration(

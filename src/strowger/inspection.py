@@ -19,6 +19,9 @@ from strowger.console.queries import OK, Watcher
 from strowger.console.sip_views import RegistrationsView
 from strowger.events.delivery import EventDelivery
 from strowger.sip.driver import Driver
+from strowger.sip.overload import REASONS as OVERLOADS
+from strowger.sip.rate_limits import REASONS as RATES
+from strowger.sip.throttle import Throttle
 from strowger.sip.transport.transports import Transports
 from strowger.sip_inspection import SipInspection
 
@@ -35,6 +38,7 @@ class Inspection:
         delivery: EventDelivery,
         driver: Driver,
         transports: Transports,
+        throttle: Throttle,
         sip: SipInspection,
     ) -> None:
         self._exchange = exchange
@@ -42,6 +46,7 @@ class Inspection:
         self._delivery = delivery
         self._driver = driver
         self._transports = transports
+        self._throttle = throttle
         self._sip = sip
         self._watchers: list[Watcher] = []
         self._ended: Counter[str] = Counter()
@@ -79,6 +84,7 @@ class Inspection:
             "listeners": OK if self.is_serving else "starting or stopping",
             "store": OK if self._store.is_writable() else "the last change could not be written",
             "calls": "draining: no new calls are taken" if self._exchange.is_draining else OK,
+            "load": self._throttle.overload.sentence or OK,
         }
 
     def validate_subscription(self, code: str) -> bool:
@@ -99,6 +105,7 @@ class Inspection:
             yield Sample("strowger_events", "counter", "What became of events.", labels, getattr(events, outcome))
         yield from self._sip_samples()
         yield from self._sip.samples()
+        yield from self._throttle_samples()
 
     def _sip_samples(self) -> Iterator[Sample]:
         sip = self._transports.counters
@@ -109,6 +116,19 @@ class Inspection:
             yield Sample("strowger_sip_troubles", "counter", "Trouble by kind.", (("kind", trouble),), number)
         for name, number in sorted(self._driver.counters.items()):
             yield Sample("strowger_sip_messages", "counter", "Messages not acted upon.", (("reason", name),), number)
+
+
+    def _throttle_samples(self) -> Iterator[Sample]:
+        overload = self._throttle.overload
+        for reason in (*RATES, *OVERLOADS):
+            number = self._throttle.refused[reason]
+            help_ = "What was dropped unread or answered 503, by the limit that decided it."
+            yield Sample("strowger_sip_refused", "counter", help_, (("reason", reason),), number)
+        for reason in OVERLOADS:
+            labels, is_over = (("reason", reason),), float(overload.reason == reason)
+            yield Sample("strowger_overload", "gauge", "1 while there is too much of it.", labels, is_over)
+        yield Sample("strowger_memory_bytes", "gauge", "Memory of the process.", (), overload.memory_bytes)
+        yield Sample("strowger_loop_lag_seconds", "gauge", "How late the event loop is.", (), overload.lag_s)
 
 
 def log_end(call: Call, what: str) -> None:

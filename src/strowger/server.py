@@ -29,6 +29,7 @@ from strowger.acs.http import HttpListener
 from strowger.acs.http_limits import HttpLimits
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
+from strowger.base.memory import resident_bytes
 from strowger.base.tasks import spawn
 from strowger.calls.context import ContextSigner
 from strowger.calls.exchange import Exchange
@@ -138,12 +139,19 @@ class Server:
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
             self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
-        message_limits = assembly.message_limits(self.settings)
-        self.driver = Driver(loop, self._clock.monotonic, message_limits=message_limits)
+        self.throttle = assembly.throttle(self.settings, chance=self._ids.fraction, resident_bytes=resident_bytes)
+        self.driver = Driver(
+            loop,
+            self._clock.monotonic,
+            message_limits=assembly.message_limits(self.settings),
+            throttle=self.throttle,
+            backlog_s=lambda: self.transports.backlog_s(),  # noqa: PLW0108 - made after the driver
+        )
         self.transports = Transports(
             receive=self.driver.receive,
             failed=self.driver.failed,
             garbled=self.driver.unframeable,
+            pace=self.driver.pace,
             limits=assembly.transport_limits(self.settings),
             tls=assembly.sip_tls(self.settings, self.dev_ca),
         )
@@ -155,7 +163,9 @@ class Server:
         self.exchange = self._exchange()
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(self.registration, names, self._clock.wall)
-        self.inspection = Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports, sip)
+        self.inspection = Inspection(
+            self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip
+        )
         self.edge = self._edge()
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange)
@@ -211,7 +221,9 @@ class Server:
     def _registration(self) -> Registration:
         self.accounts = accounts(self.settings)
         key = secrets.token_bytes(SECRET_BYTES)
-        self.authenticator = assembly.authenticator(self.settings, self.accounts, nonce_key=key)
+        self.authenticator = assembly.authenticator(
+            self.settings, self.accounts, nonce_key=key, proven=self.throttle.proven
+        )
         return assembly.registration(
             self.settings, self.accounts, self.authenticator, self.store.bindings, wall=self._clock.wall
         )
@@ -240,6 +252,7 @@ class Server:
             timer_c_s=assembly.timer_c_s(self.settings),
             admission=assembly.admission(self.settings, self.accounts, self.authenticator),
             registration=self.registration,
+            throttle=self.throttle,
             message_limits=assembly.message_limits(self.settings),
             ignored=self.driver.ignored,
         )

@@ -187,6 +187,36 @@ def test_limits_of_registration_go_to_the_rooms_that_keep_them(tmp_path: Path) -
     assert nonces.number(nonce, "192.0.2.1", 9.1) is None
 
 
+def test_rates_and_who_is_spared(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [limits]
+        messages_per_source = 1
+        calls_per_source = 2
+        calls_per_second = 3
+        strangers_per_second = 4
+        sources = 5
+        memory = "100MiB"
+        loop_lag = "100ms"
+        [sip]
+        trusted = ["192.0.2.0/24"]
+        [[trunk]]
+        name = "carrier"
+        uri = "sip:carrier.example"
+        from = ["198.51.100.7"]
+        """,
+    )
+    throttle = assembly.throttle(settings, chance=lambda: 0.0, resident_bytes=lambda: 99 << 20)
+    for host, number in (("192.0.2.9", 100), ("198.51.100.7", 100), ("127.0.0.1", 1)):
+        flow = Flow("UDP", host, 5060, 0)
+        assert [throttle.lets_in(b"OPTIONS sip:a SIP/2.0", flow, 0.0) for _ in range(100)].count(True) == number
+    throttle.overload.look(0.0, 0.09)
+    assert throttle.overload.reason == ""
+    throttle.overload.look(0.1, 0.1)
+    assert throttle.overload.reason == "loop_lag"
+
+
 @pytest.mark.parametrize(("budget", "timer_c"), [("60s", 185.0), ("180s", 185.0), ("600s", 605.0)])
 def test_timer_c_outlasts_the_ring_budget_and_is_more_than_three_minutes(
     tmp_path: Path, budget: str, timer_c: float

@@ -12,6 +12,9 @@ from strowger.console.metrics import Sample
 from strowger.console.queries import OK
 from strowger.events.delivery import Counters as EventCounters
 from strowger.inspection import Inspection, log_end
+from strowger.sip.overload import Overload, OverloadLimits
+from strowger.sip.rate_limits import RateLimits, Rates
+from strowger.sip.throttle import Throttle
 from tests.support.exchange import NUMBER, Bench
 
 
@@ -24,7 +27,7 @@ class Store:
         return self.writable
 
 
-def an_inspection() -> tuple[Inspection, Bench, Store]:
+def an_inspection(overload: Overload | None = None) -> tuple[Inspection, Bench, Store]:
     bench, store = Bench(), Store()
     sockets = SimpleNamespace(
         datagrams_in=1, datagrams_out=2, messages_in=3, messages_out=4, connections_accepted=5, connections_open=6
@@ -35,7 +38,10 @@ def an_inspection() -> tuple[Inspection, Bench, Store]:
     transports = SimpleNamespace(counters=sockets)
     phones = Sample("strowger_registrations", "gauge", "Phones.", (), 11)
     sip = SimpleNamespace(registrations=str.upper, samples=lambda: [phones])
-    parts: Any = (bench.exchange, store, delivery, driver, transports, sip)
+    overload = overload or Overload(OverloadLimits(), lambda: 0)
+    throttle = Throttle(RateLimits(Rates(), lambda host: False), overload, chance=lambda: 0.0)
+    throttle.refused["calls_per_source"] = 12
+    parts: Any = (bench.exchange, store, delivery, driver, transports, throttle, sip)
     return Inspection(*parts), bench, store
 
 
@@ -48,6 +54,20 @@ def test_ready_only_when_every_part_is() -> None:
     bench.exchange.is_draining = True
     assert inspection.readiness()["store"] == "the last change could not be written"
     assert inspection.readiness()["calls"] == "draining: no new calls are taken"
+
+
+def test_not_ready_under_overload() -> None:
+    overload = Overload(OverloadLimits(), lambda: 1 << 30)
+    overload.look(0.0, 0.25)
+    inspection, _, _ = an_inspection(overload)
+    assert inspection.readiness()["load"] == "1024 MiB of memory are used, the alarm is at 1024 MiB (limits.memory)"
+    values = {(sample.name, sample.labels): sample.value for sample in inspection.samples()}
+    assert values["strowger_overload", (("reason", "memory"),)] == 1
+    assert values["strowger_overload", (("reason", "loop_lag"),)] == 0
+    assert values["strowger_memory_bytes", ()] == 1 << 30
+    assert values["strowger_loop_lag_seconds", ()] == 0.25
+    assert values["strowger_sip_refused", (("reason", "calls_per_source"),)] == 12
+    assert values["strowger_sip_refused", (("reason", "memory"),)] == 0
 
 
 def test_watchers_are_told_until_they_leave() -> None:

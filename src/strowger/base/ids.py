@@ -24,6 +24,10 @@ class Ids(Protocol):
         """A random UUID in lower case."""
         ...
 
+    def fraction(self) -> float:
+        """A number from 0 up to 1: for spreading things, not for guarding them."""
+        ...
+
 
 class SystemIds:
     """Unguessable identifiers from the operating system."""
@@ -39,6 +43,10 @@ class SystemIds:
         digits = secrets.token_hex(16)  # written here because uuid.UUID takes four times as long
         variant = "89ab"[int(digits[16], 16) & 3]
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+    def fraction(self) -> float:
+        """A number from 0 up to 1."""
+        return random.random()
 
 
 class SeededIds:
@@ -57,6 +65,10 @@ class SeededIds:
     def uuid4(self) -> str:
         """The next UUID of the sequence."""
         return str(uuid.UUID(bytes=self._random.randbytes(16), version=4))
+
+    def fraction(self) -> float:
+        """The next number of the sequence, from 0 up to 1."""
+        return self._random.random()
 
 
 def _encode(octets: bytes) -> str:

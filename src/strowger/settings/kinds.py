@@ -90,6 +90,10 @@ def octets(least: int, most: int) -> Kind:
     return Kind("size", f"a size from {least} to {most} octets", read, least, unit="octets")
 
 
+def _is_zero(value: object) -> bool:
+    return value == "0" or (value == 0 and not isinstance(value, bool))
+
+
 TEXT: Final = Kind("text", "text", reader.line, "")
 NAME: Final = Kind("name", "text of up to 64 characters", reader.name, "")
 OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty", reader.optional_name, "")
@@ -101,6 +105,16 @@ DURATION: Final = Kind(
     "duration", '"30s", "500ms", "2m", "24h", "7d" or a number of seconds', duration, 1.0, unit="seconds"
 )
 SIZE: Final = Kind("size", '"64KiB", "1MiB" or a number of octets', size, 1, unit="octets")
+OPTIONAL_DURATION: Final = Kind(
+    "duration",
+    f"{DURATION.form}; 0 for no limit",
+    lambda value: 0.0 if _is_zero(value) else duration(value),
+    0.0,
+    unit="seconds",
+)
+OPTIONAL_SIZE: Final = Kind(
+    "size", f"{SIZE.form}; 0 for no limit", lambda value: 0 if _is_zero(value) else size(value), 0, unit="octets"
+)
 PATH: Final = Kind(
     "path",
     "a path; ~ is the home directory, a relative one begins at the settings file",

@@ -296,6 +296,32 @@ class Limits:
     nonces_remembered: int = row(
         kinds.count(1), 100_000, "Challenges answered rightly, remembered to refuse a replay; the oldest go first."
     )
+    messages_per_source: int = row(
+        kinds.count(),
+        200,
+        "SIP messages a second from one source that is neither in sip.trusted nor a trunk; beyond it datagrams are "
+        "dropped unread, and connections are read no faster. 0 for no limit, as in the next three.",
+    )
+    calls_per_source: int = row(kinds.count(), 10, "New calls a second from one such source; beyond it 503.")
+    calls_per_second: int = row(kinds.count(), 500, "Calls a second from all who may call; beyond it 503.")
+    strangers_per_second: int = row(
+        kinds.count(),
+        500,
+        "REGISTERs, new calls and the like a second from all such sources together that have not shown to know a "
+        "password within the hour; beyond it datagrams are dropped unread, and others get 503.",
+    )
+    sources: int = row(kinds.count(1), 20_000, "Sources whose rates are remembered; the first met is forgotten first.")
+    memory: int = row(
+        kinds.OPTIONAL_SIZE,
+        "1GiB",
+        "Memory of the process; beyond it new calls and registrations get 503 until it is below nine tenths.",
+    )
+    loop_lag: float = row(
+        kinds.OPTIONAL_DURATION,
+        "500ms",
+        "How late the server may be with its work; beyond it new calls and registrations get 503 until it has been "
+        "less than half as late for two seconds.",
+    )
     request_body: int = row(kinds.SIZE, "64KiB", "Body of one API request; beyond it 413.")
     event_bytes: int = row(kinds.SIZE, "32KiB", "One event as it is stored and sent.")
     events_pending: int = row(kinds.count(1), 100_000, "Events that wait for delivery.")
@@ -365,8 +391,9 @@ class Sip:
     trusted: tuple[str, ...] = row(
         kinds.NETWORKS,
         ["127.0.0.0/8", "::1"],
-        "Networks that may call without a password, beside those of trunks. Over UDP an address is easily claimed: "
-        "name only networks whose addresses nobody outside can send from.",
+        "Networks that may call without a password, beside those of trunks, and that have no rate limit "
+        "of their own. Over UDP an address is easily claimed: name only networks whose addresses nobody outside can "
+        "send from.",
     )
     strangers: Literal["challenge", "accept"] = row(
         kinds.choice("challenge", "accept"),

@@ -21,6 +21,7 @@ from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import parse_message
 from strowger.sip.network import Unreachable
+from strowger.sip.throttle import Throttle
 from strowger.sip.transaction.timers import earliest
 from strowger.sip.transport.errors import NoListener
 from strowger.sip.transport.transports import Transports
@@ -29,6 +30,10 @@ LONGEST_SLEEP_S: Final = 1.0
 """The timer is looked at this often even when nobody seems to need it."""
 GARBLED_LOGGED_PER_S: Final = 10
 """Malformed messages written to the log in one second; the rest are counted only."""
+REFUSED_LOGGED_PER_S: Final = 10
+"""The same of sources that reached a limit."""
+LOOK_EVERY_S: Final = 0.1
+"""Overload is judged this often at the most."""
 
 _log = structlog.get_logger("strowger.sip")
 
@@ -49,8 +54,18 @@ class Driver:
         monotonic: Callable[[], float],
         *,
         message_limits: MessageLimits = DEFAULT_LIMITS,
+        throttle: Throttle | None = None,
+        backlog_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`backlog_s` tells for how long there have always been more datagrams to read."""
         self._message_limits = message_limits
+        self._throttle = throttle
+        self._backlog_s = backlog_s
+        self._late_s = 0.0
+        """The worst lateness of the timer since the last look at overload."""
+        self._look_at = 0.0
+        if throttle is not None:
+            throttle.told = self._refused
         self._loop = loop
         self._now = monotonic
         self._edge: Edge
@@ -60,8 +75,8 @@ class Driver:
         self._armed_for = 0.0
         self._is_stale = False
         self._is_open = False
-        self._garbled_second = 0
-        self._garbled_logged = 0
+        self._garbled_lines = _LinesPerSecond(GARBLED_LOGGED_PER_S)
+        self._refused_lines = _LinesPerSecond(REFUSED_LOGGED_PER_S)
         self.counters: Counter[str] = Counter()
 
     def attach(self, edge: Edge, send: Callable[[Flow, bytes, str], None], *timed: Timed) -> None:
@@ -73,11 +88,14 @@ class Driver:
     def open(self) -> None:
         """Let messages in: every call of before a restart is known again, so none is taken for a new one."""
         self._is_open = True
+        self.touch()
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram or one framed message."""
         if not self._is_open:
             self.counters["too early"] += 1
+            return
+        if self._throttle is not None and not flow.reliable and not self._throttle.lets_in(data, flow, self._now()):
             return
         try:
             message = parse_message(data, datagram=not flow.is_stream, limits=self._message_limits)
@@ -108,6 +126,10 @@ class Driver:
         self.counters["ignored"] += 1
         _log.debug("ignored", reason=printable(reason, 200), message=printable(summary, 100))
 
+    def pace(self, flow: Flow, messages: int) -> float:
+        """Seconds for which a connection that brought so many messages is not to be read."""
+        return self._throttle.pace(flow, messages, self._now()) if self._throttle is not None else 0.0
+
     def touch(self) -> None:
         """Something happened: look at the deadlines once this turn of the loop is done."""
         if not self._is_stale:
@@ -136,20 +158,53 @@ class Driver:
     def _advance(self) -> None:
         self._handle = None
         now = self._now()
+        self._look(now)
         try:
             for part in self._timed:
                 part.advance(now)
         finally:  # what fails is reported by the loop; the other timers must still run
             self._rearm()
 
+    def _look(self, now: float) -> None:
+        """How late the timer is tells how long everybody waits."""
+        self._late_s = max(self._late_s, now - self._armed_for)
+        if self._throttle is None or now < self._look_at:
+            return
+        overload = self._throttle.overload
+        before = overload.reason
+        overload.look(now, max(self._late_s, self._backlog_s()))
+        self._look_at, self._late_s = now + LOOK_EVERY_S, 0.0
+        if overload.reason and not before:
+            _log.warning("overload: new calls and registrations get 503", why=overload.sentence)
+        elif before and not overload.reason:
+            _log.warning("the overload is over", was=before)
+
+    def _refused(self, reason: str, source: str) -> None:
+        if self._refused_lines.has_room(self._now()):
+            _log.warning("a source is refused", limit=f"limits.{reason}", source=source)
+
     def _garbled(self, reason: str, flow: Flow) -> None:
         self.counters["garbled"] += 1
-        second = int(self._now())
-        if second != self._garbled_second:
-            self._garbled_second, self._garbled_logged = second, 0
-        self._garbled_logged += 1
-        if self._garbled_logged <= GARBLED_LOGGED_PER_S:
+        if self._garbled_lines.has_room(self._now()):
             _log.info("not a SIP message", reason=printable(reason, 200), source=f"{flow.host}:{flow.port}")
+
+
+class _LinesPerSecond:
+    """How many lines of one kind there are in a second."""
+
+    __slots__ = ("_limit", "_number", "_second")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._second = 0
+        self._number = 0
+
+    def has_room(self, now: float) -> bool:
+        """Whether one more line is written in this second."""
+        if int(now) != self._second:
+            self._second, self._number = int(now), 0
+        self._number += 1
+        return self._number <= self._limit
 
 
 class Sockets:

@@ -36,6 +36,7 @@ from strowger.sip.record_route import rewrite_for_caller
 from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registration import Registration, Silence
 from strowger.sip.sender import STRANGER, TRUSTED, Sender
+from strowger.sip.throttle import Throttle
 from strowger.sip.transaction.errors import TransactionError, UnknownTransaction
 from strowger.sip.transaction.invite_client import State as BranchState
 from strowger.sip.transaction.layer import TransactionLayer
@@ -77,6 +78,7 @@ class Edge:
         timer_c_s: float = TIMER_C_S,
         admission: Admission | None = None,
         registration: Registration | None = None,
+        throttle: Throttle | None = None,
         message_limits: MessageLimits = DEFAULT_LIMITS,
         ignored: Trace | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Edge:
         """Who sent the INVITE that is being taken."""
         self._registration = registration
         self._message_limits = message_limits
+        self._throttle = throttle
         self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
         self._in_dialog = InDialog(network, forwarding, realm=admission.realm if admission is not None else "")
@@ -180,10 +183,14 @@ class Edge:
     def _receive_invite(self, invite: Request, flow: Flow) -> None:
         """A call that is not taken is turned away without keeping anything: nobody has proved to be anybody yet."""
         if self._layer.find_invite(invite) is None:
+            if self._throttle is not None:
+                self._throttle.require_call(flow, self._now())
             arrival.require_forwardable(invite)
             if self._forwarding.is_loop(invite):
                 raise Refusal(482, "Loop Detected")
             self._sender = self._admit(invite, flow)
+            if self._throttle is not None:
+                self._throttle.require_capacity(flow, self._now())
             self._exchange.addressee(arrival.dialled(invite))
         self.perform(self._layer.receive(invite, flow, self._now(), flow.reliable))
 
@@ -198,6 +205,8 @@ class Edge:
     def _receive_register(self, request: Request, flow: Flow, registration: Registration) -> None:
         """Strangers are asked who they are, or turned away, without keeping anything."""
         if not self._layer.knows(request):
+            if self._throttle is not None:
+                self._throttle.require_registration(flow, self._now())
             registration.require_allowed(request, flow, self._now())
         self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
 

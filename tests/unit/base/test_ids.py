@@ -33,9 +33,15 @@ def test_identifiers_differ(ids: Ids) -> None:
     assert len({ids.token() for _ in range(200)} | {ids.uuid4() for _ in range(200)}) == 400
 
 
+@pytest.mark.parametrize("ids", SOURCES)
+def test_a_fraction_lies_from_0_up_to_1(ids: Ids) -> None:
+    drawn = [ids.fraction() for _ in range(200)]
+    assert 0 <= min(drawn) < max(drawn) < 1
+
+
 def test_a_seed_repeats_itself() -> None:
     first, second = SeededIds(1), SeededIds(1)
-    assert [first.token(), first.uuid4(), first.token(8)] == [second.token(), second.uuid4(), second.token(8)]
+    assert [first.token(), first.uuid4(), first.fraction()] == [second.token(), second.uuid4(), second.fraction()]
 
 
 def test_another_seed_gives_other_identifiers() -> None:

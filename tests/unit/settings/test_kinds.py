@@ -66,6 +66,15 @@ def test_a_size_within_bounds(size: object, fits: bool) -> None:
             octets.read(size)
 
 
+@pytest.mark.parametrize("zero", [0, 0.0, "0"])
+def test_limits_that_can_be_off(zero: object) -> None:
+    assert (kinds.OPTIONAL_DURATION.read(zero), kinds.OPTIONAL_SIZE.read(zero)) == (0.0, 0)
+    assert (kinds.OPTIONAL_DURATION.read("1s"), kinds.OPTIONAL_SIZE.read("1KiB")) == (1.0, 1_024)
+    for kind in (kinds.OPTIONAL_DURATION, kinds.OPTIONAL_SIZE):
+        with pytest.raises(ValueError):
+            kind.read("-1")
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [

@@ -44,6 +44,7 @@ def test_the_defaults() -> None:
     assert settings.sip.t1 == 0.5
     assert (settings.sip.tls_cert, settings.sip.tls_key, settings.sip.tls_ca) == (None, None, None)
     assert settings.sip.ws_origins == ()
+    assert settings.sip.trusted == ("127.0.0.0/8", "::1/128")
     assert (settings.compat.repeatability, settings.compat.voip_to_phone) == ("lenient", "allow")
     assert settings.compat.reject_none_status == 603
     assert (settings.resources, settings.routes) == ((), ())
@@ -88,6 +89,13 @@ def test_the_defaults() -> None:
         ("wrong_passwords_within", 60.0),
         ("nonce_lifetime", 300.0),
         ("nonces_remembered", 100_000),
+        ("messages_per_source", 200),
+        ("calls_per_source", 10),
+        ("calls_per_second", 500),
+        ("strangers_per_second", 500),
+        ("sources", 20_000),
+        ("memory", 1 << 30),
+        ("loop_lag", 0.5),
         ("request_body", 65_536),
         ("event_bytes", 32_768),
         ("events_pending", 100_000),

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from strowger.sip.driver import GARBLED_LOGGED_PER_S, LONGEST_SLEEP_S, Driver, Sockets
+from strowger.sip.driver import GARBLED_LOGGED_PER_S, LONGEST_SLEEP_S, REFUSED_LOGGED_PER_S, Driver, Sockets
 from strowger.sip.flow import Flow
 from strowger.sip.message import MessageLimits, ParseError, Request, Response
 from strowger.sip.network import Unreachable
+from strowger.sip.overload import Overload, OverloadLimits
+from strowger.sip.rate_limits import RateLimits, Rates
+from strowger.sip.throttle import Throttle
 from strowger.sip.transport.errors import NoListener
 from tests.support.sip_edge import CALLER, INVITE
 
@@ -166,6 +169,94 @@ def test_limits_as_they_are_set() -> None:
     assert len(rig.core.received) == 1
     rig.feed(AN_INVITE + b"x")
     assert (len(rig.core.received), rig.sent) == (1, [(CALLER, b"reply", "")])
+
+
+def a_door(rates: Rates, resident_bytes: int = 0) -> Throttle:
+    overload = Overload(OverloadLimits(memory_bytes=1, lag_s=0.5), lambda: resident_bytes)
+    return Throttle(RateLimits(rates, lambda host: False), overload, chance=lambda: 0.0)
+
+
+def test_a_flood_of_datagrams_is_not_read(rig: Rig) -> None:
+    rig = Rig(throttle=a_door(Rates(messages_per_source=1)))
+    rig.driver.open()
+    with capture_logs() as lines:
+        for _ in range(10):
+            rig.feed(AN_INVITE)
+            rig.feed(b"garbage")
+    assert (len(rig.core.received), rig.driver.counters["garbled"]) == (1, 0)
+    assert lines == [
+        {
+            "event": "a source is refused",
+            "limit": "limits.messages_per_source",
+            "source": "192.0.2.9",
+            "log_level": "warning",
+        }
+    ]
+
+
+def test_connections_are_slowed_down_and_lose_nothing(rig: Rig) -> None:
+    rig = Rig(throttle=a_door(Rates(messages_per_source=1)))
+    rig.driver.open()
+    tcp = CALLER._replace(transport="TCP", connection=1)
+    for _ in range(5):
+        rig.driver.receive(AN_INVITE, tcp)
+    assert len(rig.core.received) == 5
+    assert (rig.driver.pace(tcp, 2), rig.driver.pace(tcp, 3)) == (0.0, 3.0)
+    assert Rig().driver.pace(tcp, 1_000_000) == 0.0
+
+
+def test_lines_about_many_sources_are_bounded_too() -> None:
+    rig = Rig(throttle=a_door(Rates(messages_per_source=0.1)))
+    rig.driver.open()
+    with capture_logs() as lines:
+        for number in range(2 * 3 * REFUSED_LOGGED_PER_S):
+            rig.driver.receive(AN_INVITE, CALLER._replace(host=f"192.0.2.{number // 2}"))
+    assert len(lines) == REFUSED_LOGGED_PER_S
+
+
+def test_the_lateness_of_the_timer_is_judged(rig: Rig) -> None:
+    door = a_door(Rates())
+    rig = Rig(throttle=door)
+    rig.driver.open()
+    rig.loop.turn()
+    rig.now = 101.0  # when the timer is due
+    assert rig.loop.timer is not None
+    rig.loop.timer.call()
+    assert (door.overload.reason, door.overload.lag_s) == ("", 0.0)
+    with capture_logs() as lines:
+        rig.now = 102.6
+        rig.loop.timer.call()
+        assert door.overload.reason == "loop_lag"
+        assert door.overload.lag_s == pytest.approx(0.6)
+        for now in (103.6, 104.6, 105.6, 106.6):
+            rig.now = now
+            rig.loop.timer.call()
+    assert [line["event"] for line in lines] == [
+        "overload: new calls and registrations get 503",
+        "the overload is over",
+    ]
+
+
+def test_datagrams_that_pile_up_are_lateness_too() -> None:
+    door = a_door(Rates())
+    rig = Rig(throttle=door, backlog_s=lambda: 0.5)
+    rig.driver.open()
+    rig.loop.turn()
+    rig.now = 101.0
+    assert rig.loop.timer is not None
+    rig.loop.timer.call()
+    assert door.overload.reason == "loop_lag"
+
+
+def test_memory_is_looked_at() -> None:
+    door = a_door(Rates(), resident_bytes=1)
+    rig = Rig(throttle=door)
+    rig.driver.open()
+    rig.loop.turn()
+    rig.now = 101.0
+    assert rig.loop.timer is not None
+    rig.loop.timer.call()
+    assert door.overload.reason == "memory"
 
 
 def test_a_failed_send_is_told_to_the_core(rig: Rig) -> None:

@@ -10,7 +10,10 @@ from strowger.calls.decision import RedirectCall, RejectCall
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ports import StoredCall
 from strowger.sip.flow import Flow
-from strowger.sip.message import MessageLimits, Request, Response
+from strowger.sip.message import MessageLimits, Refusal, Request, Response
+from strowger.sip.overload import Overload, OverloadLimits
+from strowger.sip.rate_limits import RateLimits, Rates
+from strowger.sip.throttle import Throttle
 from tests.support.admission import REALM, an_admission
 from tests.support.digest import credentials
 from tests.support.exchange import BOB, NUMBER, OUTSIDE, Bench, HandStore, user
@@ -257,6 +260,64 @@ def test_message_limits_as_they_are_set() -> None:
     via = "Via: SIP/2.0/UDP 192.0.2.200:5060;branch=z9hG4bKbefore\n"
     assert edge.feed(invite.replace("Max-Forwards", via * 2 + "Max-Forwards")) == ["192.0.2.9:5062 513 INVITE"]
     assert edge.feed(invite.replace("Max-Forwards", via + "Max-Forwards"))[0] == "192.0.2.9:5062 100 INVITE"
+
+
+def guarded(edge_options: Rates) -> tuple[EdgeBench, Throttle]:
+    throttle = Throttle(
+        RateLimits(edge_options, lambda host: False),
+        Overload(OverloadLimits(lag_s=0.5), lambda: 0),
+        chance=lambda: 0.25,
+    )
+    return EdgeBench(throttle=throttle), throttle
+
+
+def test_a_call_above_the_rate_gets_503_and_calls_in_progress_go_on() -> None:
+    edge, throttle = guarded(Rates(calls_per_source=0.5))
+    assert edge.invite() == [f"{ANN} 100 INVITE", f"{ANN} 180 INVITE"]
+    assert edge.invite(n=2) == [f"{ANN} 503 INVITE"]
+    assert edge.last[0][1].first("Retry-After") == "3"
+    assert edge.invite() == [f"{ANN} 180 INVITE"], "a repeat of a known INVITE"
+    assert len(edge.layer) == 1
+    assert edge.feed(cancel())[0] == f"{ANN} 200 CANCEL"
+    assert throttle.refused == {"calls_per_source": 1}
+
+
+def test_calls_of_all_above_the_rate_get_503() -> None:
+    edge, throttle = guarded(Rates(calls=0.5))
+    assert edge.invite() == [f"{ANN} 100 INVITE", f"{ANN} 180 INVITE"]
+    assert edge.invite(n=2) == [f"{ANN} 503 INVITE"]
+    assert throttle.refused == {"calls_per_second": 1}
+
+
+class Desk:
+    """A registration that asks everybody for a password."""
+
+    way = None
+
+    def require_allowed(self, request: Request, flow: Flow, now: float) -> None:
+        raise Refusal(401, "Unauthorized")
+
+
+def test_under_overload_registrations_get_503() -> None:
+    _, throttle = guarded(Rates())
+    edge = EdgeBench(throttle=throttle, registration=Desk())
+    register = INVITE.format(to=NUMBER, n=1, hops=70).replace("INVITE", "REGISTER")
+    assert edge.feed(register) == [f"{ANN} 401 REGISTER"]
+    throttle.overload.look(0.0, 1.0)
+    assert edge.feed(register) == [f"{ANN} 503 REGISTER"]
+    assert edge.last[0][1].first("Retry-After") == "3"
+
+
+def test_under_overload_calls_in_progress_go_on() -> None:
+    edge, throttle = guarded(Rates())
+    edge.invite()
+    throttle.overload.look(0.0, 1.0)
+    assert edge.invite(n=2) == [f"{ANN} 503 INVITE"]
+    redirect(edge, phone_number(OUTSIDE))
+    ((_, invite),) = edge.last
+    assert isinstance(invite, Request)
+    assert edge.answer(invite, 200) == [f"{ANN} 200 INVITE"]
+    assert throttle.refused == {"loop_lag": 1}
 
 
 def test_a_request_that_loops_is_482() -> None:

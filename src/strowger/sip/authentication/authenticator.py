@@ -69,8 +69,10 @@ class Authenticator:
         *,
         failures: Failures | None = None,
         algorithms: Sequence[Algorithm] = (Algorithm.SHA_256,),
+        proven: Callable[[str, float], None] = lambda source, now: None,
     ) -> None:
-        """`find` gives the credential of a user name; `algorithms` are offered in this order, and no other is admitted.
+        """`find` gives the credential of a user name; `algorithms` are offered in this order, and no other is admitted;
+        `proven` hears from which source, and when, somebody showed to know a password.
 
         Raises CredentialInvalid for a realm that cannot be written.
         """
@@ -80,6 +82,7 @@ class Authenticator:
         self._nonces = nonces
         self._failures = failures if failures is not None else Failures()
         self._algorithms = algorithms
+        self._told = proven
 
     def decide(
         self, method: str, uri: str, header: Iterable[str], source: str, now: float, *, side: Side = ORIGIN
@@ -108,6 +111,7 @@ class Authenticator:
         count = given.protection.count if given.protection else _LEGACY_COUNT
         if not self._nonces.use(number, count, now):
             return self._challenge(side, source, now, "the nonce was used with this count before", stale=True)
+        self._told(source, now)
         return Authenticated(credential.user)
 
     def is_addressed(self, header: Iterable[str]) -> bool:

@@ -34,6 +34,14 @@ PONG: Final = b"\r\n"
 Garbled = Callable[[Flow, ParseError], bytes | None]
 """What to send before a connection that cannot be framed is closed, None for nothing."""
 
+Pace = Callable[[Flow, int], float]
+"""How many seconds not to read, after so many messages; TCP makes the peer wait."""
+
+
+def unhurried(flow: Flow, messages: int) -> float:
+    """The pace of a peer that may send as much as it likes."""
+    return 0.0
+
 
 class LiveConnection(Protocol):
     """What the pool needs of a connection, whatever is spoken on it."""
@@ -68,6 +76,7 @@ class Pool(Protocol):
     troubles: Troubles
     receive: Callable[[bytes, Flow], None]
     garbled: Garbled
+    pace: Pace
     read_buffer: memoryview
     """One for all connections: what a read puts here is copied out before the next read."""
 
@@ -214,9 +223,7 @@ class Connection(asyncio.BufferedProtocol):
             self._loop.call_soon(self._unframeable, self._framer.error)
             return
         self._progress(completed=bool(messages))
-        if len(messages) > MESSAGES_PER_TURN and self._transport is not None:
-            self._transport.pause_reading()
-            self._loop.call_soon(self._read_on)
+        self._rest(len(messages))
 
     def pause_writing(self) -> None:
         """More waits in the buffer than one peer may owe us: it does not read. Cut later, not inside the write."""
@@ -285,6 +292,18 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.write_eof()
             else:  # TLS ends both directions at once
                 self._transport.close()
+
+    def _rest(self, messages: int) -> None:
+        """Read no further for a turn after many messages, and for longer where the peer may not send so many."""
+        if not messages or self._transport is None:
+            return
+        seconds = self._pool.pace(self.flow, messages)
+        if seconds > 0:
+            self._transport.pause_reading()
+            self._loop.call_later(seconds, self._read_on)
+        elif messages > MESSAGES_PER_TURN:
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
         if self._transport is not None and self.alive:

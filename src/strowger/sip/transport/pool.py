@@ -18,7 +18,7 @@ from aiohttp import web
 
 from strowger.base.tasks import spawn
 from strowger.sip.flow import Flow
-from strowger.sip.transport.connection import READ_BYTES, Connection, Garbled, LiveConnection
+from strowger.sip.transport.connection import READ_BYTES, Connection, Garbled, LiveConnection, Pace, unhurried
 from strowger.sip.transport.flow import host_port
 from strowger.sip.transport.limits import TransportLimits
 from strowger.sip.transport.numeric import Numeric, group_of, printed
@@ -53,7 +53,7 @@ class _Connecting:
 class ConnectionPool:
     """The connections of all listeners."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything around it comes in from outside
         self,
         *,
         receive: Callable[[bytes, Flow], None],
@@ -64,13 +64,16 @@ class ConnectionPool:
         troubles: Troubles,
         first_number: int,
         tls: TlsContexts | None = None,
+        pace: Pace = unhurried,
     ) -> None:
         """Connections are numbered from `first_number`; choose it so that no number of an earlier run comes again.
 
+        `pace` says how long not to read a connection that has just brought messages.
         `tls` must be loaded before the first encrypted connection.
         """
         self.receive = receive
         self.garbled = garbled
+        self.pace = pace
         self.limits = limits
         self.counters = counters
         self.troubles = troubles

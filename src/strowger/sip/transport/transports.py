@@ -20,7 +20,7 @@ from strowger.base.tasks import spawn
 from strowger.base.text import printable
 from strowger.sip.flow import Flow
 from strowger.sip.message.errors import ParseError
-from strowger.sip.transport.connection import Garbled
+from strowger.sip.transport.connection import Garbled, Pace, unhurried
 from strowger.sip.transport.errors import ListenFailed, NoListener, Unresolved
 from strowger.sip.transport.flow import ListenAddress, host_port, is_host_name
 from strowger.sip.transport.limits import TransportLimits
@@ -54,7 +54,7 @@ def _drop(flow: Flow, error: ParseError) -> bytes | None:
 class Transports:
     """The SIP sockets of the server."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything around it comes in from outside
         self,
         *,
         receive: Callable[[bytes, Flow], None],
@@ -62,6 +62,7 @@ class Transports:
         limits: TransportLimits | None = None,
         resolve_ttl_s: float = RESOLVE_TTL_S,
         garbled: Garbled = _drop,
+        pace: Pace = unhurried,
         resolver: Resolver = system_resolver,
         clock: Clock | None = None,
         tls: TlsContexts | None = None,
@@ -71,6 +72,7 @@ class Transports:
         `receive(data, flow)` gets one datagram or framed message; what it raises goes to the loop's exception handler.
         `failed(key, reason)` is called when a message sent with a key was not delivered: later, never inside `send`.
         `garbled(flow, error)` returns what to send before a stream that cannot be framed is closed.
+        `pace(flow, messages)` returns for how many seconds not to read a connection that brought so many messages.
         `tls` is needed to listen on TLS and WSS.
         """
         clock = clock or SystemClock()
@@ -94,6 +96,7 @@ class Transports:
             troubles=self._troubles,
             first_number=int(clock.wall()) * _NUMBERS_PER_SECOND,
             tls=tls,
+            pace=pace,
         )
         self._tls = tls
 
@@ -101,6 +104,10 @@ class Transports:
     def counters(self) -> Counters:
         """What passed since the start; live, to be read only."""
         return self._counters
+
+    def backlog_s(self) -> float:
+        """For how many seconds there have always been more datagrams to read; 0 when all were read."""
+        return max((each.backlog_s() for each in self._listeners if isinstance(each, UdpListener)), default=0.0)
 
     # ------------------------------------------------------------------------------------------------------- listening
 

@@ -40,6 +40,8 @@ class UdpListener:
     """A bound UDP socket that is being read."""
 
     __slots__ = (
+        "_behind_at",
+        "_behind_since",
         "_counters",
         "_limit",
         "_loop",
@@ -74,6 +76,10 @@ class UdpListener:
         self._socket = made
         self._loop = asyncio.get_running_loop()
         self._paused: asyncio.TimerHandle | None = None
+        self._behind_since = 0.0
+        """Loop time of the first of the latest readings that all left datagrams behind; 0 when the last one did not."""
+        self._behind_at = 0.0
+        """Loop time of the last of them."""
         self._loop.add_reader(made, self._on_readable)
 
     def send(self, payload: bytes, peer: Numeric, port: int) -> str:
@@ -90,6 +96,10 @@ class UdpListener:
         self._counters.datagrams_out += 1
         return ""
 
+    def backlog_s(self) -> float:
+        """For how many seconds there were always more datagrams than were read; 0 when all were."""
+        return self._behind_at - self._behind_since if self._behind_since else 0.0
+
     def close(self) -> None:
         """Stop reading and close the socket. May be called twice."""
         if self._paused is not None:
@@ -104,6 +114,7 @@ class UdpListener:
             try:
                 payload, sender = self._socket.recvfrom(self._limit + 1)
             except BlockingIOError:
+                self._behind_since = 0.0
                 return
             except OSError as error:
                 self._unreadable(error)
@@ -111,6 +122,8 @@ class UdpListener:
             self._take(payload, sender)
             if self._socket.fileno() < 0:  # closed by the receiver
                 return
+        self._behind_at = self._loop.time()
+        self._behind_since = self._behind_since or self._behind_at
 
     def _take(self, payload: bytes, sender: tuple[str, int] | tuple[str, int, int, int]) -> None:
         if not payload or (payload[0] <= 13 and not payload.strip(KEEP_ALIVE_OCTETS)):

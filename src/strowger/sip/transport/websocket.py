@@ -244,8 +244,9 @@ class WebSocketConnection:
             else:
                 await self._keep_alive(websocket, payload)
             read += 1
-            if read % MESSAGES_PER_TURN == 0:
-                await asyncio.sleep(0)
+            seconds = self._pool.pace(self.flow, 1)
+            if seconds > 0 or read % MESSAGES_PER_TURN == 0:
+                await asyncio.sleep(seconds)
         self._retire("the peer closed the connection")
 
     def _take(self, payload: bytes) -> None:

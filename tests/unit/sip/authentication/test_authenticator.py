@@ -73,6 +73,19 @@ def test_without_credentials_they_are_asked_for():
     )
 
 
+def test_a_source_is_proven_by_a_password_and_by_nothing_less():
+    proven = []
+    nonces = Nonces(bytes(range(32)), REALM)
+    authenticator = Authenticator(REALM, USERS.get, nonces, proven=lambda *who: proven.append(who))
+    nonce = ask(authenticator)
+    decide(authenticator, written(nonce, password="wrong"))
+    assert proven == []
+    decide(authenticator, written(nonce), now=11.0)
+    assert proven == [(PHONE, 11.0)]
+    decide(authenticator, written(nonce), now=12.0)
+    assert proven == [(PHONE, 11.0)], "a replay proves nothing"
+
+
 def test_a_proxy_asks_in_its_own_words():
     decision = an_authenticator(md5=True).decide("INVITE", "sip:bob@example.com", (), PHONE, 10.0, side=PROXY)
     assert isinstance(decision, Challenge)

@@ -39,11 +39,13 @@ class Exchange:
         self.failures: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self.unframed: list[tuple[Flow, ParseError]] = []
         self.reply: bytes | None = REPLY
+        self.pace: Callable[[int], float] = lambda messages: 0.0
         self.on_receive: Callable[[bytes, Flow], None] = lambda data, flow: None
         self.transports = Transports(
             receive=self._receive,
             failed=lambda key, reason: self.failures.put_nowait((key, reason)),
             garbled=self._garbled,
+            pace=lambda flow, messages: self.pace(messages),
             limits=limits,
             resolver=resolver,
             tls=tls,

@@ -60,6 +60,26 @@ async def test_messages_may_come_together(serve, dial):
     assert await peer.read(2) == b"\r\n"
 
 
+async def test_a_peer_in_a_hurry_is_made_to_wait(serve, dial):
+    exchange = serve()
+    told = []
+
+    def pace(messages: int) -> float:
+        told.append(messages)
+        return 0.05
+
+    exchange.pace = pace
+    peer = await dial(await exchange.listen("tcp:127.0.0.1:0"))
+    await peer.send(options(1) + options(2))
+    loop = asyncio.get_running_loop()
+    assert [(await exchange.next())[0] for _ in range(2)] == [options(1), options(2)]
+    began = loop.time()
+    await peer.send(options(3))
+    assert (await exchange.next())[0] == options(3)
+    assert loop.time() - began >= 0.04
+    assert told == [2, 1]
+
+
 async def test_a_double_line_break_is_answered_with_a_single_one(serve, dial):
     exchange = serve()
     peer = await dial(await exchange.listen("tcp:127.0.0.1:0"))

@@ -189,3 +189,22 @@ async def test_a_datagram_the_system_drops_is_lost_not_failed(faulty, number):
     assert counters.troubles["lost in sending"] == 1
     assert counters.datagrams_out == 0
     listener.close()
+
+
+async def test_how_long_there_have_been_more_datagrams_than_were_read(serve, phone):
+    exchange, peer = serve(), phone()
+    address = await exchange.listen("udp:127.0.0.1:0")
+    backlogs = []
+    exchange.on_receive = lambda data, flow: backlogs.append(exchange.transports.backlog_s())
+    for _ in range(3 * DATAGRAMS_PER_TURN):
+        peer.sendto(b"OPTIONS", address)
+    for _ in range(3 * DATAGRAMS_PER_TURN):
+        await exchange.next()
+    assert backlogs[: 2 * DATAGRAMS_PER_TURN] == [0.0] * 2 * DATAGRAMS_PER_TURN
+    assert backlogs[-1] >= 0.0
+    behind = exchange.transports.backlog_s()
+    peer.sendto(b"OPTIONS", address)
+    await exchange.next()
+    await asyncio.sleep(0)
+    assert behind < 5
+    assert exchange.transports.backlog_s() == 0.0

@@ -154,6 +154,26 @@ async def test_a_receiver_that_raises_costs_one_message_not_the_connection(serve
     assert [str(each["exception"]) for each in seen] == ["a fault of ours"]
 
 
+async def test_a_peer_in_a_hurry_is_made_to_wait(serve, connect):
+    exchange = serve()
+    told = []
+
+    def pace(messages: int) -> float:
+        told.append(messages)
+        return 0.05
+
+    exchange.pace = pace
+    peer = await connect(await exchange.listen("ws:127.0.0.1:0"))
+    loop = asyncio.get_running_loop()
+    await peer.send_bytes(OPTIONS)
+    await exchange.next()
+    began = loop.time()
+    await peer.send_bytes(OPTIONS)
+    await exchange.next()
+    assert loop.time() - began >= 0.04
+    assert told == [1, 1]
+
+
 @pytest.mark.parametrize("octets", [LIMITS.ws_frame_bytes - 1, LIMITS.ws_frame_bytes])
 async def test_a_message_up_to_the_limit_is_taken(serve, connect, octets):
     exchange = serve()
