@@ -30,6 +30,7 @@ from strowger.sip.message.errors import ParseError, Refusal, SipError
 from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import Network, Unreachable
+from strowger.sip.own_requests import OwnRequests
 from strowger.sip.proxy.forwarding import Forwarding, forward_response
 from strowger.sip.proxy.response_context import CANCEL_PATIENCE_S, TIMER_C_S
 from strowger.sip.record_route import rewrite_for_caller
@@ -108,6 +109,8 @@ class Edge:
             timer_c_s=timer_c_s,
             way=registration.way if registration is not None else None,
         )
+        self.own_requests = OwnRequests(layer, self.perform, monotonic)
+        """Requests outside of calls; the keys of theirs are asked for first."""
         self._legs: dict[str, Leg] = {}
         self._legs_by_key: dict[str, Leg] = {}
         self._owed = TimerHeap()
@@ -224,13 +227,16 @@ class Edge:
             if isinstance(output, Send):  # the usual ones first; class patterns would take their fields apart
                 self._network.send(output.flow, output.payload, output.key)  # type: ignore[arg-type] # handed through
             elif isinstance(output, ResponseArrived):
-                self._forks.receive(output.key, output.response)
+                if not self.own_requests.receive(output.key, output.response):
+                    self._forks.receive(output.key, output.response)
             elif isinstance(output, RequestArrived):
                 self._request_arrived(output.key, output.request, output.flow)  # type: ignore[arg-type] # the same
             elif isinstance(output, TimedOut):
-                self._forks.silence(output.key)
+                if not self.own_requests.silence(output.key):
+                    self._forks.silence(output.key)
             elif isinstance(output, TransportFailed):
-                self._forks.unreachable(output.key)
+                if not self.own_requests.unreachable(output.key):
+                    self._forks.unreachable(output.key)
             elif isinstance(output, AckArrived):
                 self._acknowledged(output.request, output.flow)  # type: ignore[arg-type] # the same
             elif isinstance(output, Terminated):
