@@ -4,10 +4,10 @@
 #   tools/prepare.sh tests    makes sure that the programs named in PROGRAMS exist
 # As root on a Debian-like system missing packages are installed; anybody else is told what to install.
 set -euo pipefail
-PATH="$PATH:/usr/sbin"  # where servers are, which is not in everybody's path
+PATH="$PATH:${SBIN-/usr/sbin}"  # where servers are, which is not in everybody's path
 
 # program:Debian package
-readonly PROGRAMS="sipp:sip-tester kamailio:kamailio"
+readonly PROGRAMS="sipp:sip-tester kamailio:kamailio baresip:baresip-core"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -20,6 +20,7 @@ from strowger.phones.behaviours import Behaviour
 from strowger.phones.outgoing import OutgoingCall
 from strowger.phones.phone import Phone
 from tests.support.application import Application, IncomingCall, sdk
+from tests.support.baresip import Baresip
 from tests.support.capture import Capture
 from tests.support.kamailio import Kamailio
 from tests.support.server import NUMBER, OUTSIDE, Server, document, user_id
@@ -82,6 +83,17 @@ class Stage:
         """A phone on a port of its own."""
         phone = await Phone.open(f"{transport}:{host}:0", user=user, behaviour=behaviour)
         self._ending.push_async_callback(phone.close)
+        return phone
+
+    async def baresip(self, user: str, password: str, transport: str = "udp") -> Baresip:
+        """A real phone, registered."""
+        port = self.server.tls_port if transport == "tls" else self.server.sip_port
+        phone = Baresip(
+            user, password, self.directory, proxy_port=port, transport=transport, authority=self.server.authority
+        )
+        self._ending.push_async_callback(phone.close)
+        await phone.start()
+        await phone.registered()
         return phone
 
     async def sipp(self, scenario: str, **options: Any) -> Sipp:

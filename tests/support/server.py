@@ -115,7 +115,7 @@ class Server:
     """`strowger serve`, in a process of its own. Ports and data stay the same over restarts."""
 
     def __init__(self, directory: Path, settings: Document) -> None:
-        self.sip_port, self.api_port, self.console_port, self.ws_port = free_ports(4)
+        self.sip_port, self.api_port, self.console_port, self.ws_port, self.tls_port, self.wss_port = free_ports(6)
         self.directory = directory
         self.log_path = directory / "server.log"
         self._config = directory / "strowger.toml"
@@ -133,7 +133,8 @@ class Server:
                     f"{kind}:{host}:{port}"
                     for kind, port in (("udp", self.sip_port), ("tcp", self.sip_port), ("ws", self.ws_port))
                     for host in (HOST, "[::1]")
-                ],
+                ]
+                + [f"tls:{HOST}:{self.tls_port}", f"wss:{HOST}:{self.wss_port}"],
             },
         }
         return {**fixed, **settings}

@@ -110,6 +110,10 @@ def test_a_source_without_its_test_is_found_and_an_old_exception_too(tmp_path: P
     ]
 
 
+NEEDED = {"sipp": "sip-tester", "kamailio": "kamailio", "baresip": "baresip-core"}
+"""The programs of the tests, and the packages that bring them."""
+
+
 class Machine:
     """A machine that has only the programs given to it, seen by tools/prepare.sh."""
 
@@ -123,7 +127,7 @@ class Machine:
 
     def prepare(self, what: str) -> subprocess.CompletedProcess[str]:
         script = ROOT / "tools/prepare.sh"
-        environ = {"PATH": str(self._programs)}
+        environ = {"PATH": str(self._programs), "SBIN": ""}
         return subprocess.run(
             ["/bin/bash", script, what], env=environ, capture_output=True, text=True, check=False, timeout=20
         )
@@ -139,10 +143,12 @@ def machine(tmp_path: Path) -> Machine:
 
 def test_without_root_the_missing_package_is_named(machine: Machine) -> None:
     machine.install("apt-get", "echo must not be called; exit 7")
+    machine.install("kamailio", "exit 0")
     done = machine.prepare("tests")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "Missing: sip-tester\n" in done.stderr
-    assert "sudo apt-get install --no-install-recommends sip-tester" in done.stderr
+    missing = " ".join(package for program, package in NEEDED.items() if program != "kamailio")
+    assert f"Missing: {missing}\n" in done.stderr
+    assert f"sudo apt-get install --no-install-recommends {missing}\n" in done.stderr
 
 
 def test_with_root_the_missing_package_is_installed(machine: Machine, tmp_path: Path) -> None:
@@ -151,12 +157,13 @@ def test_with_root_the_missing_package_is_installed(machine: Machine, tmp_path: 
     assert machine.prepare("tests").returncode == 0
     assert (tmp_path / "log").read_text().splitlines() == [
         "noninteractive update -qq",
-        "noninteractive install -qq -y --no-install-recommends sip-tester",
+        f"noninteractive install -qq -y --no-install-recommends {' '.join(NEEDED.values())}",
     ]
 
 
 def test_nothing_is_installed_when_all_is_there(machine: Machine) -> None:
-    machine.install("sipp", "exit 0")
+    for program in NEEDED:
+        machine.install(program, "exit 0")
     done = machine.prepare("tests")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
