@@ -1,12 +1,13 @@
-"""Who can prove by digest to be somebody: the users of the settings, as the hashes that are kept of their passwords."""
+"""Who can prove by digest to be somebody: users and trunks of the settings, as the hashes kept of their passwords."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from strowger.calls.spelling import spellings
-from strowger.settings import Settings, User
+from strowger.settings import Settings
 from strowger.sip.authentication.credentials import Credential
 
 
@@ -17,21 +18,27 @@ class Accounts(NamedTuple):
     """By the user name of a digest, exactly as its sender writes it: the hash contains it."""
     users: dict[str, str]
     """The raw id of each user, by all that it answers to; both in lower case."""
+    peers: dict[str, str]
+    """The name of each trunk that calls us by digest, by the user name it gives."""
 
 
 def accounts(settings: Settings) -> Accounts:
-    """The accounts of all users. Raises CredentialInvalid."""
+    """The accounts of all users and trunks. Raises CredentialInvalid."""
     users = {word.lower(): row.id.lower() for row in settings.users for word in spellings(row.name, row.id)}
-    credentials = (each for row in settings.users for each in _credentials(settings, row))
-    return Accounts({each.user: each for each in credentials}, users)
+    peers = {row.peer_username: row.name for row in settings.trunks if row.peer_username}
+    return Accounts({each.user: each for each in _credentials(settings)}, users, peers)
 
 
-def _credentials(settings: Settings, row: User) -> Iterator[Credential]:
-    """A password makes hashes for what a person may type."""
-    realm, md5 = settings.sip.realm, settings.sip.digest_md5 != "off"
-    if row.sip_password:
-        for word in _typed(spellings(row.name, row.id)):
-            yield Credential.of_password(word, realm, row.sip_password, md5=md5)
+def _credentials(settings: Settings) -> Iterator[Credential]:
+    """A password of a user makes hashes for what a person may type, one of a trunk for what is agreed with it."""
+    hashed = partial(Credential.of_password, realm=settings.sip.realm, md5=settings.sip.digest_md5 != "off")
+    for user in settings.users:
+        if user.sip_password:
+            for word in _typed(spellings(user.name, user.id)):
+                yield hashed(word, password=user.sip_password)
+    for trunk in settings.trunks:
+        if trunk.peer_username:
+            yield hashed(trunk.peer_username, password=trunk.peer_password)
 
 
 def _typed(words: Iterable[str]) -> Iterator[str]:

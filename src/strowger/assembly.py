@@ -356,7 +356,7 @@ def admission(settings: Settings, known: Accounts, digest: Authenticator) -> Adm
         digest,
         users=known.users,
         trunks={trunk.name: trunk for trunk in trunks(settings)},
-        peers={},
+        peers=known.peers,
         origins=origins(settings),
         trusted=Origins([("", settings.sip.trusted)]),
         takes_strangers=settings.sip.strangers == "accept",

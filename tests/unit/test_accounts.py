@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from strowger.accounts import accounts
-from strowger.settings import Settings, Sip, User
+from strowger.settings import Settings, Sip, Trunk, User
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.errors import CredentialInvalid
 
@@ -28,6 +28,14 @@ def test_a_password_is_good_under_each_of_them_as_a_person_types_it() -> None:
     names = {"bob", "Bob", "BOB", ID, ID.lower(), ID.upper(), "0f-B", "0f-b", "0F-B"}
     assert set(known.credentials) == names
     assert all(known.credentials[name] == Credential.of_password(name, "strowger", "secret") for name in names)
+
+
+def test_a_trunk_proves_itself_with_what_is_agreed_with_it() -> None:
+    silent = Trunk(name="silent", uri="sip:silent.example")
+    carrier = Trunk(name="carrier", uri="sip:carrier.example", peer_username="Peer", peer_password="theirs")
+    known = accounts(Settings(trunks=(silent, carrier)))
+    assert known.peers == {"Peer": "carrier"}
+    assert known.credentials == {"Peer": Credential.of_password("Peer", "strowger", "theirs")}
 
 
 @pytest.mark.parametrize("digest_md5", ["on", "only"])

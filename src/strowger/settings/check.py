@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from strowger.calls.spelling import user_part
+from strowger.calls.spelling import spellings, user_part
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
 
@@ -33,6 +33,7 @@ def check(settings: Settings) -> list[Problem]:
         _user_spellings,
         _trunk_formats,
         _trunk_passwords,
+        _peer_names,
         _trunk_times,
         _route_trunks,
         _limits,
@@ -145,6 +146,8 @@ def _user_spellings(settings: Settings) -> Iterator[Problem]:
             if other != index and (key, its_key) != ("name", "name") and user.id != settings.users[other].id:
                 path, its_path = f"$.user[{index}].{key}", f"$.user[{other}].{its_key}"
                 yield Problem(path, f'"{word}" also means the user of {its_path}', "a user is dialled by either")
+
+
 def _trunk_formats(settings: Settings) -> Iterator[Problem]:
     for index, trunk in enumerate(settings.trunks):
         path = f"$.trunk[{index}]"
@@ -172,6 +175,19 @@ def _trunk_passwords(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"{path}.realm", "there is no username that it is the realm of", "leave it out")
     peers = _column("trunk", "peer_username", (each.peer_username for each in settings.trunks))
     yield from _twice(peers, "trunks are told apart by it")
+
+
+def _peer_names(settings: Settings) -> Iterator[Problem]:
+    users = {
+        word.lower(): f"$.user[{index}]"
+        for index, user in enumerate(settings.users)
+        for word in spellings(user.name, user.id)
+    }
+    for index, trunk in enumerate(settings.trunks):
+        user = users.get(trunk.peer_username.lower())
+        if user is not None:
+            path = f"$.trunk[{index}].peer_username"
+            yield Problem(path, f'"{trunk.peer_username}" also means {user}', "one user name is one account")
 
 
 def _trunk_times(settings: Settings) -> Iterator[Problem]:

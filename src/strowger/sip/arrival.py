@@ -10,12 +10,13 @@ from strowger.calls.ports import Arrival
 from strowger.sip.custom_headers import custom_headers
 from strowger.sip.flow import Flow
 from strowger.sip.message.address import Address
-from strowger.sip.message.errors import Refusal
+from strowger.sip.message.errors import ParseError, Refusal
 from strowger.sip.message.message import Request, Response
 from strowger.sip.message.uri import SipUri, TelUri, parse_uri
 from strowger.sip.message.via import stamp
 from strowger.sip.network import default_port
 from strowger.sip.sender import TRUSTED, Sender
+from strowger.sip.trunk.privacy import hides_caller
 
 OWN_CONCLUSIONS: Final = {408: "no response at all", 500: "it could not be reached, or is out of service"}
 """What to say of a target that gave no response of its own."""
@@ -75,12 +76,14 @@ def _require_extensions(request: Request, name: str) -> None:
         raise Refusal(420, "Bad Extension", (("Unsupported", ", ".join(unknown)),))
 
 
-def dialled(invite: Request) -> str:
-    """Whom the Request-URI asks for: its user, or its telephone number. Raises Refusal for what must not be downgraded.
+def dialled(invite: Request, sender: Sender = TRUSTED) -> str:
+    """Whom the Request-URI asks for: its user, or its telephone number as we write it.
+
+    Raises Refusal for what must not be downgraded.
     """
     if invite.uri[:5].lower() == "sips:":  # TLS on every hop was asked for, and nobody is rung over it here
         raise Refusal(416, "Unsupported URI Scheme")
-    return _addressed(invite.uri)[0]
+    return _as_we_write(_addressed(invite.uri)[0], sender)
 
 
 def caller(invite: Request) -> str:
@@ -91,15 +94,15 @@ def caller(invite: Request) -> str:
 def arrival_of(invite: Request, source: str, leg: bytes, sender: Sender = TRUSTED) -> Arrival:
     """The INVITE in the calls room's terms."""
     dialled, host = _addressed(invite.uri)
-    from_ = invite.from_
+    from_ = _asserted(invite, sender) or invite.from_
     user, _ = _addressed(from_.uri)
     shown, left_out = custom_headers(invite)
     return Arrival(
-        dialled,
+        _as_we_write(dialled, sender),
         host,
-        user,
+        _as_we_write(user, sender),
         from_.uri,
-        from_.display_text,
+        from_.display_text or invite.from_.display_text,
         source,
         leg,
         shown,
@@ -108,6 +111,24 @@ def arrival_of(invite: Request, source: str, leg: bytes, sender: Sender = TRUSTE
         caller_user=sender.user,
         is_stranger=sender.is_stranger,
     )
+
+
+def _as_we_write(number: str, sender: Sender) -> str:
+    """A number that came by a trunk, in E.164 form; anything else as it is."""
+    return sender.trunk.number_format.from_trunk(number) if sender.trunk is not None else number
+
+
+def _asserted(invite: Request, sender: Sender) -> Address | None:
+    """Who calls, on the word of a trunk that we trust; None where it gives none, or where the caller is not to be shown
+    (RFC 3325 §9.1).
+    """
+    if sender.trunk is None or not sender.trunk.is_trusted or hides_caller(invite):
+        return None
+    try:
+        named = [Address.parse(value) for value in invite.values("P-Asserted-Identity")]
+        return next((each for each in named if _addressed(each.uri)[0]), None)
+    except ParseError:  # no reason to refuse a call: From is still there
+        return None
 
 
 def _addressed(uri: str) -> tuple[str, str]:

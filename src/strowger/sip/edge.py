@@ -194,7 +194,7 @@ class Edge:
             self._sender = self._admit(invite, flow)
             if self._throttle is not None:
                 self._throttle.require_capacity(flow, self._now())
-            self._exchange.addressee(arrival.dialled(invite))
+            self._exchange.addressee(arrival.dialled(invite, self._sender))
         self.perform(self._layer.receive(invite, flow, self._now(), flow.reliable))
 
     def _admit(self, invite: Request, flow: Flow) -> Sender:

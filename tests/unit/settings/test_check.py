@@ -248,6 +248,14 @@ def test_two_trunks_do_not_prove_themselves_by_one_name() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["bob", "BOB", "8:acs:1b5c_2", "2"])
+def test_a_trunk_does_not_prove_itself_by_the_name_of_a_user(name: str) -> None:
+    trunk = replace(CARRIER, peer_username=name, peer_password="secret")
+    assert problems(replace(GOOD, trunks=(trunk,))) == [
+        f'$.trunk[0].peer_username: "{name}" also means $.user[0] (one user name is one account)'
+    ]
+
+
 @pytest.mark.parametrize("raw_id", ["8:acs:2c6d_2", "8:acs:1b5c", "8:acs:1b5c_", "bob", "4:+31"])
 def test_a_user_id_begins_with_its_resource(raw_id: str) -> None:
     expected = f'$.user[0].id: "{raw_id}" is not a user of dev (it begins "8:acs:1b5c_")'

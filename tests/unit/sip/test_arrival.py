@@ -7,6 +7,7 @@ import pytest
 from strowger.sip.arrival import (
     arrival_of,
     caller,
+    dialled,
     is_for_somebody,
     require_forwardable,
     require_understood,
@@ -17,6 +18,7 @@ from strowger.sip.arrival import (
 from strowger.sip.flow import Flow
 from strowger.sip.message import Refusal, Request, Response, parse_message
 from strowger.sip.sender import STRANGER, TRUSTED, Sender
+from strowger.sip.trunk.numbers import NumberFormat
 from strowger.sip.trunk.trunk import Trunk
 from tests.support.sip_edge import INVITE
 
@@ -138,6 +140,39 @@ def test_what_is_known_of_the_sender() -> None:
         ("", "", False),
         ("", "", True),
     ]
+
+
+BERLIN = Trunk("berlin", "sip:pbx.example", number_format=NumberFormat("national", "49"))
+
+
+def test_numbers_of_a_trunk_are_read_as_it_writes_them() -> None:
+    request = a_request(("<sip:+31612345678@", "<sip:030111222333@"), to="0049301110001")
+    got = arrival_of(request, "192.0.2.9", b"", Sender(trunk=BERLIN))
+    assert (got.dialled, got.caller) == ("+49301110001", "+4930111222333")
+    assert dialled(request, Sender(trunk=BERLIN)) == "+49301110001"
+    assert dialled(request) == "0049301110001"
+
+
+TRUSTING = Trunk("carrier", "sip:carrier.example", is_trusted=True, number_format=NumberFormat("digits"))
+ASSERTED = 'P-Asserted-Identity: "Eve" <sip:31208880000@carrier.example>, <tel:+31208880000>\n'
+
+
+@pytest.mark.parametrize(
+    ("trunk", "lines", "who"),
+    [
+        (TRUSTING, ASSERTED, ("+31208880000", "Eve", "sip:31208880000@carrier.example")),
+        (TRUSTING, "P-Asserted-Identity: <im:x@y>, <tel:+31208880000>\n", ("+31208880000", "Ann", "tel:+31208880000")),
+        (TRUSTING, f"{ASSERTED}Privacy: id\n", ("+31612345678", "Ann", "sip:+31612345678@192.0.2.9")),
+        (TRUSTING, "P-Asserted-Identity: <\n", ("+31612345678", "Ann", "sip:+31612345678@192.0.2.9")),
+        (BERLIN, ASSERTED, ("+31612345678", "Ann", "sip:+31612345678@192.0.2.9")),
+        (None, ASSERTED, ("+31612345678", "Ann", "sip:+31612345678@192.0.2.9")),
+    ],
+)
+def test_only_a_trunk_we_trust_is_believed_who_calls(
+    trunk: Trunk | None, lines: str, who: tuple[str, str, str]
+) -> None:
+    got = arrival_of(a_request(("Max-Forwards", f"{lines}Max-Forwards")), "192.0.2.9", b"", Sender(trunk=trunk))
+    assert (got.caller, got.display_name, got.caller_uri) == who
 
 
 @pytest.mark.parametrize(
