@@ -27,15 +27,24 @@ class Wire:
         self._socket.close()
 
     def request(
-        self, method: str, user: str, *, call_id: str = "wire", to_tag: str = "", of: str = "", extra: str = ""
+        self,
+        method: str,
+        user: str,
+        *,
+        call_id: str = "wire",
+        to_tag: str = "",
+        of: str = "",
+        extra: str = "",
+        caller: str = "+31687654321",
     ) -> bytes:
-        """A request outside of any dialog, or with `to_tag` inside one; `of` is the method whose branch it shares."""
+        """A request outside of any dialog, or with `to_tag` inside one; `of` is the method whose branch it shares,
+        `caller` the user of From."""
         to = f"<sip:{user}@{HOST}>" + (f";tag={to_tag}" if to_tag else "")
         return (
             f"{method} sip:{user}@{HOST}:{self._server[1]} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK-{call_id}-{of or method};rport\r\n"
             f"Max-Forwards: 70\r\n"
-            f"From: <sip:+31687654321@{HOST}>;tag=from-{call_id}\r\n"
+            f"From: <sip:{caller}@{HOST}>;tag=from-{call_id}\r\n"
             f"To: {to}\r\n"
             f"Call-ID: {call_id}\r\n"
             f"CSeq: 1 {method}\r\n"
@@ -46,6 +55,14 @@ class Wire:
 
     def send(self, payload: bytes) -> None:
         self._socket.sendto(payload, self._server)
+
+    async def packet(self, timeout_s: float = 5.0) -> bytes | None:
+        """The next packet, None when there is none in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.get_running_loop().sock_recv(self._socket, 65_535)
+        except TimeoutError:
+            return None
 
     async def response(self, *statuses: int, timeout_s: float = 5.0) -> Response:
         """The next response with one of these statuses; others are passed over."""
