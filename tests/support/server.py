@@ -115,7 +115,8 @@ class Server:
     """`strowger serve`, in a process of its own. Ports and data stay the same over restarts."""
 
     def __init__(self, directory: Path, settings: Document) -> None:
-        self.sip_port, self.api_port, self.console_port, self.ws_port, self.tls_port, self.wss_port = free_ports(6)
+        self.sip_port, self.api_port, self.console_port, self.metrics_port, *others = free_ports(7)
+        self.ws_port, self.tls_port, self.wss_port = others
         self.directory = directory
         self.log_path = directory / "server.log"
         self._config = directory / "strowger.toml"
@@ -128,7 +129,7 @@ class Server:
             "listen": {
                 "api": [f"{HOST}:{self.api_port}"],
                 "console": [f"{HOST}:{self.console_port}"],
-                "metrics": [],
+                "metrics": [f"{HOST}:{self.metrics_port}"],
                 "sip": [
                     f"{kind}:{host}:{port}"
                     for kind, port in (("udp", self.sip_port), ("tcp", self.sip_port), ("ws", self.ws_port))
@@ -148,6 +149,20 @@ class Server:
     def api_origin(self) -> str:
         """Scheme, host and port of the API."""
         return f"https://{HOST}:{self.api_port}"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the server measures, by name with labels, as Prometheus would read it."""
+        with urllib.request.urlopen(f"http://{HOST}:{self.metrics_port}/metrics", timeout=5) as response:
+            lines = response.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    @property
+    def resident_bytes(self) -> int:
+        """Octets of the process in memory."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text("ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     @property
     def connection_string(self) -> str:
