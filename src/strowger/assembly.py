@@ -179,8 +179,8 @@ def throttle(
 
 
 def timer_c_s(settings: Settings) -> float:
-    """How long a proxied INVITE may ring in all (RFC 3261 §16.6)."""
-    return max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S)
+    """How long a target that rings may be silent (RFC 3261 §16.6)."""
+    return settings.sip.timer_c or max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S)
 
 
 # Towards applications ------------------------------------------------------------------------------------------------

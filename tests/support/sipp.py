@@ -6,8 +6,10 @@ import asyncio
 import csv
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.scenario import expanded
 from tests.support.server import HOST, until
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "e2e" / "sipp"
@@ -30,21 +32,26 @@ class Sipp:
         rate: int = 10,
         timeout_s: int = 30,
         keys: dict[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
+        """`options` are further ones of SIPp itself."""
         self.name = f"{scenario}-{port}"
         self._directory = directory
         self._errors = directory / f"{self.name}.errors"
         self._figures = directory / f"{self.name}.csv"
+        written = directory / f"{self.name}.xml"
+        written.write_text(expanded((SCENARIOS / f"{scenario}.xml").read_text("utf-8")), "utf-8")
         self._arguments = [
             PROGRAM,
             *([f"{HOST}:{remote}"] if remote else []),
-            *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", HOST, "-p", str(port)),
+            *("-sf", str(written), "-i", HOST, "-p", str(port)),
             *("-t", {"udp": "u1", "tcp": "t1"}[transport], "-max_socket", "100"),
             *("-m", str(calls), "-l", str(calls), "-r", str(rate)),
             *("-timeout", str(timeout_s), "-timeout_error", "-nostdin"),
             *("-trace_err", "-error_file", str(self._errors)),
             *("-trace_stat", "-stf", str(self._figures), "-fd", "1"),
             *(part for name, value in (keys or {}).items() for part in ("-key", name, value)),
+            *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self._port = port

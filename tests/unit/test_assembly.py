@@ -225,6 +225,10 @@ def test_timer_c_outlasts_the_ring_budget_and_is_more_than_three_minutes(
     assert assembly.timer_c_s(settings) == timer_c
 
 
+def test_timer_c_can_be_set(tmp_path: Path) -> None:
+    assert assembly.timer_c_s(the_settings(tmp_path, '[sip]\ntimer_c = "240s"')) == 240.0
+
+
 def test_resources_and_subscriptions(tmp_path: Path) -> None:
     settings = the_settings(
         tmp_path,

@@ -412,6 +412,12 @@ class Sip:
     t1: float = row(
         kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."
     )
+    timer_c: float = row(
+        kinds.OPTIONAL_DURATION,
+        0,
+        "How long a target that rings may say nothing more before it is given up (RFC 3261 §16.6 wants more than three "
+        "minutes); 0: longer than limits.ring_budget, and than three minutes.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
