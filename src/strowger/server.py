@@ -50,11 +50,13 @@ from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
 from strowger.sip.transport.flow import ListenAddress, host_port, parse_listen
 from strowger.sip.transport.transports import Transports
+from strowger.sip.trunk_care import TrunkCare
 from strowger.sip_inspection import SipInspection
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
 from strowger.storage.sqlite import SqliteStore
 from strowger.tls import DevCa, create_dev_ca, server_context
+from strowger.trunk_log import log_change
 
 DATABASE: Final = "strowger.db"
 SECRET_BYTES: Final = 32
@@ -67,6 +69,8 @@ WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long the store's thread may have to wait for the interpreter while the loop is busy."""
+LEAVE_TRUNKS_S: Final = 2.0
+"""How long a stopping server waits until carriers have taken its registrations back."""
 ENDED_LATELY_S: Final = 32.0
 """A call that ended within this time before a restart may still owe its caller the final response: 64*T1."""
 
@@ -160,6 +164,7 @@ class Server:
             self.registration = self._registration()
         except CredentialInvalid as error:
             raise StartError(f"phones cannot register with these settings: {error}") from error
+        self.trunks = self._trunks()
         self.exchange = self._exchange()
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(self.registration, names, self._clock.wall)
@@ -168,8 +173,9 @@ class Server:
         )
         self.edge = self._edge()
         self.exchange.telephony = self.edge
-        self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange)
+        self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
         self._stack.callback(self.driver.stop)
+        self._stack.push_async_callback(self._leave_trunks)
         await self._open_doors()
         gc.collect()
         gc.freeze()
@@ -188,6 +194,8 @@ class Server:
             self.exchange.restore(stored)
         ended = self._restore_ended()
         self.driver.open()
+        self.trunks.open(self.edge.own_requests, Sockets(self.transports, self.driver.touch))
+        self.driver.touch()
         await self._open_console()
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
@@ -240,6 +248,25 @@ class Server:
             limits=assembly.exchange_limits(self.settings),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
+
+    def _trunks(self) -> TrunkCare:
+        now, spread = self._clock.monotonic(), self._ids.fraction
+        return TrunkCare(
+            assembly.trunks(self.settings),
+            assembly.roster(self.settings, now, spread),
+            monotonic=self._clock.monotonic,
+            wall=self._clock.wall,
+            token=self._ids.token,
+            spread=spread,
+            changed=log_change,
+        )
+
+    async def _leave_trunks(self) -> None:
+        """Calls for a registration that is left behind would come here, and nobody would take them."""
+        left = asyncio.Event()
+        self.trunks.leave(left.set)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(left.wait(), LEAVE_TRUNKS_S)
 
     def _edge(self) -> Edge:
         return Edge(

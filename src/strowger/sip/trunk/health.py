@@ -121,6 +121,11 @@ class Health:
         return self.state in _USABLE
 
     @property
+    def is_asked(self) -> bool:
+        """Whether it is asked by OPTIONS; if not, only calls tell."""
+        return self._policy.asks
+
+    @property
     def held_until(self) -> float | None:
         """When the hold is over; None when there is none."""
         return self._next if self.state is State.HELD else None
@@ -144,6 +149,12 @@ class Health:
             return []
         self._answer_until = None
         return self._failed(why, now)
+
+    def not_asked(self, number: int, now: float) -> None:
+        """An OPTIONS was not sent for reasons of our own, which say nothing about the trunk. Ask again later."""
+        if number == self._number and self._answer_until is not None:
+            self._answer_until = None
+            self.rest(now)
 
     def call_answered(self, status: int, retry_after_s: float | None, now: float) -> list[HealthOutput]:
         """An INVITE got a response above 100. Only a 503 speaks against the trunk: the others are of the callee."""

@@ -246,3 +246,19 @@ def test_without_asking_a_trunk_is_never_down_but_may_be_on_hold() -> None:
     assert health.next_deadline() is None
     health.call_answered(200, None, 11.0)
     assert health.state is State.UP
+
+
+def test_what_we_could_not_ask_is_no_fault_of_the_trunk() -> None:
+    health = Health(HealthPolicy(), 0.0, lambda: 0.0)
+    assert health.advance(0.0) == [SendOptions(1)]
+    health.not_asked(1, 0.0)
+    health.not_asked(1, 1.0)
+    assert (health.state, health.why, health.next_deadline()) == (State.UP, "not heard of yet", 15.0)
+    assert health.advance(15.0) == [SendOptions(2)]
+    health.not_asked(1, 15.0)
+    assert health.next_deadline() == 18.0, "only the one under way counts"
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_it_says_whether_it_is_asked(asks: bool) -> None:
+    assert Health(HealthPolicy(asks=asks), 0.0, lambda: 0.0).is_asked is asks
