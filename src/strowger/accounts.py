@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from strowger.calls.spelling import spellings
 from strowger.settings import Settings
-from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.credentials import Credential, check_identity
+from strowger.sip.authentication.digest import Algorithm
 
 
 class Accounts(NamedTuple):
@@ -36,9 +38,20 @@ def _credentials(settings: Settings) -> Iterator[Credential]:
         if user.sip_password:
             for word in _typed(spellings(user.name, user.id)):
                 yield hashed(word, password=user.sip_password)
+        elif user.sip_ha1:
+            check_identity(user.name, settings.sip.realm)
+            ha1 = dict(each.split(":") for each in user.sip_ha1)
+            yield Credential(user.name, settings.sip.realm, ha1.get(Algorithm.SHA_256), ha1.get(Algorithm.MD5))
     for trunk in settings.trunks:
         if trunk.peer_username:
             yield hashed(trunk.peer_username, password=trunk.peer_password)
+
+
+def without_passwords(settings: Settings) -> Settings:
+    """The settings once `accounts` has made hashes of the passwords that are not needed again."""
+    users = tuple(replace(user, sip_password="") for user in settings.users)
+    trunks = tuple(replace(trunk, peer_password="") for trunk in settings.trunks)
+    return replace(settings, users=users, trunks=trunks)
 
 
 def _typed(words: Iterable[str]) -> Iterator[str]:

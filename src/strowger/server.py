@@ -23,7 +23,7 @@ import structlog
 import uvloop
 
 from strowger import assembly
-from strowger.accounts import accounts
+from strowger.accounts import accounts, without_passwords
 from strowger.acs.api import Api
 from strowger.acs.http import HttpListener
 from strowger.acs.http_limits import HttpLimits
@@ -228,6 +228,7 @@ class Server:
 
     def _registration(self) -> Registration:
         self.accounts = accounts(self.settings)
+        self.settings = without_passwords(self.settings)
         key = secrets.token_bytes(SECRET_BYTES)
         self.authenticator = assembly.authenticator(
             self.settings, self.accounts, nonce_key=key, proven=self.throttle.proven

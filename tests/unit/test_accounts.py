@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from strowger.accounts import accounts
+from strowger.accounts import accounts, without_passwords
 from strowger.settings import Settings, Sip, Trunk, User
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.errors import CredentialInvalid
@@ -42,6 +42,26 @@ def test_a_trunk_proves_itself_with_what_is_agreed_with_it() -> None:
 def test_md5_is_made_only_where_it_is_offered(digest_md5: Literal["on", "only"]) -> None:
     known = accounts(Settings(users=(BOB,), sip=Sip(realm="x", digest_md5=digest_md5)))
     assert known.credentials["bob"] == Credential.of_password("bob", "x", "secret", md5=True)
+
+
+HA1 = replace(BOB, sip_password="", sip_ha1=(f"SHA-256:{'a' * 64}", f"MD5:{'b' * 32}"))
+
+
+def test_a_hash_is_good_for_the_name_alone() -> None:
+    assert accounts(Settings(users=(HA1,))).credentials == {"bob": Credential("bob", "strowger", "a" * 64, "b" * 32)}
+    md5 = replace(HA1, sip_ha1=HA1.sip_ha1[1:])
+    assert accounts(Settings(users=(md5,))).credentials == {"bob": Credential("bob", "strowger", None, "b" * 32)}
+    with pytest.raises(CredentialInvalid):
+        accounts(Settings(users=(replace(HA1, name="a:b"),), sip=Sip(realm="x:y")))
+
+
+def test_passwords_are_forgotten_and_nothing_else() -> None:
+    carrier = Trunk(name="c", uri="sip:c", username="us", password="ours", peer_username="them", peer_password="theirs")
+    settings = Settings(users=(BOB, HA1), trunks=(carrier,), sip=Sip(realm="x"))
+    forgetful = without_passwords(settings)
+    assert forgetful == replace(
+        settings, users=(replace(BOB, sip_password=""), HA1), trunks=(replace(carrier, peer_password=""),)
+    )
 
 
 def test_what_a_header_cannot_carry_is_refused() -> None:

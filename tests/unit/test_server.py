@@ -197,6 +197,26 @@ def digest_of(challenge: str) -> str:
 
 
 @pytest.mark.asyncio
+async def test_a_hash_is_as_good_as_the_password_which_the_server_does_not_keep(tmp_path: Path) -> None:
+    ha1 = hash_of_identity(Algorithm.SHA_256, "Bob", "strowger", "secret")
+    bob = {"resource": "one", "name": "Bob", "id": "8:acs:r1_b", "sip_ha1": [f"SHA-256:{ha1}"]}
+    ann = {"resource": "one", "name": "Ann", "id": "8:acs:r1_a", "sip_password": "another secret"}
+    server = Server(the_settings(tmp_path, **SIP_OVER_TLS, user=[bob, ann]), memory=True)
+    await server.start()
+    assert [row.sip_password for row in server.settings.users] == ["", ""]
+    port = next(each.rpartition(":")[2] for each in server.sip_addresses if each.startswith("ws:"))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{port}/", protocols=["sip"]) as phone,
+    ):
+        await phone.send_str(register())
+        challenge = await asyncio.wait_for(phone.receive_str(), 5)
+        await phone.send_str(register(digest_of(challenge)))
+        assert (await asyncio.wait_for(phone.receive_str(), 5)).startswith("SIP/2.0 200")
+    await server.stop()
+
+
+@pytest.mark.asyncio
 async def test_a_phone_that_registers_over_websocket_is_rung_and_reached_by_its_connection(tmp_path: Path) -> None:
     user = {"resource": "one", "name": "Bob", "id": "8:acs:r1_b", "sip_password": "secret"}
     server = Server(the_settings(tmp_path, **SIP_OVER_TLS, user=[user]), memory=True)

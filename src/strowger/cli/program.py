@@ -12,6 +12,7 @@ from strowger.cli.environment import connection_string, env, run
 from strowger.cli.registration import registration
 from strowger.cli.serve import serve
 from strowger.cli.simulate.command import simulate
+from strowger.cli.user import user
 
 EPILOG = "Exit codes: 0 done, 1 refused or not as expected, 2 wrong usage or settings."
 
@@ -25,5 +26,5 @@ def main() -> None:
     """
 
 
-for _command in (dev, serve, config, connection_string, env, run, call, registration, simulate):
+for _command in (dev, serve, config, connection_string, env, run, call, registration, user, simulate):
     main.add_command(_command)

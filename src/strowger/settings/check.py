@@ -31,6 +31,7 @@ def check(settings: Settings) -> list[Problem]:
         _references,
         _user_ids,
         _user_spellings,
+        _user_hashes,
         _trunk_formats,
         _trunk_passwords,
         _peer_names,
@@ -146,6 +147,18 @@ def _user_spellings(settings: Settings) -> Iterator[Problem]:
             if other != index and (key, its_key) != ("name", "name") and user.id != settings.users[other].id:
                 path, its_path = f"$.user[{index}].{key}", f"$.user[{other}].{its_key}"
                 yield Problem(path, f'"{word}" also means the user of {its_path}', "a user is dialled by either")
+
+
+def _user_hashes(settings: Settings) -> Iterator[Problem]:
+    """A hash must be one that a challenge asks for."""
+    offered = {"off": ("SHA-256",), "on": ("SHA-256", "MD5"), "only": ("MD5",)}[settings.sip.digest_md5]
+    for index, user in enumerate(settings.users):
+        path = f"$.user[{index}].sip_ha1"
+        if user.sip_ha1 and user.sip_password:
+            yield Problem(path, "there is a sip_password as well", "give one of them")
+        if user.sip_ha1 and not any(each.startswith(f"{name}:") for each in user.sip_ha1 for name in offered):
+            message = f'no phone is asked for these while sip.digest_md5 is "{settings.sip.digest_md5}"'
+            yield Problem(path, message, f"give one of {' or '.join(offered)}")
 
 
 def _trunk_formats(settings: Settings) -> Iterator[Problem]:

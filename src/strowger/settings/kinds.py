@@ -172,6 +172,15 @@ PASSWORD: Final = Kind(
     secret=True,
     resolve=reader.password,
 )
+HASHES: Final = Kind(
+    "hashes",
+    '["SHA-256:…", "MD5:…"], or one of them, each also as "env:NAME" or "file:PATH"; empty for none',
+    reader.each(reader.line, 0, len(reader.HASH_DIGITS)),
+    (),
+    from_text=_list_from_text,
+    secret=True,
+    resolve=reader.hashes,
+)
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
 OPTIONAL_E164: Final = Kind("number", f"{E164.form}; may be empty", reader.optional_e164, "")
 COUNTRY_CODE: Final = Kind("digits", "up to 3 digits, the first not 0; may be empty", reader.country_code, "")

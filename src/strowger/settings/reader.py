@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import string
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -21,6 +22,8 @@ Reader = Callable[[object], T]
 SHORTEST_KEY_OCTETS: Final = 16
 LONGEST_TEXT: Final = 2_048
 MOST_ENTRIES: Final = 1_000
+HASH_DIGITS: Final = {"SHA-256": 64, "MD5": 32}
+"""Hexadecimal digits of a hash, by its algorithm (RFC 7616 §3.4)."""
 
 
 class UnfitEntries(ValueError):
@@ -217,6 +220,25 @@ def match(value: object) -> str:
 def password(text: str, where: Where) -> str:
     """The password that `text` says or points to."""
     return where.secret(text) if text else ""
+
+
+def hashes(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:
+    """The hashes that `texts` say or point to, in lower case after their algorithm; one of each algorithm."""
+    found = dict(_hash(where.secret(text)) for text in texts)
+    if len(found) < len(texts):
+        raise ValueError("two hashes of one algorithm")
+    return tuple(f"{algorithm}:{digits}" for algorithm, digits in found.items())
+
+
+def _hash(text: str) -> tuple[str, str]:
+    """The complaint never repeats the hash."""
+    algorithm, _, digits = text.partition(":")
+    length = HASH_DIGITS.get(algorithm.upper())
+    if length is None:
+        raise ValueError(f"a hash begins with its algorithm and a colon: {' or '.join(HASH_DIGITS)}")
+    if len(digits) != length or digits.strip(string.hexdigits):
+        raise ValueError(f"a hash of {algorithm.upper()} has {length} hexadecimal digits")
+    return algorithm.upper(), digits.lower()
 
 
 def keys(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:

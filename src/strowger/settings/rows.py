@@ -116,7 +116,15 @@ class User:
     id: str = row(kinds.TEXT, None, 'Its raw id: "8:acs:", the id of the resource, "_", and something unique.')
     contacts: tuple[str, ...] = row(kinds.SIP_URIS, [], "Where it is always rung, beside the phones it registers.")
     sip_password: str = row(
-        kinds.PASSWORD, "", "What its phones register with, by digest; empty: they cannot register."
+        kinds.PASSWORD,
+        "",
+        "What its phones register and call with, by digest; empty, and no sip_ha1: they cannot register.",
+    )
+    sip_ha1: tuple[str, ...] = row(
+        kinds.HASHES,
+        [],
+        "Its hashes instead of sip_password, made by strowger user ha1. They are good for the name alone, as it is "
+        "written here, and for one realm; whoever has them can pretend to be the user there.",
     )
 
 

@@ -43,6 +43,8 @@ def test_all_commands() -> None:
         "serve",
         "simulate",
         "simulate call",
+        "user",
+        "user ha1",
     }
 
 

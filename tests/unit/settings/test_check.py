@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -246,6 +247,39 @@ def test_two_trunks_do_not_prove_themselves_by_one_name() -> None:
     assert problems(replace(GOOD, trunks=trunks)) == [
         '$.trunk[1].peer_username: "them" is already at $.trunk[0].peer_username (trunks are told apart by it)'
     ]
+
+
+SHA_256, MD5 = f"SHA-256:{'a' * 64}", f"MD5:{'b' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("user", "digest_md5", "expected"),
+    [
+        (replace(BOB, sip_ha1=(SHA_256,)), "off", None),
+        (replace(BOB, sip_ha1=(MD5,)), "on", None),
+        (replace(BOB, sip_ha1=(SHA_256, MD5)), "only", None),
+        (
+            replace(BOB, sip_ha1=(SHA_256,), sip_password="x"),
+            "off",
+            "$.user[0].sip_ha1: there is a sip_password as well (give one of them)",
+        ),
+        (
+            replace(BOB, sip_ha1=(MD5,)),
+            "off",
+            '$.user[0].sip_ha1: no phone is asked for these while sip.digest_md5 is "off" (give one of SHA-256)',
+        ),
+        (
+            replace(BOB, sip_ha1=(SHA_256,)),
+            "only",
+            '$.user[0].sip_ha1: no phone is asked for these while sip.digest_md5 is "only" (give one of MD5)',
+        ),
+    ],
+)
+def test_a_hash_stands_for_a_password_and_is_asked_for(
+    user: User, digest_md5: Literal["off", "on", "only"], expected: str | None
+) -> None:
+    settings = replace(GOOD, users=(user,), sip=Sip(digest_md5=digest_md5))
+    assert problems(settings) == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize("name", ["bob", "BOB", "8:acs:1b5c_2", "2"])

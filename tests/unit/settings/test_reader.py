@@ -150,3 +150,25 @@ def test_a_bad_key_is_refused_without_being_shown(key: str, message: str, tmp_pa
     with pytest.raises(ValueError) as caught:
         reader.keys((key,), Where({}, tmp_path))
     assert str(caught.value) == message
+
+
+def test_hashes_name_their_algorithm(tmp_path: Path) -> None:
+    where = Where({"HASH": f"sha-256:{'A' * 64}"}, tmp_path)
+    assert reader.hashes((f"MD5:{'0f' * 16}", "env:HASH"), where) == (f"MD5:{'0f' * 16}", f"SHA-256:{'a' * 64}")
+    assert reader.hashes((), where) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (["cafe"], "a hash begins with its algorithm and a colon: SHA-256 or MD5"),
+        ([f"SHA-512:{'a' * 128}"], "a hash begins with its algorithm and a colon: SHA-256 or MD5"),
+        ([f"MD5:{'a' * 31}"], "a hash of MD5 has 32 hexadecimal digits"),
+        ([f"MD5:{'x' * 32}"], "a hash of MD5 has 32 hexadecimal digits"),
+        ([f"md5:{'a' * 32}", f"MD5:{'b' * 32}"], "two hashes of one algorithm"),
+    ],
+)
+def test_a_bad_hash_is_refused_without_being_shown(written: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        reader.hashes(tuple(written), Where({}, tmp_path))
+    assert str(caught.value) == message

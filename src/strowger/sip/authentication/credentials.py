@@ -18,10 +18,10 @@ class Credential(Struct, frozen=True):
     user: str
     """As the phone writes it; the hashes depend on it, so a user with two names has two credentials."""
     realm: str
-    ha1_sha256: str
-    """Lower-case hexadecimal."""
+    ha1_sha256: str | None
+    """Lower-case hexadecimal; None when the user never authenticates by SHA-256."""
     ha1_md5: str | None = None
-    """None when the user never authenticates by MD5."""
+    """The same for MD5."""
 
     @classmethod
     def of_password(cls, user: str, realm: str, password: str, *, md5: bool = False) -> Credential:
