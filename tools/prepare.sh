@@ -7,7 +7,7 @@ set -euo pipefail
 PATH="$PATH:${SBIN-/usr/sbin}"  # where servers are, which is not in everybody's path
 
 # program:Debian package
-readonly PROGRAMS="sipp:sip-tester kamailio:kamailio baresip:baresip-core"
+readonly PROGRAMS="sipp:sip-tester kamailio:kamailio baresip:baresip-core chromium:chromium node:nodejs npm:npm"
 
 say() { printf '%s\n' "$*" >&2; }
 

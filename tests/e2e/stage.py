@@ -22,9 +22,11 @@ from strowger.phones.phone import Phone
 from tests.support.application import Application, IncomingCall, sdk
 from tests.support.baresip import Baresip
 from tests.support.capture import Capture
+from tests.support.chromium import Chromium
 from tests.support.kamailio import Kamailio
-from tests.support.server import NUMBER, OUTSIDE, Server, document, user_id
+from tests.support.server import HOST, NUMBER, OUTSIDE, Server, document, user_id
 from tests.support.sipp import Sipp
+from tests.support.web_phone import PageServer, WebPhone, key_hash
 
 
 class Stage:
@@ -36,14 +38,17 @@ class Stage:
         self.server: Server
         self.client: CallAutomationClient
         self._servers: list[Server] = []
+        self._browser: Chromium | None = None
+        self._pages = PageServer()
         self._carriers: list[Kamailio] = []
         self._ending = AsyncExitStack()
         self._ending.push_async_callback(self.application.close)
 
     @property
     def log(self) -> str:
-        """What the server and the carriers said."""
-        return "\n".join([*(each.log for each in self._carriers), *(each.log for each in self._servers)])
+        """What the pages, the carriers and the server said."""
+        consoles = [self._browser.console] if self._browser is not None else []
+        return "\n".join([*consoles, *(each.log for each in self._carriers), *(each.log for each in self._servers)])
 
     async def close(self) -> None:
         await self._ending.aclose()
@@ -95,6 +100,28 @@ class Stage:
         await phone.start()
         await phone.registered()
         return phone
+
+    async def web_phone(self, user: str, password: str, way: str) -> WebPhone:
+        """A telephone in a browser, registered over `console`, `ws` or `wss`."""
+        server = self.server
+        where = {
+            "console": f"ws://{HOST}:{server.console_port}/sip",
+            "ws": f"ws://{HOST}:{server.ws_port}",
+            "wss": f"wss://{HOST}:{server.wss_port}",
+        }
+        browser = self._browser or await self._open_browser()
+        phone = WebPhone(user, await browser.page(self._pages.url))
+        await phone.register(password, where[way])
+        return phone
+
+    async def _open_browser(self) -> Chromium:
+        await self._pages.start()
+        self._ending.push_async_callback(self._pages.close)
+        keys = key_hash(self.server.authority.with_name("server.pem"))
+        self._browser = Chromium(self.directory, trusted_keys=keys)
+        self._ending.push_async_callback(self._browser.close)
+        await self._browser.start()
+        return self._browser
 
     async def sipp(self, scenario: str, **options: Any) -> Sipp:
         """A run of SIPp, started."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -110,7 +111,19 @@ def test_a_source_without_its_test_is_found_and_an_old_exception_too(tmp_path: P
     ]
 
 
-NEEDED = {"sipp": "sip-tester", "kamailio": "kamailio", "baresip": "baresip-core"}
+def test_what_the_browser_tests_are_made_of_is_locked_and_comes_from_any_registry() -> None:
+    folder = ROOT / "tests/browser"
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert packages.pop("")["dependencies"] == wanted
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+
+
+NEEDED = {"sipp": "sip-tester", "kamailio": "kamailio", "baresip": "baresip-core", "chromium": "chromium"}
+NEEDED |= {"node": "nodejs", "npm": "npm"}
 """The programs of the tests, and the packages that bring them."""
 
 
