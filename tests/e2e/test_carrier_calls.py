@@ -1,0 +1,65 @@
+"""Kamailio as the carrier that calls us: known by its address, or by a digest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from strowger.phones.behaviours import Answer
+from strowger.phones.incoming import LegState
+from strowger.phones.outgoing import OutgoingCall
+from strowger.phones.phone import Phone
+from tests.e2e.carrier import QUIET, newest
+from tests.e2e.stage import Stage
+from tests.e2e.wire import Wire
+from tests.support.kamailio import Account, Kamailio
+from tests.support.server import HOST, NUMBER
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
+
+SOON = 5.0
+PEER = Account("peer", "its own s3cret", "strowger")
+NOBODY_TRUSTED: dict[str, Any] = {"trusted": [], "strangers": "challenge"}
+
+
+def through(carrier: Kamailio, caller: Phone, uri: str) -> OutgoingCall:
+    """A call by a customer of the carrier."""
+    return caller.call(uri, proxy=f"udp:{carrier.host}:{carrier.port}")
+
+
+def ours(stage: Stage) -> str:
+    return f"sip:{NUMBER}@{HOST}:{stage.server.sip_port}"
+
+
+async def test_its_address_is_enough(stage: Stage) -> None:
+    kamailio, bob = await stage.kamailio(), await stage.phone("bob", Answer())
+    trunk = {"uri": kamailio.uri, "from": [f"{kamailio.host}/32"], **QUIET}
+    await stage.serve(trunks={"carrier": trunk}, users={"bob": [bob.uri]}, sip=NOBODY_TRUSTED)
+    with Wire(stage.server.sip_port) as stranger:
+        stranger.send(stranger.request("INVITE", NUMBER))
+        await stranger.response(401, 407)
+    call = through(kamailio, await stage.caller(), ours(stage))
+    event = await stage.application.event()
+    assert (await newest(stage)).came_by == "carrier"
+    await stage.redirect(event, "bob")
+    assert (await call.final(SOON)).status == 200
+    assert await call.hang_up() == 200
+    await (await bob.leg(timeout_s=SOON)).reached(LegState.ENDED, SOON)
+    assert len(stage.application.events) == 2  # the number, and bob
+
+
+@pytest.mark.parametrize("password", [PEER.password, "guessed"])
+async def test_it_proves_itself(stage: Stage, password: str) -> None:
+    kamailio = await stage.kamailio(proves=PEER._replace(password=password))
+    trunk = {"uri": kamailio.uri, "peer_username": PEER.username, "peer_password": PEER.password, **QUIET}
+    await stage.serve(trunks={"carrier": trunk}, sip={**NOBODY_TRUSTED, "digest_md5": "on"})
+    call = through(kamailio, await stage.caller(), ours(stage))
+    if password == PEER.password:
+        await stage.application.event()
+        assert (await newest(stage)).came_by == "carrier"
+        call.cancel()
+        assert (await call.final(SOON)).status == 487
+    else:
+        assert (await call.final(SOON)).status in (401, 403, 407)
+        assert stage.application.events == []
