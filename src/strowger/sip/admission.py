@@ -9,10 +9,12 @@ others: which requests open a call (edge), what the caller may then do (calls).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from strowger.sip import arrival
 from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge
 from strowger.sip.authentication.challenge import PROXY
+from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow
 from strowger.sip.message.errors import Refusal
 from strowger.sip.message.message import Request
@@ -20,6 +22,9 @@ from strowger.sip.registration import Silence
 from strowger.sip.sender import STRANGER, TRUSTED, Sender
 from strowger.sip.trunk.origin import Origins
 from strowger.sip.trunk.trunk import Trunk
+
+ASSERTIONS: Final = ("P-Asserted-Identity", "Remote-Party-ID")
+"""Headers that phones and carriers believe, because only those we trust should have written them."""
 
 
 class Admission:
@@ -69,6 +74,15 @@ class Admission:
         if decision.status is None:
             raise Silence(decision.reason)
         raise Refusal(decision.status, decision.reason)
+
+    def keep_to_ourselves(self, invite: Request, sender: Sender) -> None:
+        """Take out what nobody behind us is to see: credentials for us (RFC 3261 §22.3), and an identity asserted by
+        somebody whose word we do not take (RFC 3325 §5), in its older form too.
+        """
+        remove_credentials(invite, PROXY, self.realm)
+        if sender.trunk is None or not sender.trunk.is_trusted:
+            for name in ASSERTIONS:
+                invite.remove(name)
 
     def _by_address(self, source: str) -> Sender | None:
         trunk = self._origins.trunk_of(source)

@@ -18,8 +18,6 @@ from strowger.calls.ports import StoredCall
 from strowger.sip import arrival
 from strowger.sip.admission import Admission
 from strowger.sip.amplification import is_bounded, received_bytes
-from strowger.sip.authentication.challenge import PROXY
-from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow
 from strowger.sip.forks import Forks
 from strowger.sip.in_dialog import InDialog
@@ -198,11 +196,11 @@ class Edge:
         self.perform(self._layer.receive(invite, flow, self._now(), flow.reliable))
 
     def _admit(self, invite: Request, flow: Flow) -> Sender:
-        """Who sent it; its credentials have served their purpose then. Raises Refusal, Silence."""
+        """Who sent it; what concerns nobody behind us is taken away then. Raises Refusal, Silence."""
         if self._admission is None:
             return TRUSTED
         sender = self._admission.sender_of(invite, flow, self._now())
-        remove_credentials(invite, PROXY, self._admission.realm)
+        self._admission.keep_to_ourselves(invite, sender)
         return sender
 
     def _receive_register(self, request: Request, flow: Flow, registration: Registration) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from strowger.sip.admission import Admission
@@ -146,3 +148,27 @@ def test_credentials_that_cannot_be_read_are_refused() -> None:
     with pytest.raises(ParseError):
         an_admission().sender_of(an_invite("bob", "Digest username"), NEAR, NOW)
     assert refusal(an_admission(), an_invite("bob", "Digest username")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("sender", "left"),
+    [
+        (TRUSTED, []),
+        (STRANGER, []),
+        (BOB, []),
+        (Sender(trunk=CARRIER), []),
+        (Sender(trunk=replace(CARRIER, is_trusted=True)), ["P-Asserted-Identity", "Remote-Party-ID"]),
+    ],
+)
+def test_an_identity_is_asserted_by_those_we_trust_alone(sender: Sender, left: list[str]) -> None:
+    ours, theirs = (f'Digest realm="{realm}", nonce="n"' for realm in (REALM, "elsewhere"))
+    invite = an_invite("bob", theirs)
+    plain = invite.to_bytes()
+    for name in ("P-Asserted-Identity", "Remote-Party-ID"):
+        invite.append(name, "<sip:ceo@example.com>")
+    invite.append("Proxy-Authorization", ours)
+    an_admission().keep_to_ourselves(invite, sender)
+    assert [name for name in ("P-Asserted-Identity", "Remote-Party-ID") if invite.has(name)] == left
+    for name in left:
+        invite.remove(name)
+    assert invite.to_bytes() == plain
