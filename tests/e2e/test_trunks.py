@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.e2e.stage import Stage
 from tests.support.carrier import PASSWORD, REALM, USER, Carrier
-from tests.support.server import HOST, Server, until
+from tests.support.server import HOST, NUMBER, Server, until
 
 pytestmark = pytest.mark.e2e
 
@@ -56,6 +56,17 @@ async def test_it_registers_renews_and_takes_back(stage: Stage, carrier: Carrier
     assert "registered with a trunk" in server.log
     await asyncio.to_thread(server.terminate)
     assert not carrier.bound
+
+
+@pytest.mark.asyncio
+async def test_a_call_to_what_was_registered_is_for_the_number_of_the_trunk(stage: Stage, carrier: Carrier) -> None:
+    account = {"username": USER, "password": PASSWORD, "realm": REALM, "register": "on"}
+    server = await stage.serve(trunks={"carrier": {"uri": carrier.uri, "from": [HOST], "number": NUMBER, **account}})
+    await seen(lambda: carrier.bound, server)
+    contact = carrier.bound.strip("<>")
+    caller = await stage.phone("+31612345678")
+    caller.call(contact, proxy=server.sip_address)
+    assert (await stage.application.event()).to == f"4:{NUMBER}"
 
 
 @pytest.mark.asyncio

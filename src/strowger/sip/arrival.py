@@ -77,13 +77,13 @@ def _require_extensions(request: Request, name: str) -> None:
 
 
 def dialled(invite: Request, sender: Sender = TRUSTED) -> str:
-    """Whom the Request-URI asks for: its user, or its telephone number as we write it.
+    """Whom the INVITE is for: the user of its Request-URI, or its telephone number as we write it.
 
     Raises Refusal for what must not be downgraded.
     """
     if invite.uri[:5].lower() == "sips:":  # TLS on every hop was asked for, and nobody is rung over it here
         raise Refusal(416, "Unsupported URI Scheme")
-    return _as_we_write(_addressed(invite.uri)[0], sender)
+    return _dialled(invite, _addressed(invite.uri)[0], sender)
 
 
 def caller(invite: Request) -> str:
@@ -98,7 +98,7 @@ def arrival_of(invite: Request, source: str, leg: bytes, sender: Sender = TRUSTE
     user, _ = _addressed(from_.uri)
     shown, left_out = custom_headers(invite)
     return Arrival(
-        _as_we_write(dialled, sender),
+        _dialled(invite, dialled, sender),
         host,
         _as_we_write(user, sender),
         from_.uri,
@@ -111,6 +111,16 @@ def arrival_of(invite: Request, source: str, leg: bytes, sender: Sender = TRUSTE
         caller_user=sender.user,
         is_stranger=sender.is_stranger,
     )
+
+
+def _dialled(invite: Request, user: str, sender: Sender) -> str:
+    """A carrier that we register with may send every call to what we registered, with the number in To, or with none.
+    """
+    trunk = sender.trunk
+    if trunk is None or trunk.register_expires_s is None or user != trunk.username:
+        return _as_we_write(user, sender)
+    number = _as_we_write(_addressed(invite.to.uri)[0], sender)
+    return number if number.startswith("+") else trunk.number or number
 
 
 def _as_we_write(number: str, sender: Sender) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from strowger.sip.arrival import (
@@ -151,6 +153,32 @@ def test_numbers_of_a_trunk_are_read_as_it_writes_them() -> None:
     assert (got.dialled, got.caller) == ("+49301110001", "+4930111222333")
     assert dialled(request, Sender(trunk=BERLIN)) == "+49301110001"
     assert dialled(request) == "0049301110001"
+
+
+CARRIER = Trunk("c", "sip:c.example", username="us", register_expires_s=60.0, number="+31201110001")
+
+
+@pytest.mark.parametrize(
+    ("trunk", "uri", "to", "asked"),
+    [
+        (CARRIER, "sip:us@192.0.2.1", "sip:us@c.example", "+31201110001"),
+        (CARRIER, "sip:u%73;x=1@192.0.2.1", "sip:us@c.example", "+31201110001"),
+        (CARRIER, "sip:us@192.0.2.1", "sip:+31201110002@c.example", "+31201110002"),
+        (CARRIER, "sip:us@192.0.2.1", "tel:+31201110002", "+31201110002"),
+        (replace(CARRIER, number_format=NumberFormat("digits")), "sip:us@x", "sip:31201110002@y", "+31201110002"),
+        (CARRIER, "sip:us@192.0.2.1", "sip:0201110002@c.example", "+31201110001"),
+        (CARRIER, "sip:+31201110003@192.0.2.1", "sip:+31201110002@c.example", "+31201110003"),
+        (replace(CARRIER, number=""), "sip:us@192.0.2.1", "sip:us@c.example", "us"),
+        (replace(CARRIER, register_expires_s=None), "sip:us@192.0.2.1", "sip:+31201110002@c.example", "us"),
+        (None, "sip:us@192.0.2.1", "sip:+31201110002@c.example", "us"),
+    ],
+)
+def test_a_call_to_what_we_registered_is_for_the_number_in_to_or_for_that_of_the_trunk(
+    trunk: Trunk | None, uri: str, to: str, asked: str
+) -> None:
+    request = a_request(("INVITE sip:+31201110001@192.0.2.1", f"INVITE {uri}"), ("<sip:+31201110001@", f"<{to}>\nX: <"))
+    assert dialled(request, Sender(trunk=trunk)) == asked
+    assert arrival_of(request, "192.0.2.9", b"", Sender(trunk=trunk)).dialled == asked
 
 
 TRUSTING = Trunk("carrier", "sip:carrier.example", is_trusted=True, number_format=NumberFormat("digits"))
