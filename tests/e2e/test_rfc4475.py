@@ -124,7 +124,8 @@ async def house(
     try:
         users: dict[str, Sequence[str]] = {"target": [f"sip:target@{HOST}:{target.getsockname()[1]}"]}
         registering = {name: "s3cret" for name in USERS if ":" not in name}
-        await stage.serve(users=users | dict.fromkeys(USERS, ()), passwords=registering)
+        open_house = {"strangers": "accept"}  # over WebSocket everybody is one
+        await stage.serve(users=users | dict.fromkeys(USERS, ()), passwords=registering, sip=open_house)
         # quotbal names port 5050 in its Via.
         yield House(stage, request.param, own_host() if request.param == "udp" else HOST, (*SIP_PORTS, 5050))
     finally:

@@ -44,7 +44,8 @@ async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     stage = Stage(tmp_path_factory.mktemp("torture"))
     await stage.application.start()
     try:
-        await stage.serve(users={"user": []}, passwords={"user": "s3cret"})
+        open_house = {"strangers": "accept"}  # over WebSocket everybody is one
+        await stage.serve(users={"user": []}, passwords={"user": "s3cret"}, sip=open_house)
         yield House(stage, request.param, "::1", (0,))
     finally:
         await stage.close()

@@ -32,6 +32,7 @@ async def test_a_phone_asks_and_registers_through_the_console(stage: Stage) -> N
     url = f"ws://127.0.0.1:{stage.server.console_port}/sip"
     async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=["sip"]) as phone:
         assert (await answer(phone, "OPTIONS", 1)).startswith("SIP/2.0 200 ")
+        assert (await answer(phone, "INVITE", 1)).startswith("SIP/2.0 407 ")  # a page here is not the machine itself
         challenge = await answer(phone, "REGISTER", 1)
         assert challenge.startswith("SIP/2.0 401 ")
         proof = f"Authorization: {digest(challenge, 's3cret', uri=URI)}\r\n"

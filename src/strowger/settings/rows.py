@@ -401,7 +401,7 @@ class Sip:
         ["127.0.0.0/8", "::1"],
         "Networks that may call without a password, beside those of trunks, and that have no rate limit "
         "of their own. Over UDP an address is easily claimed: name only networks whose addresses nobody outside can "
-        "send from.",
+        "send from. Over WebSocket nobody may: any web page on a machine can open one.",
     )
     strangers: Literal["challenge", "accept"] = row(
         kinds.choice("challenge", "accept"),

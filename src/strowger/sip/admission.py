@@ -2,8 +2,9 @@
 
 Whoever proves by digest to be a user or a trunk is that. Without credentials the source decides: the network of a
 trunk, a network that is trusted, or anybody, who is asked for credentials, or taken as a stranger if the settings say
-so. The challenge is stateless: one packet for one packet, under a nonce of no use to any other source. It leaves to
-others: which requests open a call (edge), what the caller may then do (calls).
+so. Who comes by a WebSocket is anybody: a web page on a trusted machine is not that machine. The challenge is
+stateless: one packet for one packet, under a nonce of no use to any other source. It leaves to others: which requests
+open a call (edge), what the caller may then do (calls).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Admission:
 
         Credentials are checked wherever they come from: what somebody claims to prove is true, or refused.
         """
-        by_address = self._by_address(flow.received)
+        by_address = self._by_address(flow)
         given = invite.all(PROXY.credentials)
         if by_address is not None and not self._authenticator.is_addressed(given):
             return by_address
@@ -84,11 +85,11 @@ class Admission:
             for name in ASSERTIONS:
                 invite.remove(name)
 
-    def _by_address(self, source: str) -> Sender | None:
-        trunk = self._origins.trunk_of(source)
+    def _by_address(self, flow: Flow) -> Sender | None:
+        trunk = self._origins.trunk_of(flow.received) if flow.is_of_its_host else None
         if trunk is not None:
             return Sender(trunk=self._trunks[trunk])
-        if self._trusted.trunk_of(source) is not None:
+        if flow.is_of_its_host and self._trusted.trunk_of(flow.received) is not None:
             return TRUSTED
         return STRANGER if self._takes_strangers else None
 

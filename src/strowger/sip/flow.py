@@ -42,6 +42,11 @@ class Flow(NamedTuple):
         return self.transport in ("TCP", "TLS")
 
     @property
+    def is_of_its_host(self) -> bool:
+        """Whether it is the peer's host that speaks: over WebSocket it may be a web page, or a proxy for anybody."""
+        return self.transport not in ("WS", "WSS")
+
+    @property
     def received(self) -> str:
         """The peer's address as a Via `received` parameter carries it: without an IPv6 zone (RFC 3261 §18.2.1)."""
         return self.host.partition("%")[0]

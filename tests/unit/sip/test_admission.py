@@ -59,6 +59,14 @@ def test_anybody_is_a_stranger_where_those_are_taken() -> None:
     assert an_admission(takes_strangers=True).sender_of(an_invite(), FAR, NOW) == STRANGER
 
 
+@pytest.mark.parametrize("transport", ["WS", "WSS"])
+@pytest.mark.parametrize("flow", [NEAR, FROM_CARRIER])
+def test_a_web_page_is_not_the_machine_it_is_shown_on(flow: Flow, transport: str) -> None:
+    page = flow._replace(transport=transport)
+    assert refusal(an_admission(), an_invite(), page).status == 407
+    assert an_admission(takes_strangers=True).sender_of(an_invite(), page, NOW) == STRANGER
+
+
 def test_a_source_is_trusted_or_a_trunk() -> None:
     admission = an_admission()
     assert admission.sender_of(an_invite(), NEAR, NOW) == TRUSTED

@@ -19,6 +19,13 @@ def test_a_stream_has_no_boundaries_of_its_own(transport: str, is_stream: bool) 
     assert Flow(transport, "192.0.2.9", 5060, 0).is_stream is is_stream
 
 
+@pytest.mark.parametrize(
+    ("transport", "speaks"), [("UDP", True), ("TCP", True), ("TLS", True), ("WS", False), ("WSS", False)]
+)
+def test_over_websocket_it_need_not_be_the_host_that_speaks(transport: str, speaks: bool) -> None:
+    assert Flow(transport, "192.0.2.9", 5060, 0).is_of_its_host is speaks
+
+
 def test_what_a_via_is_told_has_no_zone() -> None:
     assert Flow("UDP", "fe80::1%eth0", 5060, 0).received == "fe80::1"
     assert Flow("UDP", "192.0.2.9", 5060, 0).received == "192.0.2.9"
