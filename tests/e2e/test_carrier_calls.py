@@ -1,4 +1,4 @@
-"""Kamailio as the carrier that calls us: known by its address, or by a digest."""
+"""Kamailio as the carrier that calls us: known by its address, by a digest, or where we registered with it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from strowger.phones.behaviours import Answer
 from strowger.phones.incoming import LegState
 from strowger.phones.outgoing import OutgoingCall
 from strowger.phones.phone import Phone
-from tests.e2e.carrier import QUIET, newest
+from strowger.sip.message.address import Address
+from strowger.sip.message.message import Request
+from tests.e2e.carrier import ACCOUNT, QUIET, login, newest
 from tests.e2e.stage import Stage
 from tests.e2e.wire import Wire
 from tests.support.kamailio import Account, Kamailio
-from tests.support.server import HOST, NUMBER
+from tests.support.server import HOST, NUMBER, SECOND_NUMBER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -63,3 +65,41 @@ async def test_it_proves_itself(stage: Stage, password: str) -> None:
     else:
         assert (await call.final(SOON)).status in (401, 403, 407)
         assert stage.application.events == []
+
+
+async def test_we_register_and_are_rung_there_until_we_stop(stage: Stage) -> None:
+    kamailio = await stage.kamailio(account=ACCOUNT, asks=0, registers_for_s=2)
+    capture = await stage.capture(kamailio)
+    rows = {"register": "on", "register_expires": "1m", "number": NUMBER, "from": [f"{kamailio.host}/32"]}
+    await stage.serve(trunks={"carrier": {"uri": capture.uri, **rows, **login(), **QUIET}})
+    plain, proven = await capture.request("REGISTER", 0), await capture.request("REGISTER", 1)
+    assert not plain.has("Authorization")
+    assert f'username="{ACCOUNT.username}"' in (proven.first("Authorization") or "")
+    assert (plain.call_id, plain.cseq.number + 1) == (proven.call_id, proven.cseq.number)
+    await capture.until(lambda: [each.status for each in capture.responses("REGISTER")] == [401, 200], SOON)
+
+    caller, account = await stage.caller(), kamailio.uri.replace(":", f":{ACCOUNT.username}@", 1)
+    call = through(kamailio, caller, account)
+    event = await stage.application.event()
+    assert event.to == f"4:{NUMBER}"
+    call.cancel()
+    assert (await call.final(SOON)).status == 487
+
+    renewed = await capture.request("REGISTER", 2)
+    assert renewed.call_id == plain.call_id
+    assert renewed.cseq.number > proven.cseq.number
+    proxy = f"udp:{kamailio.host}:{kamailio.port}"
+    call = caller.call(account, proxy=proxy, headers=[("To", f"<sip:{SECOND_NUMBER}@{kamailio.host}>")])
+    assert (await stage.application.event(1)).to == f"4:{SECOND_NUMBER}"
+    call.cancel()
+    assert (await call.final(SOON)).status == 487
+
+    assert stage.server.terminate() == 0
+    await capture.until(lambda: _expires(capture.requests("REGISTER")[-1]) == 0, SOON)
+    assert (await through(kamailio, caller, account).final(SOON)).status == 404
+
+
+def _expires(register: Request) -> int:
+    """How long a REGISTER with one Contact asks to last (RFC 3261 §10.2.1.1)."""
+    expires = Address.parse(register.values("Contact")[0]).params.get("expires") or register.first("Expires")
+    return int(expires or "")

@@ -143,9 +143,10 @@ class Kamailio:
     # The configuration -----------------------------------------------------------------------------------------------
 
     def _configuration(self) -> Iterator[str]:
-        yield from ("#!KAMAILIO", "debug=0", "log_stderror=yes", "children=1", "disable_tcp=yes", "auto_aliases=no")
+        yield from ("#!KAMAILIO", "debug=0", "log_stderror=yes", "children=1", "tcp_children=1", "auto_aliases=no")
         yield from ("dns=no", "rev_dns=no", 'server_header=""', 'user_agent_header=""')
-        yield from (f"listen=udp:{self.host}:{self.port}", f'alias="{self.host}"')  # any port: that of a capture too
+        yield from (f"listen={kind}:{self.host}:{self.port}" for kind in ("udp", "tcp"))
+        yield f'alias="{self.host}"'  # with any port: that of a capture too
         yield from (f'loadmodule "{name}.so"' for name in self._modules())
         yield from self._parameters()
         yield from _ROUTES.splitlines()
