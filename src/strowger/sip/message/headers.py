@@ -209,7 +209,7 @@ class Message:
 
     def set(self, name: str, value: str) -> None:
         """Replaces the first header of the name in place and removes the others, or appends it. Raises BuildError."""
-        line, key = _line(name, value)
+        line, key = _changed_line(name, value)
         index = self._find(key)
         if index < 0:
             self._insert(len(self.lines), line, key)
@@ -221,13 +221,13 @@ class Message:
 
     def append(self, name: str, value: str) -> None:
         """Adds a header after the last of that name, else at the end. Raises BuildError."""
-        line, key = _line(name, value)
+        line, key = _changed_line(name, value)
         positions = [index for index, known in enumerate(self._names) if known == key]
         self._insert(positions[-1] + 1 if positions else len(self.lines), line, key)
 
     def prepend(self, name: str, value: str) -> None:
         """Inserts a header line before the first of that name, else at the top. Raises BuildError."""
-        line, key = _line(name, value)
+        line, key = _changed_line(name, value)
         self._insert(max(self._find(key), 0), line, key)
 
     def remove(self, name: str) -> None:
@@ -277,7 +277,7 @@ class Message:
         if index < 0:
             self.append(name, value)
             return
-        check_writable(value)
+        _changed_line(name, value)
         line = self.lines[index]
         start, end = _first_value(line)
         old = line[start:end]
@@ -327,6 +327,14 @@ def check_writable(value: str) -> None:
         raise BuildError("A value holds CR, LF or NUL")
     if max(value, default="") > "\xff":
         raise BuildError("A value holds characters outside Latin-1")
+
+
+def _changed_line(name: str, value: str) -> tuple[str, str]:
+    """A line for a message that exists. How long its body is, nobody changes: a peer would read something else."""
+    line, key = _line(name, value)
+    if key == "content-length":
+        raise BuildError("Content-Length is what the body says")
+    return line, key
 
 
 def _line(name: str, value: str) -> tuple[str, str]:

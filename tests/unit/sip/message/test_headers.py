@@ -265,3 +265,13 @@ def test_latin_1_and_tabs_may_be_written() -> None:
 def test_a_header_name_outside_the_grammar_is_refused_on_the_way_in() -> None:
     with pytest.raises(ParseError):
         message(HEAD)
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "l", "CONTENT-LENGTH"])
+@pytest.mark.parametrize("change", ["set", "append", "prepend", "replace_value"])
+def test_nobody_changes_the_length_of_a_body(change: str, name: str) -> None:
+    request = Request.make("OPTIONS", "sip:a", [])
+    before = request.to_bytes()
+    with pytest.raises(BuildError):
+        getattr(request, change)(name, "5")
+    assert request.to_bytes() == before
