@@ -13,6 +13,8 @@ from strowger.settings.rows import Settings
 
 LONGEST_T1_S = 4.0
 """T2 of RFC 3261 §17.1.2.1: the interval that T1 doubles up to."""
+USUAL_PATIENCE_S = 4.0
+"""The default of trunk.patience."""
 TIMER_B_T1 = 64
 """An INVITE without any response is given up after so many times T1 (RFC 3261 §17.1.1.2)."""
 SHORTEST_OPTIONS_INTERVAL_S = 0.1
@@ -211,7 +213,7 @@ def _trunk_times(settings: Settings) -> Iterator[Problem]:
             yield Problem(f"{path}.options_interval", "this is shorter than 100ms", 'the usual value is "15s"')
         if trunk.register_expires < SHORTEST_REGISTRATION_S:
             yield Problem(f"{path}.register_expires", "this is shorter than ten seconds", 'the usual value is "1h"')
-        if trunk.patience > timer_b_s:
+        if trunk.patience > max(timer_b_s, USUAL_PATIENCE_S):  # nobody who only shortens T1 has to write it
             hint = f"after {timer_b_s:g} s, 64 times sip.t1, SIP gives up by itself"
             yield Problem(f"{path}.patience", "this is never reached", hint)
 

@@ -389,3 +389,7 @@ def test_encrypted_sip_needs_a_certificate(tls: Tls, sip: Sip, expected: list[st
 )
 def test_limits_do_not_contradict_each_other(settings: Settings, path: str | None) -> None:
     assert [each.path for each in check(settings)] == ([path] if path else [])
+
+
+def test_who_shortens_t1_need_not_write_down_the_patience_with_trunks() -> None:
+    assert problems(replace(GOOD, trunks=(CARRIER,), sip=replace(GOOD.sip, t1=0.02))) == []
