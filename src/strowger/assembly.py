@@ -17,7 +17,7 @@ from strowger.calls import directory
 from strowger.calls.bindings import BindingStore
 from strowger.calls.directory import Directory, Presence
 from strowger.calls.exchange import Limits
-from strowger.calls.identifier import Kind
+from strowger.calls.ports import WaysOut
 from strowger.events.delivery import DeliverySettings
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
@@ -34,6 +34,8 @@ from strowger.sip.authentication.digest import Algorithm
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
+from strowger.sip.edge import Manners
+from strowger.sip.location.resolve import Reach
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.message.uri import SipUri
@@ -178,9 +180,16 @@ def throttle(
     )
 
 
-def timer_c_s(settings: Settings) -> float:
-    """How long a target that rings may be silent (RFC 3261 §16.6)."""
-    return settings.sip.timer_c or max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S)
+def manners(settings: Settings) -> Manners:
+    """How we speak SIP."""
+    sip = settings.sip
+    return Manners(
+        record_route=sip.record_route == "on",
+        says_forwarded=sip.forwarding_notice == "on",
+        udp_request_bytes=sip.udp_request_bytes,
+        timer_c_s=sip.timer_c or max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S),
+        message_limits=message_limits(settings),
+    )
 
 
 # Towards applications ------------------------------------------------------------------------------------------------
@@ -252,16 +261,23 @@ def sip_tls(settings: Settings, dev_ca: DevCa | None) -> TlsContexts | None:
 # Who is ours, and which way leads out --------------------------------------------------------------------------------
 
 
-def the_directory(settings: Settings, presence: Presence) -> Directory:
+def the_directory(settings: Settings, presence: Presence, outside: WaysOut) -> Directory:
     """Everything that can be dialled."""
     return Directory(
         numbers=[directory.Number(row.resource, row.e164) for row in settings.numbers],
         users=[directory.User(row.resource, row.name, row.id, row.contacts) for row in settings.users],
-        trunks=[directory.Trunk(row.name, row.uri) for row in settings.trunks],
-        routes=[directory.Route(Kind(row.kind), row.match, row.to[0]) for row in settings.routes],
         user_may_dial_out=settings.compat.voip_to_phone == "allow",
         presence=presence,
+        outside=outside,
     )
+
+
+def reach(settings: Settings) -> Reach:
+    """What new requests can be sent over: only a peer can open a WebSocket."""
+    listeners = settings.listen.sip
+    transports = dict.fromkeys(each.transport.upper() for each in listeners if each.transport in ("udp", "tcp", "tls"))
+    families = dict.fromkeys(6 if ":" in each.host else 4 for each in listeners)
+    return Reach(tuple(transports), tuple(families))
 
 
 def authenticator(

@@ -43,13 +43,21 @@ from strowger.settings import Listener, Settings, connection_string
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
+from strowger.sip.location.dns import Dns
+from strowger.sip.location.limits import LocationLimits
+from strowger.sip.location.locator import Locator
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.registration import Registration
+from strowger.sip.servers import Servers
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.timers import TimerHeap, Timings
 from strowger.sip.transport.errors import TransportError
 from strowger.sip.transport.flow import ListenAddress, host_port, parse_listen
 from strowger.sip.transport.transports import Transports
+from strowger.sip.trunk.roster import Roster
+from strowger.sip.trunk.trunk import Trunk
+from strowger.sip.trunk.ways_out import TrunkWays
+from strowger.sip.trunk_calls import TrunkCalls
 from strowger.sip.trunk_care import TrunkCare
 from strowger.sip_inspection import SipInspection
 from strowger.storage.errors import StoreError
@@ -158,20 +166,24 @@ class Server:
             pace=self.driver.pace,
             limits=assembly.transport_limits(self.settings),
             tls=assembly.sip_tls(self.settings, self.dev_ca),
+            lost=self.driver.lost,
         )
         self._stack.push_async_callback(self.transports.stop)
         try:
             self.registration = self._registration()
         except CredentialInvalid as error:
             raise StartError(f"phones cannot register with these settings: {error}") from error
-        self.trunks = self._trunks()
+        trunks = assembly.trunks(self.settings)
+        roster = assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
+        self.trunks = self._trunk_care(trunks, roster)
+        self.selection = assembly.selection(self.settings, trunks, roster)
         self.exchange = self._exchange()
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(self.registration, names, self._clock.wall)
         self.inspection = Inspection(
             self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip
         )
-        self.edge = self._edge()
+        self.edge = self._edge(trunks)
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
         self._stack.callback(self.driver.stop)
@@ -239,7 +251,7 @@ class Server:
 
     def _exchange(self) -> Exchange:
         return Exchange(
-            directory=assembly.the_directory(self.settings, self.registration),
+            directory=assembly.the_directory(self.settings, self.registration, self._ways_out()),
             contexts=ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname()),
             store=self.store,
             announcer=self.delivery,
@@ -250,15 +262,14 @@ class Server:
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 
-    def _trunks(self) -> TrunkCare:
-        now, spread = self._clock.monotonic(), self._ids.fraction
+    def _trunk_care(self, trunks: Sequence[Trunk], roster: Roster) -> TrunkCare:
         return TrunkCare(
-            assembly.trunks(self.settings),
-            assembly.roster(self.settings, now, spread),
+            trunks,
+            roster,
             monotonic=self._clock.monotonic,
             wall=self._clock.wall,
             token=self._ids.token,
-            spread=spread,
+            spread=self._ids.fraction,
             changed=log_change,
         )
 
@@ -269,19 +280,29 @@ class Server:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(left.wait(), LEAVE_TRUNKS_S)
 
-    def _edge(self) -> Edge:
+    def _ways_out(self) -> TrunkWays:
+        return TrunkWays(self.selection, draw=self._ids.fraction, monotonic=self._clock.monotonic)
+
+    def _servers(self) -> Servers:
+        monotonic, limits = self._clock.monotonic, LocationLimits()
+        locator = Locator(Dns(limits), assembly.reach(self.settings), monotonic=monotonic, limits=limits)
+        servers = Servers(locator, self._secret("location"), monotonic=monotonic, touch=self.driver.touch)
+        self._stack.callback(servers.stop)
+        return servers
+
+    def _edge(self, trunks: Sequence[Trunk]) -> Edge:
         return Edge(
             exchange=self.exchange,
             layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
             network=Sockets(self.transports, self.driver.touch),
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
-            record_route=self.settings.sip.record_route == "on",
-            timer_c_s=assembly.timer_c_s(self.settings),
+            location=self._servers(),
+            trunks=TrunkCalls(trunks, self.trunks, self._ids.token),
+            manners=assembly.manners(self.settings),
             admission=assembly.admission(self.settings, self.accounts, self.authenticator),
             registration=self.registration,
             throttle=self.throttle,
-            message_limits=assembly.message_limits(self.settings),
             ignored=self.driver.ignored,
         )
 

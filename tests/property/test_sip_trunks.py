@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strowger.calls.call import Branch
+from strowger.sip import failover
+from strowger.sip.leg import Fork
 from strowger.sip.location.weighted import in_order
 from strowger.sip.message import Request
-from strowger.sip.trunk.failover import Attempt, Failover, Over, State
 from strowger.sip.trunk.health import Health, HealthPolicy, SendOptions, WentDown, WentUp
 from strowger.sip.trunk.history_info import add_history, hide_history
 from strowger.sip.trunk.numbers import NumberFormat
 from strowger.sip.trunk.origin import Origins
 from strowger.sip.trunk.passage import Cause, Step
-from strowger.sip.trunk.selection import Candidate
 
 
 class Choice(NamedTuple):
@@ -49,25 +50,26 @@ def test_the_shares_are_those_of_the_weights(weights: list[int], seed: int) -> N
         assert firsts.count(choice.name) / draws == pytest.approx(share, abs=5 * (share * (1 - share) / draws) ** 0.5)
 
 
-@given(st.lists(st.tuples(st.integers(-1, 4), st.sampled_from([100, 180, 200, 408, 486, 503, 603])), max_size=20))
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([100, 180, 200, 408, 486, 503, 603])), max_size=20))
 @settings(max_examples=300)
-def test_nobody_is_tried_after_somebody_rang(heard: list[tuple[int, int]]) -> None:
-    calls = Failover([Candidate(str(n), f"sip:{n}@t.example") for n in range(4)])
-    tried, rang, over = [0], False, 0
-    for branch, status in heard:
-        if status < 200:
-            calls.provisional(branch, status)
-            rang |= status > 100 and branch == tried[-1] and not over
+def test_nobody_is_tried_after_somebody_rang_there_and_nobody_twice(heard: list[tuple[int, int]]) -> None:
+    reserve = tuple(Branch(f"sip:{n}@t.example", str(n)) for n in range(1, 4))
+    fork = Fork("call", 0, [Branch("sip:0@t.example", "0")], 0.0, 185.0, reserve=reserve)
+    rang: set[int] = set()
+    for number, status in heard:
+        if number >= len(fork.attempts):
             continue
-        outcome = calls.final(branch, status)
-        if isinstance(outcome, Attempt):
-            assert not rang
-            assert not over
-            tried.append(outcome.branch)
-        over += isinstance(outcome, Over)
-    assert tried == list(range(len(tried)))
-    assert over <= 1
-    assert (calls.state is State.OVER) == bool(over)
+        attempt = fork.attempts[number]
+        failover.heard(attempt, status)
+        if 100 < status < 300:
+            rang.add(number)
+        if status >= 300 and failover.goes_on(fork, attempt, status):
+            assert number not in rang
+            following = failover.take_next(fork, attempt)
+            following.number = len(fork.attempts)
+            fork.attempts.append(following)
+    assert [each.branch.trunk for each in fork.attempts] == [str(n) for n in range(len(fork.attempts))]
+    assert [each.branch.replaces for each in fork.attempts] == list(range(-1, len(fork.attempts) - 1))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["good", "bad", "hold", "wait", "call", "refused"]), st.floats(0, 20))))

@@ -9,20 +9,24 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from strowger.calls.call import Call, Hop
+from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
-from strowger.calls.directory import Directory, Number, Presence, Route, Trunk, User
+from strowger.calls.directory import Directory, Number, Presence, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange, Limits
-from strowger.calls.identifier import Kind, from_raw_id
-from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, Receipt, StoredCall
+from strowger.calls.identifier import from_raw_id
+from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, Receipt, StoredCall, WaysOut
 from strowger.sip.transaction.timers import TimerHeap
+from strowger.sip.trunk.selection import Selection
+from strowger.sip.trunk.trunk import Mode, Route, Trunk
+from strowger.sip.trunk.ways_out import TrunkWays
 
 RESOURCE_ID = "1b5cc06b-f352-4571-b1e6-d9b259b7c776"
 ALICE = f"8:acs:{RESOURCE_ID}_00000000-0000-0000-0000-000000000001"
 BOB = f"8:acs:{RESOURCE_ID}_00000000-0000-0000-0000-000000000002"
 NOBODY = f"8:acs:{RESOURCE_ID}_00000000-0000-0000-0000-000000000003"
 NUMBER, OTHER_NUMBER, OUTSIDE = "+31201110001", "+31201110002", "+18005550199"
+BY_TWO_TRUNKS = "+18885550100"
 
 
 class HandClock:
@@ -90,14 +94,19 @@ class Recorder:
     def proceed(self, call_id: str, *, ringing: bool) -> None:
         self.log.append(("proceed", ringing))
 
-    def ring(self, call_id: str, hop_index: int, hop: Hop) -> None:
-        self.log.append(("ring", hop_index, hop.ring))
+    def ring(self, call: Call, hop_index: int) -> None:
+        self.log.append(("ring", hop_index, call.hops[hop_index].ring))
+
+    def ring_branch(self, call: Call, hop_index: int, branch: int) -> None:
+        self.log.append(("ring_branch", hop_index, branch, call.hops[hop_index].branches[branch].uri))
 
     def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
         self.log.append(("stop_ringing", hop_index))
 
-    def finish(self, call_id: str, status: int, reason: str, relayed: object | None) -> None:
-        self.log.append(("finish", status, relayed))
+    def finish(
+        self, call_id: str, status: int, reason: str, relayed: object | None, contacts: tuple[str, ...] = ()
+    ) -> None:
+        self.log.append(("finish", status, contacts or relayed))
 
     def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
         self.log.append(("disown", hop_index, relayed))
@@ -170,7 +179,7 @@ def arrival(dialled: str = NUMBER, **changes: object) -> Arrival:
     return msgspec.structs.replace(plain, **changes)
 
 
-def directory(presence: Presence | None = None) -> Directory:
+def directory(presence: Presence | None = None, outside: WaysOut | None = None) -> Directory:
     return Directory(
         presence=presence,
         numbers=[Number("dev", NUMBER), Number("dev", OTHER_NUMBER), Number("other", "+4511223344")],
@@ -180,13 +189,44 @@ def directory(presence: Presence | None = None) -> Directory:
             User("dev", "nobody", NOBODY),
             User("other", "eve", "8:acs:other_1"),
         ],
-        trunks=[Trunk("carrier", "sip:sbc.example;transport=tcp"), Trunk("near", "sip:127.0.0.1:5090")],
-        routes=[
-            Route(Kind.PHONE_NUMBER, "+1*", "carrier"),
-            Route(Kind.PHONE_NUMBER, "+1800", "near"),
-            Route(Kind.MICROSOFT_TEAMS_USER, "*", "near"),
-        ],
+        outside=outside or ways_out(),
     )
+
+
+class Serving:
+    """The fitness of trunks, set by hand."""
+
+    def __init__(self) -> None:
+        self.down: dict[str, str] = {}
+
+    def is_usable(self, trunk: str) -> bool:
+        return trunk not in self.down
+
+    def why(self, trunk: str) -> str:
+        return self.down.get(trunk, "")
+
+    def held_until(self, trunk: str) -> float | None:
+        return None
+
+
+TRUNKS = [
+    Trunk("carrier", "sip:sbc.example;transport=tcp"),
+    Trunk("near", "sip:127.0.0.1:5090"),
+    Trunk("first", "sip:127.0.0.3:5090", priority=1),
+    Trunk("second", "sip:127.0.0.4:5090", priority=2),
+    Trunk("back", "sip:127.0.0.5:5090", mode=Mode.REDIRECT),
+]
+ROUTES = [
+    Route("phoneNumber", "+1*", ("carrier",)),
+    Route("phoneNumber", "+1800*", ("near",)),
+    Route("phoneNumber", "+1888", ("second", "first")),
+    Route("microsoftTeamsUser", "*", ("near",)),
+]
+
+
+def ways_out(fitness: Serving | None = None) -> TrunkWays:
+    selection = Selection(TRUNKS, ROUTES, fitness or Serving())
+    return TrunkWays(selection, draw=lambda: 0.0, monotonic=lambda: 0.0)
 
 
 def user(raw_id: str):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from strowger.sip.edge import Edge
+from strowger.sip.admission import Admission
+from strowger.sip.edge import Edge, Manners
 from strowger.sip.flow import Flow
+from strowger.sip.location.errors import Unlocatable
+from strowger.sip.location.limits import LocationLimits
+from strowger.sip.location.records import Answer, Question
+from strowger.sip.location.resolve import Destination, Reach, locate, run
+from strowger.sip.location.target import target_of
 from strowger.sip.message import Request, Response, parse_message
-from strowger.sip.network import Unreachable
+from strowger.sip.network import Found, Unreachable
 from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.sender import Sender
 from strowger.sip.transaction.layer import TransactionLayer
+from strowger.sip.trunk.trunk import Trunk
 from tests.support.exchange import NUMBER, Bench
 
 US = "192.0.2.1:5060"
@@ -57,11 +66,58 @@ class Wire:
         return sent
 
 
+class Names:
+    """Where URIs are served: numeric hosts at once, names by the table, and late when told so."""
+
+    def __init__(self) -> None:
+        self.records: dict[Question, Answer] = {}
+        self.avoided: list[str] = []
+        self.is_slow = False
+        self.asked: list[Callable[[], None]] = []
+
+    def locate(self, uri: str, what: str, found: Found) -> None:
+        if self.is_slow:
+            self.asked.append(lambda: self._answer(uri, found))
+        else:
+            self._answer(uri, found)
+
+    def _answer(self, uri: str, found: Found) -> None:
+        try:
+            procedure = locate(target_of(uri), Reach(("UDP", "TCP"), (4,)), lambda: 0.0, LocationLimits())
+            found(run(procedure, lambda question: self.records.get(question, Answer())), "")
+        except Unlocatable as error:
+            found((), str(error))
+
+    def answer(self) -> None:
+        """Let the slow answers come."""
+        asked, self.asked = self.asked, []
+        for each in asked:
+            each()
+
+    def avoid(self, destination: Destination, seconds: float | None = None) -> None:
+        self.avoided.append(destination.host)
+
+
+class EverybodyBy(Admission):
+    """Takes every caller for that of a trunk."""
+
+    def __init__(self, trunk: str) -> None:
+        self._sender = Sender(trunk=Trunk(trunk, "sip:192.0.2.9"))
+
+    @property
+    def realm(self) -> str:
+        return ""
+
+    def sender_of(self, invite: Request, flow: Flow, now: float) -> Sender:
+        return self._sender
+
+
 class EdgeBench:
     """Edge, layer and exchange of one server; `line()` says what went out, one line per message."""
 
-    def __init__(self, bench: Bench | None = None, *, record_route: bool = False, **options: Any) -> None:
+    def __init__(self, bench: Bench | None = None, *, manners: Manners | None = None, **options: Any) -> None:
         self.bench = bench or Bench()
+        self.names = Names()
         self.wire = Wire()
         self.layer = TransactionLayer()
         self.ignored: list[str] = []
@@ -69,9 +125,10 @@ class EdgeBench:
             exchange=self.bench.exchange,
             layer=self.layer,
             network=self.wire,
+            location=self.names,
             forwarding=Forwarding(b"f" * 32),
             monotonic=self.bench.clock.monotonic,
-            record_route=record_route,
+            manners=manners,
             ignored=lambda reason, summary: self.ignored.append(reason),
             **options,
         )
@@ -94,7 +151,13 @@ class EdgeBench:
         return self.feed(INVITE.format(to=to, n=n, hops=hops))
 
     def answer(
-        self, request: Request, status: int, *, contact: str = "sip:target@192.0.2.77:5090", tag: str = "t"
+        self,
+        request: Request,
+        status: int,
+        *,
+        contact: str = "sip:target@192.0.2.77:5090",
+        tag: str = "t",
+        flush: bool = True,
     ) -> list[str]:
         """The target answers a request that was sent to it."""
         headers = [("Via", via) for via in request.vias]
@@ -104,7 +167,8 @@ class EdgeBench:
         headers += [("Contact", "*" if contact == "*" else f"<{contact}>")]
         headers += [("Record-Route", value) for value in request.values("Record-Route")]
         reason = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}.get(status, "Reason")
-        return self.feed(Response.make(status, reason, headers).to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))
+        response = Response.make(status, reason, headers).to_bytes()
+        return self.feed(response, Flow("UDP", "127.0.0.1", 5090, 0, 0), flush=flush)
 
     def later(self, seconds: float) -> list[str]:
         """Let time pass, timer by timer."""

@@ -32,6 +32,7 @@ from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Mode, Trunk
 from strowger.storage.bindings import MemoryBindings
 from strowger.tls import create_dev_ca
 from tests.support.admission import an_invite
+from tests.support.exchange import ways_out
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 NOBODY = MemoryBindings(lambda done: done())
@@ -222,11 +223,11 @@ def test_timer_c_outlasts_the_ring_budget_and_is_more_than_three_minutes(
     tmp_path: Path, budget: str, timer_c: float
 ) -> None:
     settings = the_settings(tmp_path, f'[limits]\nring_budget = "{budget}"')
-    assert assembly.timer_c_s(settings) == timer_c
+    assert assembly.manners(settings).timer_c_s == timer_c
 
 
 def test_timer_c_can_be_set(tmp_path: Path) -> None:
-    assert assembly.timer_c_s(the_settings(tmp_path, '[sip]\ntimer_c = "240s"')) == 240.0
+    assert assembly.manners(the_settings(tmp_path, '[sip]\ntimer_c = "240s"')).timer_c_s == 240.0
 
 
 def test_resources_and_subscriptions(tmp_path: Path) -> None:
@@ -305,12 +306,12 @@ def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
         to = "carrier"
         """,
     )
-    found = assembly.the_directory(settings, the_registration(settings))
+    found = assembly.the_directory(settings, the_registration(settings), ways_out())
     assert found.addressee("+31201110001")[0] == "one"
     assert found.addressee("alice")[1].ring == ("sip:alice@192.0.2.1",)
     caller = from_raw_id("4:+1")
-    plan = found.target("one", phone_number("+31612345678"), caller)
-    assert (plan.to.kind, plan.ring) == (Kind.PHONE_NUMBER, ("sip:+31612345678@carrier.example",))
+    plan = found.target("one", phone_number("+12125550100"), caller)
+    assert (plan.to.kind, plan.ring) == (Kind.PHONE_NUMBER, ("sip:+12125550100@sbc.example;transport=tcp",))
 
 
 def test_a_realm_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from strowger.calls.identifier import Identifier
 
 
 class State(StrEnum):
-    """Where a call stands. The last five are final."""
+    """Where a call stands. The last six are final."""
 
     ARRIVED = "arrived"
     """The INVITE is here and nothing is committed yet."""
@@ -26,13 +26,32 @@ class State(StrEnum):
     RINGING = "ringing"
     """At least one branch of the current hop is being rung."""
     ANSWERED = "answered"
+    SENT_BACK = "sent back"
+    """The caller was told to call the target itself (RFC 3261 §8.3)."""
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     FAILED = "failed"
 
 
-FINAL_STATES: Final = frozenset((State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED))
+FINAL_STATES: Final = frozenset(
+    (State.ANSWERED, State.SENT_BACK, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED)
+)
+
+
+class Branch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One INVITE of a hop: whom it is for and which way it takes (RFC 3261 §16.6)."""
+
+    uri: str
+    """The Request-URI."""
+    trunk: str = ""
+    """The trunk it takes; empty for a user's own contact."""
+    destination: str = ""
+    """Where it is sent when its URI leads to several places and this is not the first; see `sip.location.resolve`."""
+    replaces: int = -1
+    """The branch that led nowhere and in whose place this one is rung; -1 for one that rings beside the others."""
+    rung_at: float = 0.0
+    """Wall clock, seconds; 0 for one that was rung when its hop was opened."""
 
 
 class Hop(msgspec.Struct, omit_defaults=True):
@@ -44,12 +63,21 @@ class Hop(msgspec.Struct, omit_defaults=True):
     event_id: str = ""
     """The IncomingCall event of this hop; empty when none was raised."""
     ring: tuple[str, ...] = ()
-    """The SIP URIs rung, in order."""
+    """The SIP URIs rung at once when the hop was opened."""
     via: str = ""
-    """The trunk the URIs belong to; empty for a user's own contacts."""
+    """The trunk they belong to; empty for a user's own contacts."""
     closed_at: float = 0.0
     decision: str = ""
     """What closed the hop, in words: `redirect to …`, `reject busy`, `caller hung up`…"""
+    reserve: tuple[Branch, ...] = ()
+    """Further trunks, to be tried one after the other while nobody has heard of the call there."""
+    joined: tuple[Branch, ...] = ()
+    """Branches rung since the hop was opened: a phone that registered meanwhile, or the next place to try."""
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Every branch rung so far; its position is its number."""
+        return (*(Branch(uri, self.via) for uri in self.ring), *self.joined)
 
 
 class Call(msgspec.Struct, omit_defaults=True):

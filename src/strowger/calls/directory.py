@@ -1,28 +1,22 @@
-"""Who is ours and which way leads outside: numbers, users, trunks and routes, looked up when a call arrives or is
-redirected.
-
-Outside numbers are denied until a route allows them.
+"""Who is ours: numbers and users, looked up when a call arrives or is redirected. What is not ours lies outside, and
+the trunks know the ways there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
 
 from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
 from strowger.calls.identifier import ANONYMOUS_CALLER, Identifier, Kind, from_raw_id, phone_number
-from strowger.calls.ports import Arrival, RingPlan
+from strowger.calls.ports import Arrival, RingPlan, WaysOut
 from strowger.calls.spelling import spellings
 
 NOT_FOUND: Final = 404
 
-_SHOWN: Final = 64
-"""Characters of an unroutable target in the reason."""
-_PREFIX: Final = 3
-"""Characters of it in the advice: country code and a digit."""
 _DIALLABLE: Final = re.compile(r"\+?[0-9]{1,20}")
 # RFC 3261 §25.1: user = unreserved / escaped / user-unreserved
 _USER_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/"
@@ -46,28 +40,6 @@ class Number(msgspec.Struct, frozen=True):
     e164: str
 
 
-class Trunk(msgspec.Struct, frozen=True):
-    """A way outside: its SIP URI without a user part."""
-
-    name: str
-    uri: str
-
-
-class Route(msgspec.Struct, frozen=True):
-    """Which trunk leads to targets of one kind whose number or id begins with a prefix."""
-
-    kind: Kind
-    match: str
-    """A prefix; a trailing `*` is allowed and changes nothing."""
-    to: str
-    """Name of a trunk."""
-
-    @property
-    def prefix(self) -> str:
-        """The prefix without its asterisk."""
-        return self.match.removesuffix("*")
-
-
 class Presence(Protocol):
     """Who is where just now; a user is named by its raw id."""
 
@@ -86,12 +58,13 @@ class Directory:
         *,
         numbers: Iterable[Number] = (),
         users: Iterable[User] = (),
-        trunks: Iterable[Trunk] = (),
-        routes: Sequence[Route] = (),
         user_may_dial_out: bool = True,
         presence: Presence | None = None,
+        outside: WaysOut | None = None,
     ) -> None:
-        """`presence` knows the phones that users have registered, beside those they always have."""
+        """`presence` knows the phones that users have registered, beside those they always have; without an `outside`
+        nothing but what is ours can be reached.
+        """
         self._presence = presence
         self._numbers = {number.e164: number for number in numbers}
         self._users_by_name = {user.name.lower(): user for user in users}
@@ -100,8 +73,7 @@ class Directory:
             word.lower(): user for user in self._users_by_name.values() for word in spellings(user.name, user.id)
         }
         self._users_by_address = _by_address(self._users_by_name.values())
-        self._trunks = {trunk.name: trunk for trunk in trunks}
-        self._routes = sorted(routes, key=lambda route: len(route.prefix), reverse=True)
+        self._out = outside
         self._user_may_dial_out = user_may_dial_out
 
     def addressee(self, dialled: str) -> tuple[str, RingPlan]:
@@ -170,23 +142,18 @@ class Directory:
         return self._outside(target, number)
 
     def _outside(self, target: Identifier, dialled: str) -> RingPlan:
-        for route in self._routes:
-            if route.kind is target.kind and dialled.startswith(route.prefix):
-                trunk = self._trunks[route.to]
-                return RingPlan(target, (_trunk_uri(trunk.uri, dialled),), trunk.name)
-        raise TargetUnroutable(
-            f'no route leads to {dialled[:_SHOWN]}: add a [[route]] with kind = "{target.kind.value}" '
-            f'and a match such as "{dialled[:_PREFIX]}*"'
-        )
+        if self._out is None:
+            raise TargetUnroutable("no trunk leads outside")
+        first, *reserve = self._out.ways_out(target.kind, dialled)
+        return RingPlan(target, (first.uri,), first.trunk, tuple(reserve))
+
+    def sends_back(self, trunk: str) -> bool:
+        """Whether callers that come by this trunk are told to call a new target themselves."""
+        return bool(trunk) and self._out is not None and self._out.sends_back(trunk)
 
 
 def _outside_id(target: Identifier) -> str:
     return target.extension.user_id if target.kind is Kind.TEAMS_EXTENSION_USER else target.scoped_id
-
-
-def _trunk_uri(uri: str, dialled: str) -> str:
-    scheme, _, rest = uri.partition(":")
-    return f"{scheme}:{escape_user(dialled)}@{rest.rpartition('@')[2]}"
 
 
 def escape_user(text: str) -> str:

@@ -8,7 +8,8 @@ CallError
 │   ├── HopClosed            409 8519   the hop has taken its decision; the call lives on elsewhere
 │   ├── TooManyRedirects     400 8521   the chain of hops is as long as it may get
 │   ├── TargetInvalid        400 8523   no such user, or not a target at all
-│   └── TargetUnroutable     405 8520   no route leads there
+│   ├── TargetUnroutable     405 8520   no route leads there
+│   └── TargetUnreachable    400 8549   a route leads there, but none of its trunks serves now
 ├── CallRefused              the caller's fault or ours; carries the SIP status to answer
 └── StoreUnavailable         ours: nothing was done; answer 503 and try again
 """
@@ -74,6 +75,13 @@ class TargetUnroutable(DecisionRefused):
 
     status = 405
     code = "8520"
+    target = "target"
+
+
+class TargetUnreachable(DecisionRefused):
+    """A route leads to the target, but none of its trunks serves now. The call is still the application's to decide."""
+
+    code = "8549"
     target = "target"
 
 

@@ -7,14 +7,14 @@ asks `next_deadline` and calls `advance`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from strowger.calls.call import Call, State
+from strowger.calls.call import Branch, Call, State
 from strowger.calls.context import Claims, ContextSigner
-from strowger.calls.decision import Answer, RedirectCall, RejectCall, RejectReason
+from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, RejectReason
 from strowger.calls.directory import Directory
 from strowger.calls.errors import (
     CallError,
@@ -154,6 +154,34 @@ class Exchange:
 
         self._ledger.tell(call_id, settle)
 
+    def ring_branch(
+        self, call_id: str, hop_index: int, branch: Branch, reserve: tuple[Branch, ...], refused: Callable[[], None]
+    ) -> None:
+        """Ring one more branch of the hop, once that is durable; `refused` is told when it cannot be written.
+
+        What it takes the place of has ended, or has been silent for too long. Nothing happens when the hop is decided.
+        """
+
+        def settle(live: LiveCall) -> None:
+            if live.call.hop_index == hop_index and live.call.state is State.RINGING:
+                occurrence = Occurrence(self._clock.wall(), branch=branch, reserve=reserve)
+                self._ledger.apply(live, Input.BRANCH, occurrence, answer=partial(_tell_refused, refused))
+
+        self._ledger.tell(call_id, settle)
+
+    def phone_registered(self, user: str, uris: Iterable[str]) -> None:
+        """A user has new phones: they join the calls that ring for that user, or are held for it."""
+        branches = [Branch(uri) for uri in uris]
+        for call_id in self._ledger.calls_for(user):
+            for branch in branches:
+                self._ledger.tell(call_id, partial(self._join, user, branch))
+
+    def _join(self, user: str, branch: Branch, live: LiveCall) -> None:
+        if live.call.is_over or live.call.hop.to.raw_id.lower() != user.lower():
+            return  # it was decided while the phone registered
+        occurrence = Occurrence(self._clock.wall(), branch=branch, reserve=live.call.hop.reserve)
+        self._ledger.apply(live, Input.BRANCH, occurrence)
+
     # What applications decide ----------------------------------------------------------------------------------------
 
     def redirect(self, command: RedirectCall, answer: Answer) -> None:
@@ -193,7 +221,14 @@ class Exchange:
             self._end_chain(live, answer)
             return
         what, occurrence = self._opening(live, plan, f"redirect to {plan.to.raw_id}")
+        if what is Input.RING and self._directory.sends_back(live.call.came_by):
+            what, occurrence = Input.SEND_BACK, self._sending_back(live.call, plan)
         self._ledger.apply(live, what, occurrence, answer=answer, receipt=command.receipt)
+
+    def _sending_back(self, call: Call, plan: RingPlan) -> Occurrence:
+        at = self._clock.wall()
+        why = f'the trunk {call.came_by} was told to call {plan.to.raw_id} itself (mode = "302")'
+        return Occurrence(at, plan=plan, expires_at=at, status=302, reason="Moved Temporarily", why=why)
 
     def _end_chain(self, live: LiveCall, answer: Answer) -> None:
         limit = self._limits.redirects_per_call
@@ -304,6 +339,11 @@ class Exchange:
             why=why,
         )
         return what, occurrence
+
+
+def _tell_refused(refused: Callable[[], None], outcome: Accepted | CallError) -> None:
+    if isinstance(outcome, CallError):
+        refused()
 
 
 def _require_open(call: Call, hop_index: int) -> None:

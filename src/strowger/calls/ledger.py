@@ -22,6 +22,7 @@ from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
+from strowger.calls.identifier import Kind
 from strowger.calls.machine import Input, Occurrence
 from strowger.calls.ports import Announcer, Commit, Receipt, Store, Telephony
 
@@ -107,6 +108,8 @@ class Ledger:
         self._observe = observe
         self._unsaved_limit = unsaved_limit
         self._live: dict[str, LiveCall] = {}
+        self._for_user: dict[str, set[str]] = {}
+        """The live calls whose current hop is a user's, by raw id in lower case."""
         self._unsaved: dict[str, Commit] = {}
         self._encode = msgspec.json.Encoder().encode
 
@@ -126,9 +129,14 @@ class Ledger:
         call = self.call(call_id)
         return call.hop_index if call is not None else -1
 
+    def calls_for(self, user: str) -> list[str]:
+        """The live calls that are for a user just now, by its raw id."""
+        return sorted(self._for_user.get(user.lower(), ()))
+
     def add(self, call: Call, revision: int = 0) -> LiveCall:
         """Take a call in: a new one, or with its stored revision one of before a restart."""
         live = self._live[call.call_id] = LiveCall(call, revision, self._clock.monotonic())
+        self._note_addressee(call)
         return live
 
     def tell(self, call_id: str, settle: Callable[[LiveCall], None], answer: Answer | None = None) -> bool:
@@ -158,7 +166,8 @@ class Ledger:
         if after is before:
             return
         entries = self._announcer.compose(after, self._context(after)) if occurrence.event_id else ()
-        closed_event = before.hop.event_id if before.hops else ""
+        closes = before.hops and what is not Input.BRANCH
+        closed_event = before.hop.event_id if closes else ""
         unit = Commit(
             call=self._encode(after),
             call_id=after.call_id,
@@ -216,13 +225,15 @@ class Ledger:
         self.telephony.finish(live.call.call_id, 503, "Service Unavailable", None)
 
     def _take_effect(self, live: LiveCall, change: Change) -> None:
+        self._forget_addressee(live.call)
         call = live.call = change.after
         live.revision += 1
+        self._note_addressee(call)
         if change.unit.withdrawn:
             self._announcer.withdraw(change.unit.withdrawn)
         if call.is_over:
             self._drop(live)
-        else:  # every other input opened a hop
+        elif change.what is not Input.BRANCH:  # every other input opened a hop
             time_s = change.occurrence.expires_at - change.occurrence.at
             self._deadlines.arm(call.call_id, change.decided_at + time_s)
         for effect in change.effects:
@@ -234,11 +245,13 @@ class Ledger:
             case machine.Proceed(ringing):
                 self.telephony.proceed(call.call_id, ringing=ringing)
             case machine.Ring(hop_index):
-                self.telephony.ring(call.call_id, hop_index, call.hops[hop_index])
+                self.telephony.ring(call, hop_index)
+            case machine.RingBranch(hop_index, branch):
+                self.telephony.ring_branch(call, hop_index, branch)
             case machine.StopRinging(hop_index, why):
                 self.telephony.stop_ringing(call.call_id, hop_index, why)
-            case machine.Finish(status, reason, relayed):
-                self.telephony.finish(call.call_id, status, reason, relayed)
+            case machine.Finish(status, reason, relayed, contacts):
+                self.telephony.finish(call.call_id, status, reason, relayed, contacts)
             case machine.Announce():
                 pass  # composed into the commit and published with it
 
@@ -262,6 +275,18 @@ class Ledger:
         if len(self._unsaved) < self._unsaved_limit:
             self._unsaved[unit.call_id] = unit
             self._deadlines.arm(UNSAVED, self._clock.monotonic() + SAVE_AGAIN_S)
+
+    def _note_addressee(self, call: Call) -> None:
+        if call.hops and not call.is_over and call.hop.to.kind is Kind.COMMUNICATION_USER:
+            self._for_user.setdefault(call.hop.to.raw_id.lower(), set()).add(call.call_id)
+
+    def _forget_addressee(self, call: Call) -> None:
+        user = call.hop.to.raw_id.lower() if call.hops else ""
+        calls = self._for_user.get(user)
+        if calls is not None:
+            calls.discard(call.call_id)
+            if not calls:
+                del self._for_user[user]
 
     def _drop(self, live: LiveCall) -> None:
         self._live.pop(live.call.call_id, None)

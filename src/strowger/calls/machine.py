@@ -2,9 +2,9 @@
 
     ARRIVED ──HOLD──▶ HELD ◀──HOLD──┐          every arrow into HELD or RINGING opens a hop,
        │               │ └──RING──▶ RINGING    every arrow out of them closes the current one
-       └──RING─────────┼──────────────▲ │
+       └──RING─────────┼──────────────▲ │        BRANCH adds to the ringing of a hop, and rings at one that is held
                        ▼                ▼
-         REJECTED  CANCELLED  EXPIRED  FAILED  ANSWERED        final; nothing leaves them
+         REJECTED  CANCELLED  EXPIRED  FAILED  ANSWERED  SENT_BACK        final; nothing leaves them
 
 The machine is pure: it takes a call, an input and the time, and returns the changed call with the effects to perform
 once the change is committed. It leaves to others: when an input is due, who may give it, and how an effect is carried
@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from strowger.calls.call import Call, Hop, State
+from strowger.calls.call import FINAL_STATES, Branch, Call, Hop, State
 from strowger.calls.ports import RingPlan
 
 
@@ -32,6 +32,10 @@ class Input(StrEnum):
     """Open a hop and ring its branches."""
     NOBODY = "nobody"
     """Open a hop that has neither phones nor an application."""
+    BRANCH = "branch"
+    """Ring one more branch of the current hop, beside the others or in the place of one that led nowhere."""
+    SEND_BACK = "send_back"
+    """A redirect of which the caller is told, to call the target itself."""
     TOO_MANY = "too_many"
     """A redirect beyond the longest permitted chain."""
     REJECT = "reject"
@@ -61,6 +65,9 @@ class Occurrence(msgspec.Struct, frozen=True, gc=False):
     """A sentence for a person; also what closed the hop."""
     relayed: object | None = None
     """The target's own response, handed through untouched."""
+    branch: Branch | None = None
+    reserve: tuple[Branch, ...] = ()
+    """What is left of the hop's reserve after `branch`."""
 
 
 class Proceed(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +86,13 @@ class Ring(msgspec.Struct, frozen=True, gc=False):
     hop_index: int
 
 
+class RingBranch(msgspec.Struct, frozen=True, gc=False):
+    """Ring a branch that joined the current hop."""
+
+    hop_index: int
+    branch: int
+
+
 class StopRinging(msgspec.Struct, frozen=True, gc=False):
     """Cancel the branches of a hop that was decided."""
 
@@ -92,9 +106,10 @@ class Finish(msgspec.Struct, frozen=True, gc=False):
     status: int
     reason: str
     relayed: object | None = None
+    contacts: tuple[str, ...] = ()
 
 
-Effect = Proceed | Announce | Ring | StopRinging | Finish
+Effect = Proceed | Announce | Ring | RingBranch | StopRinging | Finish
 
 
 class UnexpectedInput(Exception):
@@ -131,6 +146,22 @@ def _redirect_nowhere(call: Call, state: State, occurrence: Occurrence) -> tuple
     return _ended(call, state, occurrence, [*_closed(call, occurrence), _new_hop(occurrence)])
 
 
+def _ring_branch(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    assert occurrence.branch is not None
+    joined = (*call.hop.joined, msgspec.structs.replace(occurrence.branch, rung_at=occurrence.at))
+    hop = msgspec.structs.replace(call.hop, joined=joined, reserve=occurrence.reserve)
+    number = len(hop.ring) + len(joined) - 1
+    after = msgspec.structs.replace(call, state=state, hops=[*call.hops[:-1], hop])
+    return after, [RingBranch(call.hop_index, number)]
+
+
+def _send_back(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    target = _new_hop(occurrence)
+    after, effects = _ended(call, state, occurrence, [*_closed(call, occurrence), target])
+    contacts = (*target.ring, *(branch.uri for branch in target.reserve))
+    return after, [*effects[:-1], Finish(occurrence.status, occurrence.reason, None, contacts)]
+
+
 def _end(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
     return _ended(call, state, occurrence, _closed(call, occurrence))
 
@@ -151,7 +182,8 @@ def _ended(call: Call, state: State, occurrence: Occurrence, hops: list[Hop]) ->
 def _new_hop(occurrence: Occurrence) -> Hop:
     plan = occurrence.plan
     assert plan is not None
-    return Hop(plan.to, occurrence.at, occurrence.expires_at, occurrence.event_id, plan.ring, plan.via)
+    at, until, event_id = occurrence.at, occurrence.expires_at, occurrence.event_id
+    return Hop(plan.to, at, until, event_id, plan.ring, plan.via, reserve=plan.reserve)
 
 
 def _closed(call: Call, occurrence: Occurrence) -> list[Hop]:
@@ -177,6 +209,8 @@ TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
     (State.HELD, Input.HOLD): (State.HELD, _redirect),
     (State.HELD, Input.RING): (State.RINGING, _redirect),
     (State.HELD, Input.NOBODY): (State.FAILED, _redirect_nowhere),
+    (State.HELD, Input.BRANCH): (State.RINGING, _ring_branch),
+    (State.HELD, Input.SEND_BACK): (State.SENT_BACK, _send_back),
     (State.HELD, Input.TOO_MANY): (State.FAILED, _end),
     (State.HELD, Input.REJECT): (State.REJECTED, _end),
     (State.HELD, Input.CANCEL): (State.CANCELLED, _end),
@@ -184,6 +218,8 @@ TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
     (State.RINGING, Input.HOLD): (State.HELD, _redirect),
     (State.RINGING, Input.RING): (State.RINGING, _redirect),
     (State.RINGING, Input.NOBODY): (State.FAILED, _redirect_nowhere),
+    (State.RINGING, Input.BRANCH): (State.RINGING, _ring_branch),
+    (State.RINGING, Input.SEND_BACK): (State.SENT_BACK, _send_back),
     (State.RINGING, Input.TOO_MANY): (State.FAILED, _end),
     (State.RINGING, Input.REJECT): (State.REJECTED, _end),
     (State.RINGING, Input.CANCEL): (State.CANCELLED, _end),
@@ -193,7 +229,7 @@ TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
     # A final state stays. Decisions never get here (the exchange answers CallOver); these may cross it on the wire.
     **{
         (state, late): (state, _ignore)
-        for state in (State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED)
+        for state in FINAL_STATES
         for late in (Input.CANCEL, Input.DEADLINE, Input.HOP_FAILED)
     },
 }
@@ -203,7 +239,7 @@ IMPOSSIBLE: Final[frozenset[tuple[State, Input]]] = frozenset(
     | {(State.HELD, Input.ANSWERED), (State.HELD, Input.HOP_FAILED)}
     | {
         (state, what)
-        for state in (State.ANSWERED, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED)
+        for state in FINAL_STATES
         for what in Input
         if what not in (Input.CANCEL, Input.DEADLINE, Input.HOP_FAILED)
     }

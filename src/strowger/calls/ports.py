@@ -10,9 +10,9 @@ from typing import Protocol
 
 import msgspec
 
-from strowger.calls.call import Call, Hop
+from strowger.calls.call import Branch, Call
 from strowger.calls.errors import CallError
-from strowger.calls.identifier import Identifier
+from strowger.calls.identifier import Identifier, Kind
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -131,15 +131,20 @@ class Telephony(Protocol):
     def proceed(self, call_id: str, *, ringing: bool) -> None:
         """Tell the caller that the call is being worked on (100) and, if asked, that it rings (180)."""
 
-    def ring(self, call_id: str, hop_index: int, hop: Hop) -> None:
-        """Ring every URI of the hop; each outcome comes back through the exchange."""
+    def ring(self, call: Call, hop_index: int) -> None:
+        """Ring every branch of the hop; each outcome comes back through the exchange."""
+
+    def ring_branch(self, call: Call, hop_index: int, branch: int) -> None:
+        """Ring a branch that joined the hop."""
 
     def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
         """Cancel every branch of the hop that has not ended."""
 
-    def finish(self, call_id: str, status: int, reason: str, relayed: object | None) -> None:
+    def finish(
+        self, call_id: str, status: int, reason: str, relayed: object | None, contacts: tuple[str, ...] = ()
+    ) -> None:
         """Give the caller the final response: `relayed` as it came from the target, else one made from status and
-        reason.
+        reason. With a 302 go the `contacts` to call instead, the preferred one first.
         """
 
     def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
@@ -173,7 +178,11 @@ class RingPlan(msgspec.Struct, frozen=True, gc=False):
 
     to: Identifier
     ring: tuple[str, ...] = ()
+    """Rung at once."""
     via: str = ""
+    """The trunk of these URIs; empty for a user's own contacts."""
+    reserve: tuple[Branch, ...] = ()
+    """Further trunks, in the order to try them."""
     announced: bool = False
     """Whether the addressee is ours, so that an IncomingCall is raised for it."""
 
@@ -201,3 +210,16 @@ class Arrival(msgspec.Struct, frozen=True):
     """The raw id of the user that the sender proved to be, in lower case; empty when it proved nothing."""
     is_stranger: bool = False
     """Nothing speaks for the sender, not even its address."""
+
+
+class WaysOut(Protocol):
+    """The ways to the outside; implemented by the trunks."""
+
+    def ways_out(self, kind: Kind, dialled: str) -> Sequence[Branch]:
+        """The trunks that lead to a number or id just now, in the order to try them; at least one.
+
+        Raises TargetUnroutable where no route leads there, TargetUnreachable while none of its trunks serves.
+        """
+
+    def sends_back(self, trunk: str) -> bool:
+        """Whether callers that come by this trunk are told to call a new target themselves."""

@@ -17,6 +17,10 @@ OPENS_A_HOP: Final = ("hold", "ring", "nobody")
 """What happens to a call when there is a new addressee."""
 
 
+JOINS_A_HOP: Final = "branch"
+"""What happens when one more phone or trunk is rung for the same addressee."""
+
+
 class Narrator:
     """Tells of calls; `names` has the short name of each raw id that has one, in lower case."""
 
@@ -32,6 +36,8 @@ class Narrator:
         told: list[tuple[str, str]] = []
         if what in OPENS_A_HOP:
             told += self._opening(call)
+        if what == JOINS_A_HOP:
+            told.append(_joining(call.hops[-1]))
         if call.ended_at is not None:
             told.append((call.ended_at, _ending(call)))
         return [f"{clock(at)}  call {short_id(call)}  {text}" for at, text in told]
@@ -87,6 +93,14 @@ def doing(hop: HopView) -> list[str]:
     if hop.event_id:
         told.append(f"--> IncomingCall  {printable(hop.event_id)}")
     return told
+
+
+def _joining(hop: HopView) -> tuple[str, str]:
+    branch = hop.branches[-1]
+    word = "also ringing" if branch.replaces is None else "ringing instead"
+    way = f" through {printable(branch.trunk)}" if branch.trunk else ""
+    where = f" at {printable(branch.destination)}" if branch.destination else ""
+    return branch.rung_at, f"{word} {printable(branch.uri)}{way}{where}"
 
 
 def _ending(call: CallView) -> str:

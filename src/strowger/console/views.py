@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from strowger.calls.call import Call, Hop
+from strowger.calls.call import Branch, Call, Hop
 from strowger.calls.identifier import Identifier
 
 
@@ -18,6 +18,19 @@ class PartyView(msgspec.Struct, frozen=True):
 
     kind: str
     raw_id: str
+
+
+class BranchView(msgspec.Struct, frozen=True):
+    """One way in which an addressee was rung."""
+
+    uri: str
+    trunk: str
+    """Empty for a user's own phone."""
+    destination: str
+    """Where it was sent, if not simply where its URI leads."""
+    replaces: int | None
+    """The number, from 0, of the branch that led nowhere before; None for one that rang beside the others."""
+    rung_at: str
 
 
 class HopView(msgspec.Struct, frozen=True):
@@ -33,6 +46,7 @@ class HopView(msgspec.Struct, frozen=True):
     closed_at: str | None
     decision: str
     """What closed the hop; empty while it is open."""
+    branches: tuple[BranchView, ...] = ()
 
 
 class CallView(msgspec.Struct, frozen=True):
@@ -124,12 +138,23 @@ def _hop(hop: Hop) -> HopView:
     return HopView(
         to=_party(hop.to),
         event_id=hop.event_id,
-        ring=hop.ring,
-        via=hop.via,
+        ring=tuple(branch.uri for branch in hop.branches),
+        via=", ".join(dict.fromkeys(branch.trunk for branch in hop.branches if branch.trunk)),
         opened_at=iso(hop.opened_at),
         expires_at=iso(hop.expires_at),
         closed_at=iso(hop.closed_at) if hop.closed_at else None,
         decision=hop.decision,
+        branches=tuple(_branch(branch, hop) for branch in hop.branches),
+    )
+
+
+def _branch(branch: Branch, hop: Hop) -> BranchView:
+    return BranchView(
+        uri=branch.uri,
+        trunk=branch.trunk,
+        destination=branch.destination,
+        replaces=branch.replaces if branch.replaces >= 0 else None,
+        rung_at=iso(branch.rung_at or hop.opened_at),
     )
 
 

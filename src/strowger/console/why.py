@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Call, Hop, State
+from strowger.calls.call import Branch, Call, Hop, State
 from strowger.calls.identifier import Identifier, Kind
 
 
@@ -34,13 +34,19 @@ def name(identifier: Identifier) -> str:
 
 
 def _hop(hop: Hop, number: int) -> str:
-    way = f" through {hop.via}" if hop.via else ""
-    did = [f"rang {', '.join(hop.ring)}{way}"] if hop.ring else []
+    rang = ", ".join(_branch(branch) for branch in hop.branches)
+    did = [f"rang {rang}"] if rang else []
     did += [f"announced as event {hop.event_id}"] if hop.event_id else []
     what = ", ".join(did) or "nobody to ring and nobody to tell"
     if not hop.closed_at:
         return f"{number}. {name(hop.to)}: {what}; {hop.decision or 'no decision yet'}"
     return f"{number}. {name(hop.to)}: {what}; after {_lasted(hop.opened_at, hop.closed_at)}: {hop.decision}"
+
+
+def _branch(branch: Branch) -> str:
+    way = f" through {branch.trunk}" if branch.trunk else ""
+    where = f" at {branch.destination}" if branch.destination else ""
+    return ("then " if branch.replaces >= 0 else "") + branch.uri + way + where
 
 
 def _lasted(begin: float, end: float) -> str:

@@ -417,6 +417,16 @@ class Sip:
         "on: offer MD5 after SHA-256 (RFC 8760). only: offer nothing but MD5, for phones that give up at an algorithm "
         "they do not know.",
     )
+    forwarding_notice: Literal["off", "on"] = row(
+        kinds.choice("off", "on"),
+        "off",
+        "on: tell callers by 181 that their call is redirected.",
+    )
+    udp_request_bytes: int = row(
+        kinds.count(500, 65_535),
+        1_300,
+        "Octets of the longest request that is sent over UDP where the URI leaves the choice (RFC 3261 §18.1.1).",
+    )
     t1: float = row(
         kinds.DURATION, "500ms", "Round trip estimate from which all SIP timers derive (RFC 3261 §17.1.1.1)."
     )

@@ -121,6 +121,11 @@ class Driver:
         self._edge.transport_failed(key)
         self.touch()
 
+    def lost(self, flow: Flow) -> None:
+        """A connection has ended."""
+        self._edge.flow_lost(flow)
+        self.touch()
+
     def ignored(self, reason: str, summary: str) -> None:
         """A message the core did nothing with."""
         self.counters["ignored"] += 1

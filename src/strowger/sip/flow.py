@@ -56,11 +56,16 @@ def word_of(flow: Flow) -> str:
     """A flow that is bound to its connection, as a word fit for a branch or a URI's user part; empty for any other."""
     if not flow.connection or flow.transport not in CONNECTION_BOUND:
         return ""
+    return any_word_of(flow)
+
+
+def any_word_of(flow: Flow) -> str:
+    """Any flow as such a word: for a party that nothing but this flow leads to."""
     return f"{flow.listener}-{flow.connection}-{flow.transport.lower()}-{flow.host.encode().hex()}-{flow.port}"
 
 
 def flow_of(word: str) -> Flow | None:
-    """The flow that `word_of` wrote; None for the empty word. Only for words that are proven to be ours."""
+    """The flow that these wrote; None for the empty word. Only for words that are proven to be ours."""
     if not word:
         return None
     listener, connection, transport, host, port = word.split("-", _WORD_PARTS - 1)

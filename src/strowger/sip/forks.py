@@ -1,24 +1,31 @@
 """The targets' side of calls: INVITEs out, their responses in, CANCEL, and the end of answers nobody wants.
 
-One fork per hop that is rung. The response context decides what a response means; this file sends what follows and
-tells the listener. It leaves to others: the caller's side (edge), which hop is rung (calls).
+One fork per hop that is rung. The response context decides what a response means, the failover whether another place is
+tried; this file sends what follows and tells the listener. It leaves to others: the caller's side (edge), which hop is
+rung (calls), where a branch leads (places), how its INVITE reads (outgoing).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
+from strowger.calls.call import Branch
+from strowger.sip import failover
+from strowger.sip.authentication.errors import ChallengeUnanswerable
 from strowger.sip.flow import CONNECTION_BOUND, Flow
 from strowger.sip.in_dialog import InDialog
-from strowger.sip.leg import Fork, Leg
-from strowger.sip.message.build import ack_2xx, bye_for, cancel_for
-from strowger.sip.message.errors import ParseError, SipError
+from strowger.sip.leg import Attempt, Fork, Leg
+from strowger.sip.message.build import cancel_for
+from strowger.sip.message.errors import SipError
 from strowger.sip.message.message import Request, Response
-from strowger.sip.network import Network, Unreachable, flow_to_uri
-from strowger.sip.proxy.forwarding import Forwarding, forward_invite
+from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network
+from strowger.sip.outgoing import Outgoing, Trunks
+from strowger.sip.places import Places
+from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.proxy.response_context import (
-    TIMER_C_S,
+    CHALLENGES,
     Answered,
     AnsweredAgain,
     AnsweredTooLate,
@@ -28,20 +35,20 @@ from strowger.sip.proxy.response_context import (
     GiveUpBranch,
     Provisional,
 )
-from strowger.sip.record_route import route_towards_caller, route_value
+from strowger.sip.record_route import host_of
 from strowger.sip.registration import Way
 from strowger.sip.transaction.errors import TransactionError
 from strowger.sip.transaction.invite_client import State, restored_invite_client
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import Output
 from strowger.sip.transaction.timers import TimerHeap
+from strowger.sip.trunk.retry_after import retry_after_of
+from strowger.sip.unwanted import UnwantedAnswers
 
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Reason of the CANCEL that a phone gets when another one answered (RFC 3326): no missed call."""
-
-
-DIALOGS_ENDED_PER_FORK = 50
-"""Unwanted answers of one fork that are ended with BYE; a forking proxy beyond a target may send several."""
+_TIMEOUT = 408
+_UNAVAILABLE = 503
 
 
 class Listener(Protocol):
@@ -53,14 +60,17 @@ class Listener(Protocol):
     def ringing(self, leg: Leg, response: Response) -> None:
         """A target sent a provisional response worth passing on."""
 
-    def answered(self, leg: Leg, fork: Fork, branch: int, response: Response) -> None:
+    def answered(self, leg: Leg, fork: Fork, attempt: Attempt, response: Response) -> None:
         """The first 2xx of a fork."""
 
     def answered_again(self, leg: Leg, response: Response) -> None:
         """The winner repeats its 2xx."""
 
-    def failed(self, fork: Fork, branch: int, status: int, response: Response | None) -> None:
+    def failed(self, fork: Fork, attempt: Attempt, status: int, response: Response | None) -> None:
         """Every branch ended without a 2xx."""
+
+    def branch_wanted(self, fork: Fork, branch: Branch, refused: Callable[[], None]) -> None:
+        """A branch led nowhere and another is to be rung in its place, once that is kept; `refused` if it cannot be."""
 
     def ignored(self, reason: str, summary: str) -> None:
         """Something that cannot be done, and why."""
@@ -74,25 +84,29 @@ class Forks:
         listener: Listener,
         layer: TransactionLayer,
         network: Network,
+        location: Location,
         forwarding: Forwarding,
         in_dialog: InDialog,
+        trunks: Trunks,
         *,
         monotonic: Callable[[], float],
         record_route: bool,
-        timer_c_s: float = TIMER_C_S,
+        udp_request_bytes: int = UDP_REQUEST_BYTES,
         way: Callable[[str, str], Way | None] | None = None,
     ) -> None:
         """`way` knows how to reach the registered phones of a user; every other URI is followed as it stands."""
-        self._way = way or (lambda user, uri: None)
-        self._timer_c_s = timer_c_s
         self._listener = listener
         self._layer = layer
-        self._network = network
-        self._forwarding = forwarding
-        self._in_dialog = in_dialog
+        self._location = location
+        self._trunks = trunks
         self._now = monotonic
-        self._record_route = record_route
+        self._udp_request_bytes = udp_request_bytes
+        self._outgoing = Outgoing(network, forwarding, trunks, record_route=record_route)
+        self._places = Places(network, location, way or (lambda user, uri: None))
+        self._unwanted = UnwantedAnswers(network, forwarding, in_dialog, self._outgoing, self._request)
         self._branches: dict[str, tuple[Leg, Fork, int]] = {}
+        self._by_connection: dict[int, set[str]] = {}
+        """Keys of the branches that are lost with a connection."""
         self._ringing: dict[str, tuple[Leg, Fork]] = {}
         self._deadlines = TimerHeap()
 
@@ -101,14 +115,24 @@ class Forks:
 
     # What the calls room wants ---------------------------------------------------------------------------------------
 
-    def open(self, leg: Leg, hop_index: int, uris: tuple[str, ...], user: str = "") -> Fork:
-        """The fork of a hop, whose addressee has the raw id `user`; nobody is rung yet."""
-        fork = leg.forks[hop_index] = Fork(leg.call_id, hop_index, uris, self._now(), self._timer_c_s, user)
-        return fork
-
     def start(self, leg: Leg, fork: Fork) -> None:
         """Send the INVITE of every branch (RFC 3261 §16.6)."""
-        for index in range(len(fork.uris)):
+        leg.forks[fork.hop_index] = fork
+        for index in range(len(fork.attempts)):
+            self._ring(leg, fork, index)
+        self._arm(leg, fork)
+
+    def ring_branch(self, leg: Leg, fork: Fork, number: int, branch: Branch) -> None:
+        """A branch joined the hop: it takes the place that was kept for it, or rings beside the others."""
+        index = next(
+            (i for i, each in enumerate(fork.attempts) if each.number < 0 and each.branch.replaces == branch.replaces),
+            None,
+        )
+        if index is None:
+            index = fork.context.add(self._now())
+            fork.attempts.append(Attempt(branch, number))
+        fork.attempts[index].number = number
+        if not fork.context.has_ended(index):
             self._ring(leg, fork, index)
         self._arm(leg, fork)
 
@@ -117,19 +141,14 @@ class Forks:
 
         A target that knows it takes it for a repeat and does not ring twice (RFC 3261 §17.2.3).
         """
-        for index, key in enumerate(fork.keys):
-            if fork.context.may_ring_again(index):
-                self._layer.forget(key)
-                self.forget(key)
-                self._ring(leg, fork, index)
+        for index, attempt in enumerate(fork.attempts):
+            if not attempt.key:
+                attempt.owes_invite = True
+            elif fork.context.may_ring_again(index):
+                self._layer.forget(attempt.key)
+                self.forget(attempt.key)
+                self._invite_or_fail(leg, fork, index)
         self._arm(leg, fork)
-
-    def _ring(self, leg: Leg, fork: Fork, index: int) -> None:
-        try:
-            self._invite(leg, fork, index)
-        except (Unreachable, SipError, TransactionError) as error:
-            self._listener.ignored(f"{fork.uris[index]} cannot be rung: {error}", leg.call_id)
-            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
 
     def cancel(self, leg: Leg, fork: Fork) -> None:
         """The hop was decided otherwise: silence every branch (RFC 3261 §16.10)."""
@@ -144,45 +163,100 @@ class Forks:
     def disown(self, leg: Leg, fork: Fork, response: Response) -> None:
         """End the dialog of a branch that answered after its hop was decided."""
         fork.context.forfeit()
-        for index, key in enumerate(fork.keys):
-            if key and response.top_via.branch == self._outgoing(leg, fork, index).top_via.branch:
-                self._end_unwanted(leg, fork, index, response)
+        attempt = leg.attempt_of(response)
+        if attempt is not None:
+            self._end_unwanted(leg, fork, attempt, response)
 
     def adopt(self, leg: Leg, fork: Fork, state: State) -> None:
-        """Take branches up that were rung before a restart, without sending anything.
+        """Take branches up that were rung before a restart, without sending anything but a CANCEL that is owed."""
+        leg.forks[fork.hop_index] = fork
+        replaced = {attempt.branch.replaces for attempt in fork.attempts}
+        fork.context.adopt_ringing(replaced)
+        for index, attempt in enumerate(fork.attempts):
+            if index not in replaced:
+                self._places.find(fork, attempt, partial(self._adopted, leg, fork, index, state))
 
-        Raises Unreachable, SipError or TransactionError.
-        """
-        fork.context.adopt_ringing()
-        for index in range(len(fork.uris)):
-            flow = self._locate(fork, index)
-            plain = restored_invite_client(self._outgoing(leg, fork, index), state, reliable=flow.reliable)
-            fork.keys[index] = key = self._layer.restore(plain, flow, self._now())
-            self._branches[key] = (leg, fork, index)
+    def _adopted(self, leg: Leg, fork: Fork, index: int, state: State, why: str) -> None:
+        attempt = fork.attempts[index]
+        try:
+            if attempt.flow is None:
+                raise SipError(why)
+            invite = self._written(leg, fork, attempt)
+            plain = restored_invite_client(invite, state, reliable=attempt.flow.reliable)
+            attempt.key = self._layer.restore(plain, attempt.flow, self._now())
+        except (SipError, TransactionError) as error:
+            self._listener.ignored(f"a branch of before the restart is lost: {error}", leg.call_id)
+            return
+        self._keep(leg, fork, index)
+        if attempt.owes_cancel:
+            self._cancel(leg, fork, index)
+        elif attempt.owes_invite:
+            self.ring_again(leg, fork)
 
     # What the network tells ------------------------------------------------------------------------------------------
 
     def receive(self, key: str, response: Response) -> None:
         """A response came on a branch."""
-        if (known := self._branches.get(key)) is not None:
-            leg, fork, index = known
-            self._follow(leg, fork, fork.context.receive(index, response, self._now()))
+        known = self._branches.get(key)
+        if known is None:
+            return
+        leg, fork, index = known
+        attempt, status = fork.attempts[index], response.status
+        failover.heard(attempt, status)
+        self._note(attempt, response)
+        if status in CHALLENGES and self._trunks.account(attempt.branch.trunk) is not None:
+            self._challenged(leg, fork, index, response)
+            return
+        if status >= 300 and failover.goes_on(fork, attempt, status):
+            self._go_on(fork, index)
+        self._follow(leg, fork, fork.context.receive(index, response, self._now()))
 
     def silence(self, key: str) -> None:
         """A branch's transaction timed out."""
         if (known := self._branches.get(key)) is not None:
             leg, fork, index = known
-            self._follow(leg, fork, fork.context.silence(index, self._now()))
+            self._failed(fork.attempts[index], "it did not answer a call")
+            self._led_nowhere(leg, fork, index, _TIMEOUT)
 
     def unreachable(self, key: str) -> None:
         """A branch's request did not leave."""
         if (known := self._branches.get(key)) is not None:
-            leg, fork, index = known
-            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
+            self._not_sent(*known)
+
+    def _not_sent(self, leg: Leg, fork: Fork, index: int) -> None:
+        attempt = fork.attempts[index]
+        if attempt.flows and not attempt.rings and not fork.context.is_cancelled(index):
+            self.forget(attempt.key)
+            attempt.flow, *rest = attempt.flows
+            attempt.flows = tuple(rest)
+            attempt.detours += 1
+            self._invite_or_fail(leg, fork, index)
+            self._arm(leg, fork)
+            return
+        self._failed(attempt, "a call could not be sent to it")
+        self._led_nowhere(leg, fork, index, _UNAVAILABLE)
+
+    def flow_lost(self, flow: Flow) -> None:
+        """A connection is gone, and with it the branches that only it leads to (RFC 5626 §5.3)."""
+        for key in sorted(self._by_connection.pop(flow.connection, ())):
+            known = self._branches.get(key)
+            self._layer.forget(key)
+            self.forget(key)
+            if known is not None:
+                self._not_sent(*known)
 
     def forget(self, key: str) -> bool:
         """A branch's transaction is over; False when the key is of none."""
-        return self._branches.pop(key, None) is not None
+        known = self._branches.pop(key, None)
+        if known is None:
+            return False
+        flow = known[1].attempts[known[2]].flow
+        keys = self._by_connection.get(flow.connection) if flow is not None else None
+        if flow is not None and keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._by_connection[flow.connection]
+        return True
 
     def drop(self, leg: Leg) -> None:
         """The caller's transaction is over: only branches that were cancelled and have not ended are waited for."""
@@ -192,16 +266,144 @@ class Forks:
                 self._ringing.pop(fork.name, None)
 
     def next_deadline(self) -> float | None:
-        """Monotonic time of the next Timer C, or end of patience with a cancelled branch."""
+        """Monotonic time of the next Timer C, or end of patience with a branch."""
         return self._deadlines.next_deadline()
 
     def advance(self, now: float) -> None:
         """Look at the forks whose time has come (RFC 3261 §16.8)."""
         for name in self._deadlines.due(now):
             leg, fork = self._ringing[name]
+            for index, attempt in enumerate(tuple(fork.attempts)):
+                if attempt.patient_until is not None and attempt.patient_until <= now:
+                    self._lose_patience(leg, fork, index)
             self._follow(leg, fork, fork.context.advance(now))
 
-    # Branches --------------------------------------------------------------------------------------------------------
+    # One branch ------------------------------------------------------------------------------------------------------
+
+    def _ring(self, leg: Leg, fork: Fork, index: int) -> None:
+        self._places.find(fork, fork.attempts[index], partial(self._located, leg, fork, index))
+
+    def _located(self, leg: Leg, fork: Fork, index: int, why: str) -> None:
+        """The way of a branch is known, or that there is none; meanwhile the hop may have been decided."""
+        attempt = fork.attempts[index]
+        if fork.context.is_cancelled(index):  # nothing was sent, so that nothing has to be taken back
+            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
+        elif attempt.flow is None:
+            self._listener.ignored(f"{attempt.branch.uri} cannot be rung: {why}", leg.call_id)
+            self._failed(attempt, why)
+            self._led_nowhere(leg, fork, index, _UNAVAILABLE)
+        else:
+            self._invite_or_fail(leg, fork, index)
+            self._arm(leg, fork)
+
+    def _invite_or_fail(self, leg: Leg, fork: Fork, index: int) -> None:
+        try:
+            self._invite(leg, fork, index)
+        except (SipError, TransactionError) as error:
+            self._listener.ignored(f"{fork.attempts[index].branch.uri} cannot be rung: {error}", leg.call_id)
+            self._led_nowhere(leg, fork, index, _UNAVAILABLE)
+
+    def _invite(self, leg: Leg, fork: Fork, index: int) -> None:
+        attempt = fork.attempts[index]
+        invite = self._written(leg, fork, attempt)
+        flow = attempt.flow
+        assert flow is not None
+        now = self._now()
+        attempt.key, outputs = self._layer.request(invite, flow, now, flow.reliable)
+        attempt.patient_until = now + self._patience_s(attempt) if failover.has_next(fork, attempt) else None
+        self._keep(leg, fork, index)
+        self._listener.perform(outputs)
+
+    def _written(self, leg: Leg, fork: Fork, attempt: Attempt) -> Request:
+        """The INVITE, by a way that is wide enough for it (RFC 3261 §18.1.1)."""
+        invite, flow = self._outgoing.invite(leg, fork, attempt), attempt.flow
+        if attempt.detours:
+            return invite
+        if flow is not None and flow.transport == "UDP" and len(invite.to_bytes()) > self._udp_request_bytes:
+            self._places.longer(attempt)
+        return invite if attempt.flow == flow else self._outgoing.invite(leg, fork, attempt)
+
+    def _keep(self, leg: Leg, fork: Fork, index: int) -> None:
+        attempt = fork.attempts[index]
+        self._branches[attempt.key] = (leg, fork, index)
+        if attempt.flow is not None and attempt.flow.connection and attempt.flow.transport in CONNECTION_BOUND:
+            self._by_connection.setdefault(attempt.flow.connection, set()).add(attempt.key)
+
+    def _patience_s(self, attempt: Attempt) -> float:
+        trunk = self._trunks.trunk(attempt.branch.trunk) if attempt.branch.trunk else None
+        return trunk.patience_s if trunk is not None else failover.PATIENCE_S
+
+    def _challenged(self, leg: Leg, fork: Fork, index: int, challenge: Response) -> None:
+        """A trunk asks who we are: the same INVITE again with the answer, as a transaction of its own.
+
+        CSeq stays: the caller counts it, and its ACK and BYE have to fit (RFC 3261 §22.3 leaves that to the client).
+        """
+        attempt = fork.attempts[index]
+        account = self._trunks.account(attempt.branch.trunk)
+        assert account is not None
+        try:
+            sent = self._outgoing.invite(leg, fork, attempt)
+            host = host_of(attempt.branch.uri)
+            attempt.credentials = account.answer(sent, challenge, host, answered=attempt.challenges)
+        except (ChallengeUnanswerable, SipError) as error:  # the caller cannot answer in our place
+            self._listener.ignored(f"{attempt.branch.uri}: {error}", leg.call_id)
+            self._led_nowhere(leg, fork, index, _UNAVAILABLE)
+            return
+        attempt.challenges += 1
+        self.forget(attempt.key)
+        if fork.context.is_cancelled(index):
+            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
+            return
+        self._invite_or_fail(leg, fork, index)
+        self._arm(leg, fork)
+
+    def _note(self, attempt: Attempt, response: Response) -> None:
+        """What a response says of the way it came."""
+        retry_after_s = retry_after_of(response) if response.status == _UNAVAILABLE else None
+        if response.status > 100 and response.status not in CHALLENGES and attempt.branch.trunk:
+            self._trunks.heard(attempt.branch.trunk, response.status, retry_after_s)
+        if response.status == _UNAVAILABLE and attempt.place is not None:
+            self._location.avoid(attempt.place, retry_after_s)
+
+    def _failed(self, attempt: Attempt, why: str) -> None:
+        """The same of a way by which nothing came."""
+        if attempt.branch.trunk:
+            self._trunks.failed(attempt.branch.trunk, why)
+        if attempt.place is not None:
+            self._location.avoid(attempt.place)
+
+    # From one place to the next --------------------------------------------------------------------------------------
+
+    def _led_nowhere(self, leg: Leg, fork: Fork, index: int, status: int) -> None:
+        """A branch ended without a response of its own (RFC 3261 §16.9)."""
+        attempt = fork.attempts[index]
+        if failover.goes_on(fork, attempt, status):
+            self._go_on(fork, index)
+        ended = fork.context.silence if status == _TIMEOUT else fork.context.unreachable
+        self._follow(leg, fork, ended(index, self._now()))
+
+    def _lose_patience(self, leg: Leg, fork: Fork, index: int) -> None:
+        """Nothing came back for too long: the next place is tried, and this one cancelled should it wake up."""
+        attempt = fork.attempts[index]
+        attempt.patient_until = None
+        if failover.goes_on(fork, attempt, _TIMEOUT):
+            self._failed(attempt, f"it did not answer a call within {self._patience_s(attempt):g} s")
+            self._go_on(fork, index)
+            self._follow(leg, fork, fork.context.abandon(index, self._now()))
+
+    def _go_on(self, fork: Fork, index: int) -> None:
+        """Keep a place in the context for the next branch, so that the fork is not over, and ask for it."""
+        following = failover.take_next(fork, fork.attempts[index])
+        added = fork.context.add(self._now(), replaces=index)
+        fork.attempts.append(following)
+        self._listener.branch_wanted(fork, following.branch, partial(self._refused, fork, added))
+
+    def _refused(self, fork: Fork, index: int) -> None:
+        known = self._ringing.get(fork.name)
+        if known is not None:
+            self._follow(known[0], fork, fork.context.unreachable(index, self._now()))
+
+    # What follows ----------------------------------------------------------------------------------------------------
 
     def _follow(self, leg: Leg, fork: Fork, outputs: Sequence[ContextOutput]) -> None:
         for output in outputs:
@@ -209,67 +411,35 @@ class Forks:
                 case Provisional(response):
                     self._listener.ringing(leg, response)
                 case Answered(index, response):
-                    self._listener.answered(leg, fork, index, response)
+                    self._listener.answered(leg, fork, fork.attempts[index], response)
                 case AnsweredAgain(response):
                     self._listener.answered_again(leg, response)
                 case AnsweredTooLate(index, response):
-                    self._end_unwanted(leg, fork, index, response)
+                    self._end_unwanted(leg, fork, fork.attempts[index], response)
                 case CancelBranch(index):
                     self._cancel(leg, fork, index)
                 case GiveUpBranch(index):
-                    self._layer.forget(fork.keys[index])
-                    self.forget(fork.keys[index])
+                    self._layer.forget(fork.attempts[index].key)
+                    self.forget(fork.attempts[index].key)
                 case Failed(status, response, index):
-                    self._listener.failed(fork, index, status, response)
+                    self._listener.failed(fork, fork.attempts[index], status, response)
         self._arm(leg, fork)
 
-    def _invite(self, leg: Leg, fork: Fork, index: int) -> None:
-        flow = self._locate(fork, index)
-        key, outputs = self._layer.request(self._outgoing(leg, fork, index), flow, self._now(), flow.reliable)
-        fork.keys[index] = key
-        self._branches[key] = (leg, fork, index)
-        self._listener.perform(outputs)
-
-    def _locate(self, fork: Fork, index: int) -> Flow:
-        """The way to a branch's target, noted in the fork. Raises Unreachable, ParseError."""
-        uri = fork.uris[index]
-        way = self._way(fork.user, uri) or Way(None, ())
-        flow = way.flow or flow_to_uri(self._network, next(iter(way.route), uri))
-        fork.flows[index], fork.routes[index] = flow, way.route
-        return flow
-
     def _cancel(self, leg: Leg, fork: Fork, index: int) -> None:
-        cancel = cancel_for(self._outgoing(leg, fork, index))
+        attempt = fork.attempts[index]
+        if attempt.flow is None:
+            attempt.owes_cancel = True
+            return
+        cancel = cancel_for(self._outgoing.invite(leg, fork, attempt))
         if leg.is_answered:
             cancel.append("Reason", COMPLETED_ELSEWHERE)
-        flow = fork.flows[index]
-        assert flow is not None
-        self._request(leg, cancel, flow)
+        self._request(leg, cancel, attempt.flow)
 
-    def _end_unwanted(self, leg: Leg, fork: Fork, index: int, response: Response) -> None:
-        """ACK, then BYE, so that nobody talks to silence; the ACK for each repeat, the BYE once per dialog."""
-        invite, tag = self._outgoing(leg, fork, index), response.to_tag or ""
+    def _end_unwanted(self, leg: Leg, fork: Fork, attempt: Attempt, response: Response) -> None:
         try:
-            ack = ack_2xx(invite, response, self._forwarding.branch(f"{fork.name} {tag}", index, 0, "ack"))
-            bye = bye_for(invite, response, self._forwarding.branch(f"{fork.name} {tag}", index, 1, "bye"))
+            self._unwanted.end(leg, fork, attempt, response)
         except SipError as error:
             self._listener.ignored(f"an unwanted answer cannot be ended: {error}", leg.call_id)
-            return
-        self._network.send(self._towards(ack, fork, index), ack.to_bytes(), "")
-        if (index, tag) not in fork.disowned and len(fork.disowned) < DIALOGS_ENDED_PER_FORK:
-            fork.disowned.add((index, tag))
-            self._request(leg, bye, self._towards(bye, fork, index))
-
-    def _towards(self, request: Request, fork: Fork, index: int) -> Flow:
-        """The way of a request within a dialog; where the INVITE went, if its target cannot be reached otherwise."""
-        flow, way = fork.flows[index], self._way(fork.user, fork.uris[index])
-        assert flow is not None
-        if way is not None and way.flow is not None:
-            return flow
-        try:
-            return self._in_dialog.next_hop(request)
-        except (Unreachable, ParseError):
-            return flow
 
     def _request(self, leg: Leg, request: Request, flow: Flow) -> None:
         try:
@@ -279,26 +449,12 @@ class Forks:
         else:
             self._listener.perform(outputs)
 
-    def _outgoing(self, leg: Leg, fork: Fork, index: int) -> Request:
-        """The INVITE of a branch: the same bytes each time it is asked for, before and after a restart."""
-        invite, flow = leg.request(), fork.flows[index]
-        assert flow is not None
-        sent_by = self._network.sent_by(flow)
-        branch = self._forwarding.branch(leg.call_id, fork.hop_index, index, self._forwarding.loop_mark(invite))
-        route = None
-        if self._record_route or not CONNECTION_BOUND.isdisjoint((leg.flow.transport, flow.transport)):
-            leg.route_token = leg.route_token or route_towards_caller(self._forwarding, invite, leg.flow)
-            route = route_value(leg.route_token, sent_by, flow)
-        forwarded = forward_invite(invite, fork.uris[index], sent_by, flow.transport, branch, route)
-        for value in reversed(fork.routes[index]):
-            forwarded.prepend("Route", value)
-        return forwarded
-
     def _arm(self, leg: Leg, fork: Fork) -> None:
-        deadline = fork.context.next_deadline()
-        if deadline is None:
+        patience = [attempt.patient_until for attempt in fork.attempts if attempt.patient_until is not None]
+        deadlines = [each for each in (fork.context.next_deadline(), *patience) if each is not None]
+        if not deadlines:
             self._deadlines.disarm(fork.name)
             self._ringing.pop(fork.name, None)
         else:
             self._ringing[fork.name] = (leg, fork)
-            self._deadlines.arm(fork.name, deadline)
+            self._deadlines.arm(fork.name, min(deadlines))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from strowger.calls.call import Branch
 from strowger.sip.flow import Flow
+from strowger.sip.location.resolve import Destination
 from strowger.sip.message.message import Request, Response, parse_message
 from strowger.sip.proxy.response_context import ResponseContext
 from strowger.sip.transaction.key import client_key
+from strowger.sip.trunk.identity import Caller
+from strowger.sip.trunk.passage import Step
 
 
 class StoredLeg(msgspec.Struct, frozen=True):
@@ -25,25 +31,97 @@ encode_leg = msgspec.msgpack.Encoder().encode
 decode_leg = msgspec.msgpack.Decoder(StoredLeg).decode
 
 
+class Attempt:
+    """One INVITE of a fork: for which branch, where it went and under which transaction."""
+
+    __slots__ = (
+        "branch",
+        "challenges",
+        "credentials",
+        "detours",
+        "flow",
+        "flows",
+        "is_behind_nat",
+        "is_replaced",
+        "key",
+        "number",
+        "owes_cancel",
+        "owes_invite",
+        "patient_until",
+        "place",
+        "places",
+        "rings",
+        "route",
+    )
+
+    def __init__(self, branch: Branch, number: int) -> None:
+        self.branch = branch
+        self.number = number
+        """The branch's place among those that the call keeps; -1 until it is kept."""
+        self.flow: Flow | None = None
+        self.place: Destination | None = None
+        """Where the flow leads, if that was looked up."""
+        self.flows: tuple[Flow, ...] = ()
+        """Further ways to the same place, for when this one cannot be taken."""
+        self.places: tuple[Destination, ...] = ()
+        """Further places where the branch's URI is served."""
+        self.route: tuple[str, ...] = ()
+        self.is_behind_nat = False
+        """Whether only the flow leads there, though its transport would let us open another."""
+        self.key = ""
+        self.is_replaced = False
+        """Whether another branch took this one's place."""
+        self.rings = False
+        """Whether somebody there may have heard of the call: then it goes nowhere else (RFC 3261 §21.1.1)."""
+        self.patient_until: float | None = None
+        """When the next place is tried, if nothing came back."""
+        self.challenges = 0
+        """Challenges answered on this branch."""
+        self.detours = 0
+        """Ways to the same place that could not be taken."""
+        self.credentials: tuple[str, str] | None = None
+        """The header, name and value, that answered the latest."""
+        self.owes_cancel = False
+        """Cancelled while its way was still being looked up."""
+        self.owes_invite = False
+        """To be rung again after a restart, as soon as its way is known."""
+
+
 class Fork:
-    """One hop's branches: the response context and, for each branch, where it went and under which transaction."""
+    """One hop's branches: the response context, and an attempt for each of its branches."""
 
-    __slots__ = ("context", "disowned", "flows", "hop_index", "keys", "name", "routes", "uris", "user")
+    __slots__ = ("attempts", "caller", "context", "disowned", "hop_index", "name", "reserve", "steps", "user")
 
-    def __init__(
-        self, call_id: str, hop_index: int, uris: tuple[str, ...], now: float, timer_c_s: float, user: str = ""
+    def __init__(  # noqa: PLR0913 - what is known of a hop, once
+        self,
+        call_id: str,
+        hop_index: int,
+        branches: Sequence[Branch],
+        now: float,
+        timer_c_s: float,
+        *,
+        user: str = "",
+        reserve: tuple[Branch, ...] = (),
+        steps: tuple[Step, ...] = (),
+        caller: Caller | None = None,
     ) -> None:
         """`user` is the raw id of whoever is rung; the URIs may be phones that it registered."""
         self.user = user
         self.name = f"{call_id}/{hop_index}"
         self.hop_index = hop_index
-        self.uris = uris
-        self.context = ResponseContext(len(uris), now, timer_c_s)
-        self.flows: list[Flow | None] = [None] * len(uris)
-        self.routes: list[tuple[str, ...]] = [()] * len(uris)
-        self.keys: list[str] = [""] * len(uris)
+        self.attempts = [Attempt(branch, number) for number, branch in enumerate(branches)]
+        self.reserve = reserve
+        """Trunks that are still to be tried."""
+        self.context = ResponseContext(len(branches), now, timer_c_s)
+        self.steps = steps
+        self.caller = caller or Caller()
         self.disowned: set[tuple[int, str]] = set()
         """Branch and To tag of each unwanted answer that was ended with BYE."""
+
+    @property
+    def call_id(self) -> str:
+        """The call it is a hop of."""
+        return self.name.rpartition("/")[0]
 
 
 class Leg:
@@ -55,11 +133,13 @@ class Leg:
         "cancel_key",
         "flow",
         "forks",
+        "has_other_from",
         "invite",
         "is_answer_owed",
         "is_answered",
         "is_finished",
         "key",
+        "owed_contacts",
         "owed_status",
         "route_token",
     )
@@ -77,8 +157,11 @@ class Leg:
         self.is_finished = False
         self.is_answer_owed = False
         """Restored after its answer was decided: the target's repeated 2xx still has to be relayed."""
+        self.owed_contacts: tuple[str, ...] = ()
         self.owed_status = 0
         """Restored after its end was decided: the final response the caller may still lack."""
+        self.has_other_from = False
+        """A trunk was shown another From than the caller's: in its responses the caller's own is put back."""
         self.route_token = ""
         """What proves that a request towards the caller belongs to this call; only when we stay in the path."""
         self.is_answered = False
@@ -92,10 +175,11 @@ class Leg:
         assert isinstance(message, Request)
         return message
 
-    def target_flow(self, response: Response) -> Flow | None:
-        """The way by which the branch that a response answers was rung; None for a branch that is gone."""
+    def attempt_of(self, response: Response) -> Attempt | None:
+        """The attempt that a response answers; None for one that is gone."""
         key = client_key(response)
         for fork in self.forks.values():
-            if key in fork.keys:
-                return fork.flows[fork.keys.index(key)]
+            for attempt in fork.attempts:
+                if attempt.key and attempt.key == key:
+                    return attempt
         return None

@@ -1,10 +1,12 @@
-"""What the SIP edge needs of the transport room: flows, in which messages come and go, and the way to a URI."""
+"""What the SIP edge needs of the shells: flows, in which messages come and go, and where a URI is served."""
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from strowger.sip.flow import Flow
+from strowger.sip.location.resolve import Destination
 from strowger.sip.message.uri import SipUri, parse_uri
 
 SIP_PORT: Final = 5060
@@ -40,49 +42,65 @@ class Network(Protocol):
         """Send; a failure is told later under the key."""
 
 
+Found: TypeAlias = Callable[[Sequence[Destination], str], None]
+"""Told where a URI is served, best first; or nothing, and why."""
+
+
+class Location(Protocol):
+    """What the edge needs of the location room (RFC 3263)."""
+
+    def locate(self, uri: str, what: str, found: Found) -> None:
+        """Find out where a URI is served. `found` may be told before this returns; it is told once, within seconds.
+
+        For the same `what` the order among equals is the same each time.
+        """
+
+    def avoid(self, destination: Destination, seconds: float | None = None) -> None:
+        """A destination did not serve: others are tried before it for a while, or for as long as it asked for."""
+
+
 def default_port(transport: str) -> int:
     """Where a transport goes when a URI or a Via names no port (RFC 3261 §18.2.2, §19.1.2; RFC 7118 §5)."""
     return _DEFAULT_PORTS.get(transport, SIP_PORT)
 
 
-def choose_transports(uri: SipUri, size: int = 0, udp_request_bytes: int = UDP_REQUEST_BYTES) -> tuple[str, ...]:
-    """The transports to try, in order, for a request of `size` octets (RFC 3261 §18.1.1, §26.2.1).
+def transport_of(uri: SipUri) -> str:
+    """The transport of a short request: what the URI asks for, else UDP; sips means TLS (RFC 3261 §18.1.1, §26.2.1).
 
-    What the URI asks for is done, however long the request; where it leaves the choice, a long one takes TCP, and UDP
-    if nobody takes TCP connections there. sips means TLS. Raises Unreachable for sips over a transport without TLS.
+    Raises Unreachable for sips over a transport without TLS.
     """
     wanted = (uri.transport or "").upper()
-    if uri.scheme == "sips":
-        if wanted not in _OVER_TLS:
-            raise Unreachable(f"there is no TLS over {wanted}")
-        return (_OVER_TLS[wanted],)
-    if wanted:
-        return (wanted,)
-    return ("TCP", "UDP") if size > udp_request_bytes else ("UDP",)
+    if uri.scheme != "sips":
+        return wanted or "UDP"
+    if wanted not in _OVER_TLS:
+        raise Unreachable(f"there is no TLS over {wanted}")
+    return _OVER_TLS[wanted]
 
 
-def flows_for(
-    network: Network, uri: str, size: int = 0, udp_request_bytes: int = UDP_REQUEST_BYTES
-) -> tuple[Flow, ...]:
-    """The ways to a SIP URI for a request of `size` octets, in the order to try them; at least one.
+def flow_to_uri(network: Network, uri: str) -> Flow:
+    """The way to a SIP URI, a host name being left to the transports; for requests within dialogs.
 
-    The next is for when the one before could not be connected. Raises Unreachable, or ParseError for what is no URI.
+    Raises Unreachable, or ParseError for what is no URI.
     """
     parsed = parse_uri(uri)
     if not isinstance(parsed, SipUri):
         raise Unreachable("only sip and sips URIs can be reached")
-    flows: list[Flow] = []
-    unreachable: Unreachable | None = None
-    for transport in choose_transports(parsed, size, udp_request_bytes):
+    transport = transport_of(parsed)
+    return network.flow_to(transport, parsed.host.strip("[]"), parsed.port or default_port(transport))
+
+
+def flows_to(network: Network, destination: Destination, *, or_tcp: bool) -> tuple[Flow, ...]:
+    """The ways to a destination, in the order to try them; empty when no listener of ours leads there.
+
+    With `or_tcp` a UDP destination is tried over TCP first, which is for requests that are too long for a datagram;
+    nobody has to take TCP connections there, whence the second way (RFC 3261 §18.1.1).
+    """
+    transports = ("TCP", "UDP") if or_tcp and destination.transport == "UDP" else (destination.transport,)
+    flows = []
+    for transport in transports:
         try:
-            flows.append(network.flow_to(transport, parsed.host.strip("[]"), parsed.port or default_port(transport)))
-        except Unreachable as error:
-            unreachable = error
-    if not flows and unreachable is not None:
-        raise unreachable
+            flow = network.flow_to(transport, destination.host, destination.port)
+        except Unreachable:
+            continue
+        flows.append(flow._replace(name=destination.domain) if transport in ("TLS", "WSS") else flow)
     return tuple(flows)
-
-
-def flow_to_uri(network: Network, uri: str) -> Flow:
-    """The way to a SIP URI for a short request. Raises Unreachable, or ParseError for what is no URI."""
-    return flows_for(network, uri)[0]

@@ -5,16 +5,17 @@ reach through us. In the INVITE that is the caller's side of the dialog; in the 
 target's side (§16.7 step 8). A token therefore opens no way but to the other party of its own call, without any state
 here, before and after a restart. A party that moves to another host in mid-call leaves the route behind.
 
-A phone behind a connection that only it can open (TLS, WebSocket) is reached by that connection: the token then names
-the flow instead of the host (RFC 5626 §5.1 calls it a flow token).
+A phone behind a connection that only it can open (TLS, WebSocket), or behind a NAT, is reached by the way it came: the
+token then names the flow instead of the host (RFC 5626 §5.1 calls it a flow token).
 """
 
 from __future__ import annotations
 
 import hmac
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from strowger.sip.flow import Flow, flow_of, word_of
+from strowger.sip.flow import CONNECTION_BOUND, Flow, any_word_of, flow_of, word_of
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.message import Message, Request, Response
@@ -32,9 +33,24 @@ class Admission(NamedTuple):
     """The connection it has to take; None where its route set or Request-URI leads on."""
 
 
-def route_towards_caller(forwarding: Forwarding, invite: Request, flow: Flow) -> str:
-    """The token for the INVITE: requests of the target reach the proxy before us, or else the caller."""
-    return _token(forwarding, invite, _first(invite, "Record-Route") or _first(invite, "Contact"), flow)
+def is_behind_nat(invite: Request, flow: Flow) -> bool:
+    """Whether an INVITE that no proxy passed on has a numeric Contact, and not the address it came from."""
+    if flow.transport in CONNECTION_BOUND or len(invite.vias) > 1:
+        return False
+    host = host_of(_first(invite, "Contact")).strip("[]")
+    try:
+        return bool(host) and ip_address(host) != ip_address(flow.received)
+    except ValueError:  # a name
+        return False
+
+
+def route_towards_caller(forwarding: Forwarding, invite: Request, flow: Flow, *, only_flow: bool = False) -> str:
+    """The token for the INVITE: requests of the target reach the proxy before us, or else the caller.
+
+    `only_flow`: nothing but the flow leads to the caller, though its transport would let us open another.
+    """
+    beyond = _first(invite, "Record-Route") or _first(invite, "Contact")
+    return _token(forwarding, invite, beyond, any_word_of(flow) if only_flow else word_of(flow))
 
 
 def route_value(token: str, sent_by: str, flow: Flow) -> str:
@@ -44,20 +60,22 @@ def route_value(token: str, sent_by: str, flow: Flow) -> str:
 
 
 def rewrite_for_caller(
-    forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow, target: Flow | None = None
+    forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow, target_word: str = ""
 ) -> None:
-    """Put the caller's token in the place of the target's, in a response that came by `target`, for the caller."""
+    """Put the caller's token in the place of the target's, in a response for the caller.
+
+    `target_word`: the flow that the target is reached by, where nothing else leads there.
+    """
     values = response.values("Record-Route")
     ours = next((i for i, value in enumerate(values) if f"sip:{token}@" in value), None)
     if ours is None:
         return
     beyond = _uri(values[ours - 1]) if ours else _first(response, "Contact")
-    values[ours] = route_value(_token(forwarding, response, beyond, target), sent_by, flow)
+    values[ours] = route_value(_token(forwarding, response, beyond, target_word), sent_by, flow)
     response.set("Record-Route", ", ".join(values))
 
 
-def _token(forwarding: Forwarding, message: Message, beyond: str, flow: Flow | None) -> str:
-    word = word_of(flow) if flow is not None else ""
+def _token(forwarding: Forwarding, message: Message, beyond: str, word: str) -> str:
     if word:
         return f"{forwarding.route_token(message.call_id, _FLOW + word)}.{word}"
     return forwarding.route_token(message.call_id, host_of(beyond))

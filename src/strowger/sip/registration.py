@@ -19,16 +19,19 @@ from strowger.sip.message.uri import SipUri
 from strowger.sip.registrar.address_of_record import address_of_record
 from strowger.sip.registrar.binding import Binding
 from strowger.sip.registrar.location_service import Answer, LocationService
+from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registrar.targets import Target
 
 
 class Way(NamedTuple):
     """How to reach a registered phone."""
 
-    flow: Flow | None
-    """The way its REGISTER came; None where the first route value, or else its URI, leads there."""
+    flows: tuple[Flow, ...]
+    """The ways its REGISTERs came, the latest first; none where the first route value, or else its URI, leads there."""
     route: tuple[str, ...]
     """Route values to put in front (RFC 3327 §5.3)."""
+    is_behind_nat: bool = False
+    """Whether nothing but the flow leads there, though its transport would let us open another."""
 
 
 class Silence(Exception):
@@ -94,6 +97,17 @@ class Registration:
         """The addresses a user's phones registered from."""
         return frozenset(target.flow.received for target in self._location.targets(user.lower(), self._wall()))
 
+    def new_phones(self, request: Request, outcome: Outcome) -> tuple[str, tuple[str, ...]]:
+        """The user of a REGISTER and the Request-URIs of the phones that it added."""
+        user = self._user_of(request) or ""
+        added = {(binding.contact, binding.flow) for binding in outcome.added}
+        targets = self._location.targets(user, self._wall())
+        return user, tuple(each.uri for each in targets if (each.contact, each.flow) in added)
+
+    def flow_lost(self, flow: Flow) -> list[str]:
+        """A connection is gone: forget the phones that only it leads to; returns their users."""
+        return self._location.flow_failed(flow, self._wall())
+
     def way(self, user: str, uri: str) -> Way | None:
         """The way to a user's registered phone, by its Request-URI; None when it is not, or no longer, registered.
 
@@ -112,8 +126,11 @@ def _way(target: Target) -> Way:
     A Path leads to the last proxy, whose flow says nothing of the phone's.
     """
     if target.is_bound_to_flow or target.flow.transport in CONNECTION_BOUND:
-        return Way(target.flow, target.route)
-    return Way(target.flow if not target.route and _is_behind_nat(target) else None, target.route)
+        flows = (target.flow, *(spare.flow for spare in target.spares))
+        return Way(flows, target.route, target.flow.transport not in CONNECTION_BOUND)
+    if not target.route and _is_behind_nat(target):
+        return Way((target.flow,), target.route, is_behind_nat=True)
+    return Way((), target.route)
 
 
 def _is_behind_nat(target: Target) -> bool:

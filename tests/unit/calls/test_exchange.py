@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import State
+from strowger.calls.call import Branch, State
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
 from strowger.calls.errors import (
     CallError,
@@ -24,7 +24,18 @@ from strowger.calls.exchange import Limits
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ledger import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S
 from strowger.calls.ports import Receipt
-from tests.support.exchange import ALICE, BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandStore, user
+from tests.support.exchange import (
+    ALICE,
+    BOB,
+    BY_TWO_TRUNKS,
+    NOBODY,
+    NUMBER,
+    OTHER_NUMBER,
+    OUTSIDE,
+    Bench,
+    HandStore,
+    user,
+)
 
 OUT = ("sip:+18005550199@127.0.0.1:5090",)
 BOBS = ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072")
@@ -499,3 +510,121 @@ def test_what_happened_is_observed_once_durable() -> None:
     bench.store.flush()
     reject(bench, bench.context(call_id))
     assert bench.seen == [("held", "hold"), ("rejected", "reject")]
+
+
+# Branches that join a hop -------------------------------------------------------------------------------------------
+
+FIRST, SECOND = f"sip:{BY_TWO_TRUNKS}@127.0.0.3:5090", f"sip:{BY_TWO_TRUNKS}@127.0.0.4:5090"
+
+
+def ringing_by_two_trunks() -> tuple[Bench, str]:
+    bench = Bench()
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(BY_TWO_TRUNKS))
+    bench.take()
+    return bench, call_id
+
+
+def test_the_trunks_are_kept_with_the_call_in_the_order_to_try_them() -> None:
+    bench, call_id = ringing_by_two_trunks()
+    hop = bench.store.stored(call_id).hop
+    assert (hop.ring, hop.via, hop.reserve) == ((FIRST,), "first", (Branch(SECOND, "second"),))
+
+
+def test_the_next_trunk_is_kept_before_it_is_rung() -> None:
+    bench, call_id = ringing_by_two_trunks()
+    refused: list[str] = []
+    bench.exchange.ring_branch(call_id, 1, Branch(SECOND, "second", replaces=0), (), lambda: refused.append("refused"))
+    assert bench.take() == []
+    bench.store.flush()
+    assert bench.take() == [("ring_branch", 1, 1, SECOND)]
+    hop = bench.store.stored(call_id).hop
+    assert [(each.uri, each.replaces) for each in hop.branches] == [(FIRST, -1), (SECOND, 0)]
+    assert (hop.reserve, refused) == ((), [])
+
+
+def test_a_branch_changes_nothing_of_the_hops_time_and_event() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.take()
+    bench.clock.now += 20
+    bench.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"])
+    bench.store.flush()
+    assert bench.take() == [("ring_branch", 0, 2, "sip:bob@192.0.2.50")], "no event is withdrawn"
+    assert bench.exchange.next_deadline() == 1_000.0 + Limits().ring_s
+    assert bench.store.stored(call_id).hop.event_id in bench.store.events
+
+
+def test_a_branch_that_cannot_be_kept_is_refused() -> None:
+    bench, call_id = ringing_by_two_trunks()
+    bench.store.failure = StoreUnavailable("the disk is full")
+    refused: list[str] = []
+    bench.exchange.ring_branch(call_id, 1, Branch(SECOND, "second", replaces=0), (), lambda: refused.append("refused"))
+    bench.store.flush()
+    assert (refused, bench.take()) == (["refused"], [])
+
+
+def test_a_branch_of_a_hop_that_was_decided_is_not_rung() -> None:
+    bench, call_id = ringing_by_two_trunks()
+    bench.exchange.cancel(call_id)
+    bench.exchange.ring_branch(call_id, 1, Branch(SECOND, "second", replaces=0), (), lambda: None)
+    bench.store.flush()
+    assert [name for name, *_ in bench.take()] == ["stop_ringing", "finish"]
+
+
+def test_a_phone_that_registers_rings_for_the_calls_of_its_user_alone() -> None:
+    bench = Bench()
+    bench.arrive("alice")
+    held = bench.arrive("nobody")
+    bench.take()
+    bench.exchange.phone_registered(NOBODY.upper(), ["sip:n@192.0.2.51"])
+    bench.store.flush()
+    assert bench.take() == [("ring_branch", 0, 0, "sip:n@192.0.2.51")]
+    assert bench.store.stored(held).state is State.RINGING, "the call that was held for it rings now"
+    bench.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"])
+    assert bench.store.waiting == []
+
+
+def test_a_phone_that_registers_after_the_decision_is_not_rung() -> None:
+    bench = Bench()
+    call_id = bench.arrive("nobody")
+    bench.exchange.redirect(RedirectCall("dev", bench.context(call_id), phone_number(OUTSIDE)), lambda _: None)
+    bench.exchange.phone_registered(NOBODY, ["sip:n@192.0.2.51"])
+    bench.take()
+    bench.store.flush()
+    assert [entry for entry in bench.take() if entry[0] == "ring_branch"] == []
+    assert bench.exchange._ledger._for_user == {}, "nobody is waited for any more"
+
+
+def test_a_restored_call_rings_at_a_phone_that_registers_too() -> None:
+    bench = Bench()
+    bench.arrive("bob")
+    after = Bench(store=bench.store, clock=bench.clock)
+    for stored in bench.store.live_calls():
+        after.exchange.restore(stored)
+    after.take()
+    after.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"])
+    after.store.flush()
+    assert after.take() == [("ring_branch", 0, 2, "sip:bob@192.0.2.50")]
+
+
+# A trunk that calls the target itself -------------------------------------------------------------------------------
+
+
+def test_a_caller_of_such_a_trunk_is_told_whom_to_call() -> None:
+    bench = Bench()
+    call_id = bench.arrive(came_by="back")
+    bench.take()
+    assert redirect(bench, bench.context(call_id), phone_number(BY_TWO_TRUNKS)) == [Accepted(call_id)]
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", 302, (FIRST, SECOND))]
+    stored = bench.store.stored(call_id)
+    assert (stored.state, stored.final_status, len(bench.exchange)) == (State.SENT_BACK, 302, 0)
+    assert 'mode = "302"' in stored.why
+
+
+def test_a_redirect_to_a_number_of_ours_is_held_whatever_the_trunk() -> None:
+    bench = Bench()
+    call_id = bench.arrive(came_by="back")
+    bench.take()
+    redirect(bench, bench.context(call_id), phone_number(OTHER_NUMBER))
+    assert bench.store.stored(call_id).state is State.HELD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import FINAL_STATES, Call, Hop, State
+from strowger.calls.call import FINAL_STATES, Branch, Call, Hop, State
 from strowger.calls.identifier import phone_number
 from strowger.calls.machine import (
     IMPOSSIBLE,
@@ -15,6 +15,7 @@ from strowger.calls.machine import (
     Occurrence,
     Proceed,
     Ring,
+    RingBranch,
     StopRinging,
     UnexpectedInput,
     handle,
@@ -22,6 +23,8 @@ from strowger.calls.machine import (
 from strowger.calls.ports import RingPlan
 
 TO, NEXT = phone_number("+31201110001"), phone_number("+31201110002")
+LAST = Branch("sip:eve@192.0.2.4", "c")
+SENT_BACK = Finish(302, "Moved", None, ("sip:eve@192.0.2.2", "sip:eve@192.0.2.4"))
 OPENING = (Input.HOLD, Input.RING, Input.NOBODY)
 
 
@@ -33,6 +36,11 @@ def a_call(state: State) -> Call:
 def an_occurrence(what: Input) -> Occurrence:
     if what in OPENING:
         return Occurrence(20.0, RingPlan(NEXT, ("sip:eve@192.0.2.2",)), 50.0, "event-1", 480, "Unavailable", "because")
+    if what is Input.BRANCH:
+        return Occurrence(20.0, branch=Branch("sip:eve@192.0.2.3", "b", replaces=0), reserve=(LAST,))
+    if what is Input.SEND_BACK:
+        plan = RingPlan(NEXT, ("sip:eve@192.0.2.2",), "a", (LAST,))
+        return Occurrence(20.0, plan, 50.0, status=302, reason="Moved", why="because")
     return Occurrence(20.0, status=486, reason="Busy Here", why="because")
 
 
@@ -55,6 +63,8 @@ ROWS = [
     (State.HELD, Input.HOLD, State.HELD, [Announce()]),
     (State.HELD, Input.RING, State.RINGING, [Ring(1), Announce()]),
     (State.HELD, Input.NOBODY, State.FAILED, [Finish(480, "Unavailable")]),
+    (State.HELD, Input.BRANCH, State.RINGING, [RingBranch(0, 1)]),
+    (State.HELD, Input.SEND_BACK, State.SENT_BACK, [SENT_BACK]),
     (State.HELD, Input.TOO_MANY, State.FAILED, [Finish(486, "Busy Here")]),
     (State.HELD, Input.REJECT, State.REJECTED, [Finish(486, "Busy Here")]),
     (State.HELD, Input.CANCEL, State.CANCELLED, [Finish(486, "Busy Here")]),
@@ -62,6 +72,8 @@ ROWS = [
     (State.RINGING, Input.HOLD, State.HELD, [StopRinging(0, "redirected"), Announce()]),
     (State.RINGING, Input.RING, State.RINGING, [StopRinging(0, "redirected"), Ring(1), Announce()]),
     (State.RINGING, Input.NOBODY, State.FAILED, [StopRinging(0, "because"), Finish(480, "Unavailable")]),
+    (State.RINGING, Input.BRANCH, State.RINGING, [RingBranch(0, 1)]),
+    (State.RINGING, Input.SEND_BACK, State.SENT_BACK, [StopRinging(0, "because"), SENT_BACK]),
     (State.RINGING, Input.TOO_MANY, State.FAILED, [StopRinging(0, "because"), Finish(486, "Busy Here")]),
     (State.RINGING, Input.REJECT, State.REJECTED, [StopRinging(0, "because"), Finish(486, "Busy Here")]),
     (State.RINGING, Input.CANCEL, State.CANCELLED, [StopRinging(0, "because"), Finish(486, "Busy Here")]),
@@ -107,3 +119,18 @@ def test_a_hop_without_an_event_is_not_announced() -> None:
     occurrence = Occurrence(20.0, RingPlan(NEXT, ("sip:eve@192.0.2.2",)), 50.0)
     _, effects = handle(a_call(State.HELD), Input.RING, occurrence)
     assert effects == [Ring(1)]
+
+
+def test_a_branch_joins_the_open_hop_and_takes_from_its_reserve() -> None:
+    after, _ = handle(a_call(State.RINGING), Input.BRANCH, an_occurrence(Input.BRANCH))
+    (hop,) = after.hops
+    assert hop.branches == (
+        Branch("sip:bob@192.0.2.1"),
+        Branch("sip:eve@192.0.2.3", "b", replaces=0, rung_at=20.0),
+    )
+    assert (hop.reserve, hop.closed_at) == ((LAST,), 0.0)
+
+
+def test_a_call_that_is_sent_back_ends_with_the_target_as_its_last_hop() -> None:
+    after, _ = handle(a_call(State.HELD), Input.SEND_BACK, an_occurrence(Input.SEND_BACK))
+    assert (after.final_status, after.hop.to, after.hop.ring) == (302, NEXT, ("sip:eve@192.0.2.2",))

@@ -34,6 +34,7 @@ def test_a_live_call() -> None:
                 "expires_at": "2026-01-01T00:00:30.000Z",
                 "closed_at": None,
                 "decision": "",
+                "branches": (),
             },
         ),
     }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from strowger.calls.call import Call
 from strowger.calls.decision import RedirectCall, RejectCall
 from strowger.calls.identifier import Identifier, phone_number
-from strowger.calls.ports import StoredCall
+from strowger.sip.edge import Manners
 from strowger.sip.flow import Flow
 from strowger.sip.message import MessageLimits, Refusal, Request, Response
 from strowger.sip.overload import Overload, OverloadLimits
@@ -16,8 +14,8 @@ from strowger.sip.rate_limits import RateLimits, Rates
 from strowger.sip.throttle import Throttle
 from tests.support.admission import REALM, an_admission
 from tests.support.digest import credentials
-from tests.support.exchange import BOB, NUMBER, OUTSIDE, Bench, HandStore, user
-from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench
+from tests.support.exchange import BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, user
+from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench, EverybodyBy
 
 ANN = "192.0.2.9:5062"
 TRUNK = "127.0.0.1:5090"
@@ -255,7 +253,7 @@ def test_an_invite_that_is_not_taken(change: tuple[str, str], status: int) -> No
 
 
 def test_message_limits_as_they_are_set() -> None:
-    edge = EdgeBench(message_limits=MessageLimits(vias=2))
+    edge = EdgeBench(manners=Manners(message_limits=MessageLimits(vias=2)))
     invite = INVITE.format(to=NUMBER, n=1, hops=70)
     via = "Via: SIP/2.0/UDP 192.0.2.200:5060;branch=z9hG4bKbefore\n"
     assert edge.feed(invite.replace("Max-Forwards", via * 2 + "Max-Forwards")) == ["192.0.2.9:5062 513 INVITE"]
@@ -391,16 +389,16 @@ def bye_by(route: str, *, uri: str = "sip:target@192.0.2.77:5090", to_tag: str =
 
 
 def test_with_record_route_each_side_reaches_the_other_even_after_a_restart() -> None:
-    edge = EdgeBench(record_route=True)
+    edge = EdgeBench(manners=Manners(record_route=True))
     caller, target = routed(edge)
-    for server in (edge, EdgeBench(record_route=True)):
+    for server in (edge, EdgeBench(manners=Manners(record_route=True))):
         assert server.feed(bye_by(caller)) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
         assert not server.last[0][1].has("Route")
         assert server.feed(bye_by(target, uri="sip:ann@192.0.2.9:5062")) == [f"{ANN} BYE sip:ann@192.0.2.9:5062"]
 
 
 def test_a_route_of_ours_leads_nobody_anywhere_else() -> None:
-    edge = EdgeBench(record_route=True)
+    edge = EdgeBench(manners=Manners(record_route=True))
     caller, target = routed(edge)
     assert edge.feed(bye_by(caller, uri="sip:+19005551234@203.0.113.1")) == [f"{ANN} 481 BYE"]
     assert edge.feed(bye_by(target)) == [f"{ANN} 481 BYE"], "the other side's proof"
@@ -411,7 +409,7 @@ def test_a_route_of_ours_leads_nobody_anywhere_else() -> None:
 
 
 def test_a_proxy_in_front_of_us_stays_in_the_path() -> None:
-    edge = EdgeBench(record_route=True)
+    edge = EdgeBench(manners=Manners(record_route=True))
     edge.feed(INVITE.format(to=NUMBER, n=1, hops=70).replace("Max", "Record-Route: <sip:edge.example;lr>\nMax"))
     redirect(edge, phone_number(OUTSIDE))
     out = request_to(edge, "127.0.0.1")
@@ -527,112 +525,12 @@ def test_a_stray_response_goes_nowhere() -> None:
     assert edge.ignored
 
 
-def restarted(edge: EdgeBench) -> EdgeBench:
-    """kill -9 and start again: the store and the clocks stay."""
-    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
-    for stored in edge.bench.store.live_calls():
-        after.bench.exchange.restore(stored)
-    return after
-
-
-def test_a_held_call_goes_on_after_a_restart() -> None:
-    edge = EdgeBench()
-    edge.invite()
-    after = restarted(edge)
-    assert after.invite() == [], "a repeat finds its transaction"
-    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
-    assert after.out() == [f"{ANN} 180 INVITE"]
-    after.bench.recorder.contexts = edge.bench.recorder.contexts
-    assert redirect(after, phone_number(OUTSIDE)) == [f"{TRUNK} INVITE {OUT_URI}"]
-
-
-def test_a_ringing_target_gets_the_very_same_invite_after_a_restart() -> None:
-    edge, out = ringing()
-    after = restarted(edge)
-    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
-    assert after.out() == [f"{ANN} 180 INVITE", f"{TRUNK} INVITE {OUT_URI}"]
-    assert after.last[1][1].to_bytes() == out.to_bytes()
-    assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
-
-
-def test_a_call_cancelled_before_it_is_resumed_is_cancelled_at_the_target_at_once() -> None:
-    edge, _ = ringing()
-    after = restarted(edge)
-    assert after.feed(cancel()) == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 200 CANCEL", f"{ANN} 487 INVITE"]
-    after.edge.resume(next(iter(after.bench.store.rows)))
-    assert after.out() == []
-
-
-def test_a_listener_that_is_gone_ends_the_call_and_not_the_server() -> None:
-    edge = EdgeBench()
-    edge.invite()
-    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
-    after.wire.is_dead = True
-    for stored in edge.bench.store.live_calls():
-        after.bench.exchange.restore(stored)
-    assert after.out() == []
-    assert (len(after.bench.exchange), len(after.edge)) == (0, 0)
-    for stored in ended_calls(after.bench.store):
-        after.edge.restore_ended(stored)
-    assert len(after.edge) == 0
-
-
-def test_a_cancel_lost_in_a_crash_is_sent_after_the_restart() -> None:
-    edge = EdgeBench()
-    edge.invite("bob")
-    redirect(edge, phone_number(OUTSIDE))
-    after = restarted(edge)
-    assert sorted(after.out()) == [
-        "127.0.0.1:5072 CANCEL sip:bob@127.0.0.1:5072",
-        "127.0.0.2:5072 CANCEL sip:bob@127.0.0.2:5072",
-    ]
-
-
-def test_a_final_response_lost_in_a_crash_is_sent_after_the_restart() -> None:
-    edge, _ = ringing()
-    edge.feed(cancel())
-    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
-    for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
-    assert after.out() == [f"{TRUNK} CANCEL {OUT_URI}"]
-    after.edge.resume(next(iter(edge.bench.store.rows)))
-    assert after.out() == [f"{ANN} 487 INVITE"]
-
-
-def test_an_answer_lost_in_a_crash_is_relayed_when_the_target_repeats_it() -> None:
-    edge, out = ringing()
-    edge.answer(out, 200)
-    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
-    for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
-    assert after.out() == []
-    assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
-    assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
-    after.later(40)
-    assert len(after.layer) == 0
-
-
-def test_an_answered_call_that_everybody_knows_of_leaves_nothing_after_a_restart() -> None:
-    edge, out = ringing()
-    edge.answer(out, 200)
-    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
-    for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
-    assert after.later(40) == []
-    assert (len(after.layer), len(after.edge), after.edge.next_deadline()) == (0, 0, None)
-
-
 def test_nothing_is_left_of_a_call_once_its_timers_have_run_out() -> None:
     edge, out = ringing()
     edge.answer(out, 200)
     edge.later(70)
-    assert (len(edge.layer), len(edge.edge), edge.edge._legs_by_key, len(edge.edge._forks)) == (0, 0, {}, 0)
+    assert (len(edge.layer), len(edge.edge), edge.edge._callers._legs_by_key, len(edge.edge._forks)) == (0, 0, {}, 0)
     assert edge.edge.next_deadline() is None
-
-
-def ended_calls(store: HandStore) -> list[StoredCall]:
-    decode = msgspec.json.Decoder(Call).decode
-    return [StoredCall(decode(unit.call), unit.revision, leg) for unit, leg in store.rows.values() if unit.ended_at]
 
 
 def test_the_caller_is_the_source_of_the_call() -> None:
@@ -720,3 +618,60 @@ def test_an_answer_much_larger_than_the_request_is_not_sent_over_udp() -> None:
     assert edge.feed(TERSE.format("UDP"), STRANGER) == []
     assert edge.ignored == ["the answer would be much larger than the request"]
     assert edge.feed(TERSE.format("TCP"), STRANGER._replace(transport="TCP")) == ["198.51.100.7:5060 200 OPTIONS"]
+
+
+FIRST, SECOND = "127.0.0.3:5090", "127.0.0.4:5090"
+
+
+def by_two_trunks() -> tuple[EdgeBench, Request]:
+    edge = EdgeBench()
+    edge.invite()
+    assert redirect(edge, phone_number(BY_TWO_TRUNKS)) == [f"{FIRST} INVITE sip:{BY_TWO_TRUNKS}@{FIRST}"]
+    return edge, request_to(edge, "127.0.0.3")
+
+
+def test_a_call_goes_on_to_the_next_trunk_and_the_caller_hears_nothing_of_it() -> None:
+    edge, out = by_two_trunks()
+    assert edge.answer(out, 503) == [
+        f"{FIRST} ACK sip:{BY_TWO_TRUNKS}@{FIRST}",
+        f"{SECOND} INVITE sip:{BY_TWO_TRUNKS}@{SECOND}",
+    ]
+    out = request_to(edge, "127.0.0.4")
+    assert edge.answer(out, 180) == [f"{ANN} 180 INVITE"]
+    assert edge.answer(out, 200) == [f"{ANN} 200 INVITE"]
+
+
+def test_a_silent_trunk_is_left_after_some_seconds_and_the_caller_waits_no_longer() -> None:
+    edge, _ = by_two_trunks()
+    lines = edge.later(4.5)
+    assert lines[-1] == f"{SECOND} INVITE sip:{BY_TWO_TRUNKS}@{SECOND}"
+    assert edge.answer(request_to(edge, "127.0.0.4"), 486)[-1] == f"{ANN} 486 INVITE"
+
+
+def test_hanging_up_while_the_next_trunk_is_being_written_silences_it() -> None:
+    edge, out = by_two_trunks()
+    edge.answer(out, 503, flush=False)
+    assert edge.feed(cancel()) == [
+        f"{SECOND} INVITE sip:{BY_TWO_TRUNKS}@{SECOND}",
+        f"{ANN} 200 CANCEL",
+        f"{ANN} 487 INVITE",
+    ]
+    out = next(m for flow, m in edge.last if flow.host == "127.0.0.4" and isinstance(m, Request))
+    assert edge.answer(out, 180) == [f"{SECOND} CANCEL sip:{BY_TWO_TRUNKS}@{SECOND}"]
+
+
+def test_a_caller_is_told_that_its_call_is_forwarded_if_that_is_wanted() -> None:
+    edge = EdgeBench(manners=Manners(says_forwarded=True))
+    edge.invite()
+    assert redirect(edge, phone_number(OUTSIDE)) == [f"{ANN} 181 INVITE", f"{TRUNK} INVITE {OUT_URI}"]
+
+
+def test_a_caller_that_is_to_call_the_target_itself_gets_it_as_its_contact() -> None:
+    edge = EdgeBench(admission=EverybodyBy("back"))
+    edge.invite()
+    assert redirect(edge, phone_number(BY_TWO_TRUNKS)) == [f"{ANN} 302 INVITE"]
+    (answer,) = (message for _, message in edge.last)
+    assert answer.values("Contact") == [
+        f"<sip:{BY_TWO_TRUNKS}@{FIRST}>;q=1.0",
+        f"<sip:{BY_TWO_TRUNKS}@{SECOND}>;q=0.9",
+    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from strowger.calls.call import Branch
 from strowger.sip.flow import Flow
 from strowger.sip.leg import Fork, Leg, StoredLeg, decode_leg, encode_leg
 from strowger.sip.message.message import Response
 
+BRANCHES = (Branch("sip:x@y"), Branch("sip:z@y"))
 INVITE = b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -22,17 +24,18 @@ def test_a_leg_keeps_bytes_and_parses_them_when_asked() -> None:
 
 def test_legs_do_not_share_their_forks() -> None:
     first, second = (Leg(name, name, Flow("UDP", "192.0.2.9", 5060, 0), INVITE) for name in "ab")
-    first.forks[1] = Fork("a", 1, ("sip:x@y", "sip:z@y"), 0.0, 185.0)
+    first.forks[1] = Fork("a", 1, BRANCHES, 0.0, 185.0)
     assert second.forks == {}
-    assert (first.forks[1].name, first.forks[1].hop_index, first.forks[1].keys) == ("a/1", 1, ["", ""])
+    assert (first.forks[1].name, first.forks[1].call_id, first.forks[1].hop_index) == ("a/1", "a", 1)
 
 
 def test_a_response_leads_back_to_the_way_of_its_branch() -> None:
     leg, way = Leg("call", "key", Flow("UDP", "192.0.2.9", 5060, 0), INVITE), Flow("WS", "192.0.2.7", 40_000, 2, 9)
-    leg.forks[1] = Fork("call", 1, ("sip:x@y", "sip:z@y"), 0.0, 185.0)
-    leg.forks[1].keys[1], leg.forks[1].flows[1] = "client INVITE z9hG4bKours", way
-    assert leg.target_flow(an_answer("z9hG4bKours")) == way
-    assert leg.target_flow(an_answer("z9hG4bKother")) is None
+    leg.forks[1] = Fork("call", 1, BRANCHES, 0.0, 185.0)
+    attempt = leg.forks[1].attempts[1]
+    attempt.key, attempt.flow = "client INVITE z9hG4bKours", way
+    assert leg.attempt_of(an_answer("z9hG4bKours")) is attempt
+    assert leg.attempt_of(an_answer("z9hG4bKother")) is None
 
 
 def an_answer(branch: str) -> Response:

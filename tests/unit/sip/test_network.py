@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.flow import Flow
+from strowger.sip.location.resolve import Destination
 from strowger.sip.message import ParseError
 from strowger.sip.message.uri import SipUri
 from strowger.sip.network import (
-    UDP_REQUEST_BYTES,
     Unreachable,
-    choose_transports,
     default_port,
     flow_to_uri,
-    flows_for,
+    flows_to,
+    transport_of,
 )
 from tests.support.sip_edge import Wire
 
@@ -53,36 +53,32 @@ def test_sips_and_tls_lead_to_tls(uri: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "size", "transports"),
+    ("uri", "transport"),
     [
-        ("sip:bob@192.0.2.2", 0, ("UDP",)),
-        ("sip:bob@192.0.2.2", UDP_REQUEST_BYTES, ("UDP",)),
-        ("sip:bob@192.0.2.2", UDP_REQUEST_BYTES + 1, ("TCP", "UDP")),
-        ("sip:bob@192.0.2.2;transport=udp", UDP_REQUEST_BYTES + 1, ("UDP",)),
-        ("sip:bob@192.0.2.2;transport=tcp", 0, ("TCP",)),
-        ("sip:bob@192.0.2.2;transport=ws", 0, ("WS",)),
-        ("sips:bob@192.0.2.2", UDP_REQUEST_BYTES + 1, ("TLS",)),
-        ("sips:bob@192.0.2.2;transport=tcp", 0, ("TLS",)),
-        ("sips:bob@192.0.2.2;transport=ws", 0, ("WSS",)),
+        ("sip:bob@192.0.2.2", "UDP"),
+        ("sip:bob@192.0.2.2;transport=udp", "UDP"),
+        ("sip:bob@192.0.2.2;transport=tcp", "TCP"),
+        ("sip:bob@192.0.2.2;transport=ws", "WS"),
+        ("sips:bob@192.0.2.2", "TLS"),
+        ("sips:bob@192.0.2.2;transport=tcp", "TLS"),
+        ("sips:bob@192.0.2.2;transport=ws", "WSS"),
     ],
 )
-def test_the_transports_to_try(uri: str, size: int, transports: tuple[str, ...]) -> None:
-    assert choose_transports(SipUri.parse(uri), size) == transports
+def test_the_transport_a_uri_asks_for(uri: str, transport: str) -> None:
+    assert transport_of(SipUri.parse(uri)) == transport
 
 
-def test_the_length_at_which_udp_is_left_can_be_set() -> None:
-    uri = SipUri.parse("sip:bob@192.0.2.2")
-    assert [choose_transports(uri, size, 500) for size in (500, 501)] == [("UDP",), ("TCP", "UDP")]
+def test_there_is_no_tls_over_udp() -> None:
+    with pytest.raises(Unreachable, match="no TLS over UDP"):
+        transport_of(SipUri.parse("sips:bob@192.0.2.2;transport=udp"))
 
 
-def test_no_transport_without_tls_for_sips() -> None:
-    with pytest.raises(Unreachable, match="there is no TLS over UDP"):
-        choose_transports(SipUri.parse("sips:bob@192.0.2.2;transport=udp"))
+PLACE = Destination("UDP", "192.0.2.2", 5060, "example.com")
 
 
-def test_a_long_request_has_two_ways() -> None:
-    flows = flows_for(Wire(), "sip:bob@192.0.2.2", 1_301)
-    assert [(flow.transport, flow.port) for flow in flows] == [("TCP", 5060), ("UDP", 5060)]
+def test_a_long_request_takes_tcp_and_udp_if_nobody_takes_tcp_there() -> None:
+    assert [flow.transport for flow in flows_to(Wire(), PLACE, or_tcp=True)] == ["TCP", "UDP"]
+    assert [flow.transport for flow in flows_to(Wire(), PLACE, or_tcp=False)] == ["UDP"]
 
 
 def test_without_a_tcp_listener_a_long_request_takes_udp() -> None:
@@ -92,7 +88,13 @@ def test_without_a_tcp_listener_a_long_request_takes_udp() -> None:
                 raise Unreachable(f"no listener for {transport}")
             return super().flow_to(transport, host, port)
 
-    assert [flow.transport for flow in flows_for(Datagrams(), "sip:bob@192.0.2.2", 1_301)] == ["UDP"]
+    assert [flow.transport for flow in flows_to(Datagrams(), PLACE, or_tcp=True)] == ["UDP"]
+
+
+def test_a_tls_peer_has_to_prove_the_domain() -> None:
+    (flow,) = flows_to(SecureWire(), PLACE._replace(transport="TLS"), or_tcp=True)
+    assert (flow.host, flow.name) == ("192.0.2.2", "example.com")
+    assert flows_to(Wire(), PLACE._replace(transport="TLS"), or_tcp=True) == ()
 
 
 def test_the_ports_of_the_transports() -> None:

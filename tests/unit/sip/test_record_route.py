@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.sip.flow import Flow
+from strowger.sip.flow import Flow, any_word_of, word_of
 from strowger.sip.message import Request, Response
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.record_route import (
     Admission,
     host_of,
+    is_behind_nat,
     rewrite_for_caller,
     route_towards_caller,
     route_value,
@@ -81,7 +82,7 @@ def test_a_target_that_only_its_own_connection_reaches_is_reached_by_it() -> Non
     token, phone = route_towards_caller(FORWARDING, an_invite(), FLOW), Flow("WS", "192.0.2.7", 40_000, 2, 9)
     headers = [("Call-ID", "c"), ("Contact", "<sip:b@x.invalid>")]
     response = Response.make(200, "OK", [*headers, ("Record-Route", route_value(token, "192.0.2.1", phone))])
-    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW, phone)
+    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW, word_of(phone))
     route = response.first("Record-Route")
     assert route is not None
     assert take_route(FORWARDING, a_bye(route, "sip:b@x.invalid")) == Admission(phone)
@@ -107,3 +108,28 @@ def test_a_response_without_our_value_is_left_alone() -> None:
 
 def test_the_host_of_what_is_no_sip_uri_is_nobodys() -> None:
     assert (host_of("sip:a@H.example:1"), host_of("tel:+1"), host_of("x")) == ("h.example", "", "")
+
+
+@pytest.mark.parametrize(
+    ("contact", "vias", "flow", "behind"),
+    [
+        ("sip:a@10.0.0.7", 1, Flow("UDP", "198.51.100.4", 5060, 0), True),
+        ("sip:a@198.51.100.4:5090", 1, Flow("UDP", "198.51.100.4", 5060, 0), False),
+        ("sip:a@phone.example", 1, Flow("UDP", "198.51.100.4", 5060, 0), False),
+        ("sip:a@10.0.0.7", 2, Flow("UDP", "198.51.100.4", 5060, 0), False),  # that is the address of a proxy
+        ("sip:a@10.0.0.7", 1, Flow("TLS", "198.51.100.4", 5060, 0, 4), False),  # its connection leads back anyway
+        ("sip:a@[2001:db8::1]", 1, Flow("UDP", "2001:db8::1", 5060, 0), False),
+    ],
+)
+def test_who_is_behind_a_nat(contact: str, vias: int, flow: Flow, behind: bool) -> None:
+    headers = [("Via", f"SIP/2.0/UDP 192.0.2.{n}") for n in range(vias)]
+    invite = Request.make("INVITE", "sip:b@192.0.2.1", [*headers, ("Contact", f"<{contact}>")])
+    assert is_behind_nat(invite, flow) is behind
+
+
+def test_a_caller_behind_a_nat_is_reached_by_the_way_it_came() -> None:
+    flow = Flow("UDP", "198.51.100.4", 40_000, 1)
+    token = route_towards_caller(FORWARDING, an_invite(), flow, only_flow=True)
+    assert token.endswith(any_word_of(flow))
+    bye = a_bye(route_value(token, "192.0.2.1:5060", FLOW))
+    assert take_route(FORWARDING, bye) == Admission(flow)

@@ -20,7 +20,7 @@ from strowger.sip.location.errors import Unlocatable
 from strowger.sip.location.limits import LocationLimits
 from strowger.sip.location.records import ADDRESS_KINDS, Answer, Kind, Naptr, Question, Srv
 from strowger.sip.location.target import DEFAULT_PORTS, Target
-from strowger.sip.location.weighted import Draw, in_order
+from strowger.sip.location.weighted import Draw, by_lot, in_order
 
 _NAPTR_SERVICES: Final = {
     "SIP+D2U": "UDP",
@@ -91,7 +91,7 @@ def locate(target: Target, reach: Reach, draw: Draw, limits: LocationLimits) -> 
         services = services or [_Service(_SRV_PREFIXES[each] + target.host, each) for each in usable]
         servers = yield from _servers(services, draw, limits)
         servers = servers or [_Server(target.host, DEFAULT_PORTS[usable[0]], usable[0])]
-    return (yield from _destinations(target, servers, reach, limits))
+    return (yield from _destinations(target, servers, reach, draw, limits))
 
 
 def _usable(target: Target, reach: Reach) -> list[str]:
@@ -170,8 +170,13 @@ def _servers(
     return servers[: limits.destinations]
 
 
-def _destinations(target: Target, servers: Sequence[_Server], reach: Reach, limits: LocationLimits) -> Procedure:
-    """The addresses of the servers, each server's own together, families in the order preferred (RFC 7984 §4)."""
+def _destinations(
+    target: Target, servers: Sequence[_Server], reach: Reach, draw: Draw, limits: LocationLimits
+) -> Procedure:
+    """The addresses of the servers, each server's own together, families in the order preferred (RFC 7984 §4).
+
+    Those of one family by lot: name servers turn them round, and the same call is to find the same one again.
+    """
     hosts = [host for host in dict.fromkeys(server.host for server in servers) if _numeric(host) is None]
     questions = [Question(ADDRESS_KINDS[family], host) for host in hosts for family in reach.families]
     answers = dict(zip(questions, (yield questions), strict=True))
@@ -179,7 +184,7 @@ def _destinations(target: Target, servers: Sequence[_Server], reach: Reach, limi
     def addresses(host: str) -> list[str]:
         kinds = [ADDRESS_KINDS[family] for family in reach.families]
         records = [answers[Question(kind, host)].records[: limits.records] for kind in kinds if host in hosts]
-        return [record for found in records for record in found if isinstance(record, str)]
+        return [each for found in records for each in by_lot([text for text in found if isinstance(text, str)], draw)]
 
     found = [
         Destination(server.transport, address, server.port, target.domain)

@@ -46,6 +46,15 @@ def in_order(choices: Iterable[WeightedT], draw: Draw) -> list[WeightedT]:
     return ordered
 
 
+def by_lot(addresses: Iterable[str], draw: Draw) -> list[str]:
+    """The same addresses in an order that depends on nothing but the draw."""
+    ordered: list[str] = []
+    left = sorted(addresses)
+    while left:
+        ordered.append(left.pop(int(draw() * len(left)) if len(left) > 1 else 0))
+    return ordered
+
+
 def _pick(weights: list[int], draw: Draw) -> int:
     """The index of the first running sum that reaches a number drawn between 0 and the sum of all.
 

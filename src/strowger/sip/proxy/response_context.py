@@ -6,13 +6,16 @@ A branch:
        │                │                 ▲          its first provisional before CANCEL may be sent (RFC 3261 §9.1)
        └────────────────┴──3xx-6xx, silence, failure, Timer C
 
+Branches may be added while the context is open: a phone that joins, or the next place to try (RFC 3261 §16.7 step 4).
+A branch that another one took the place of no longer keeps the others waiting, but may still win.
+
 The context answers with outputs in order of execution and keeps no clock; `now` comes in, `next_deadline` goes out.
 It leaves to others: transactions, the caller's side, and what to do with a 2xx that lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -104,12 +107,13 @@ ContextOutput = Provisional | Answered | AnsweredAgain | AnsweredTooLate | Cance
 
 
 class _Branch:
-    __slots__ = ("cancel", "deadline", "final", "response", "state", "timed_out")
+    __slots__ = ("cancel", "deadline", "final", "is_replaced", "response", "state", "timed_out")
 
     def __init__(self, deadline: float) -> None:
         self.state = BranchState.TRYING
         self.deadline = deadline
         self.cancel = Cancel.NONE
+        self.is_replaced = False
         self.timed_out = False
         self.final = 0
         self.response: Response | None = None
@@ -141,10 +145,34 @@ class ResponseContext:
                 deadline = branch.deadline
         return deadline
 
-    def adopt_ringing(self) -> None:
-        """Take every branch for one that was heard from: the context of a call that rang before a restart."""
-        for branch in self._branches:
-            branch.state = BranchState.PROCEEDING
+    def add(self, now: float, replaces: int | None = None) -> int:
+        """One more branch; returns its number. One that it `replaces` counts no more, unless it answers."""
+        if replaces is not None:
+            self._branches[replaces].is_replaced = True
+        self._branches.append(_Branch(now + self._timer_c_s))
+        return len(self._branches) - 1
+
+    def has_ended(self, index: int) -> bool:
+        """Whether a branch has its final response, or what stands for it."""
+        return self._branches[index].state is BranchState.ENDED
+
+    def is_cancelled(self, index: int) -> bool:
+        """Whether a branch is not wanted any more."""
+        return self.cancelled or self._branches[index].cancel is not Cancel.NONE
+
+    def abandon(self, index: int, now: float) -> Sequence[ContextOutput]:
+        """Nobody waits for this branch any more: cancel it alone."""
+        branch = self._branches[index]
+        return self._cancel(index, branch, now) if branch.cancel is Cancel.NONE else ()
+
+    def adopt_ringing(self, replaced: Collection[int] = ()) -> None:
+        """Take every branch for one that was heard from: the context of a call that rang before a restart.
+
+        Those that were `replaced` before have ended in silence, as far as anybody will know.
+        """
+        for index, branch in enumerate(self._branches):
+            branch.is_replaced = index in replaced
+            branch.state = BranchState.ENDED if branch.is_replaced else BranchState.PROCEEDING
 
     def may_ring_again(self, index: int) -> bool:
         """Whether an adopted branch is still wanted; if so it counts as not heard from until it responds."""
@@ -211,7 +239,7 @@ class ResponseContext:
         branch.state = BranchState.ENDED
         if self.winner == index and response.to_tag == self._winner_tag:
             return (AnsweredAgain(response),)
-        if self.winner is not None or self.cancelled:
+        if self.winner is not None or self.cancelled or self._reported:
             return (AnsweredTooLate(index, response), *self._conclude())
         self.winner, self._winner_tag = index, response.to_tag
         return (Answered(index, response),)
@@ -227,10 +255,13 @@ class ResponseContext:
         return self._conclude()
 
     def _conclude(self) -> Sequence[ContextOutput]:
-        if self._reported or self.cancelled or self.winner is not None or not self.is_over:
+        if self._reported or self.cancelled or self.winner is not None:
+            return ()
+        counted = [index for index, branch in enumerate(self._branches) if not branch.is_replaced]
+        if any(self._branches[index].state is not BranchState.ENDED for index in counted):
             return ()
         self._reported = True
-        index = min(range(len(self._branches)), key=lambda i: _preference(self._branches[i].final))
+        index = min(counted, key=lambda i: _preference(self._branches[i].final))
         best = self._branches[index]
         # RFC 3261 §16.7 step 6: a 503 speaks of one target only and would make the caller avoid all of us.
         status = _SERVER_FAILURE if best.final == _UNAVAILABLE else best.final

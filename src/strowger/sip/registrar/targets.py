@@ -20,6 +20,8 @@ class Target(Struct, frozen=True):
 
     uri: str
     """For the Request-URI: the contact without what may not stand there."""
+    contact: str
+    """The contact as the phone wrote it."""
     q: int
     """Preference in thousandths."""
     route: tuple[str, ...]
@@ -46,7 +48,7 @@ def targets(bindings: Iterable[Binding], now: float) -> tuple[Target, ...]:
 
 def _target(binding: Binding, spares: tuple[Target, ...] = ()) -> Target:
     uri = request_uri(binding.uri)
-    return Target(uri, binding.q, binding.path, binding.flow, binding.is_bound_to_flow, spares)
+    return Target(uri, binding.contact, binding.q, binding.path, binding.flow, binding.is_bound_to_flow, spares)
 
 
 def request_uri(contact: SipUri) -> str:

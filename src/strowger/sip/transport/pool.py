@@ -65,10 +65,13 @@ class ConnectionPool:
         first_number: int,
         tls: TlsContexts | None = None,
         pace: Pace = unhurried,
+        gone: Callable[[Flow], None] = lambda flow: None,
     ) -> None:
         """Connections are numbered from `first_number`; choose it so that no number of an earlier run comes again.
 
         `pace` says how long not to read a connection that has just brought messages.
+        `gone` is told of each connection that ended, but for those that `stop` ends.
+
         `tls` must be loaded before the first encrypted connection.
         """
         self.receive = receive
@@ -79,6 +82,7 @@ class ConnectionPool:
         self.troubles = troubles
         self.read_buffer = memoryview(bytearray(READ_BYTES))
         self._failed = failed
+        self._gone = gone
         self._next_number = first_number
         self._tls = tls
         self._websockets: WebSocketServer | None = None
@@ -339,6 +343,8 @@ class ConnectionPool:
             self._one_less(group_of(connection.flow.host))
         for key in unwritten:
             self._undelivered(key, reason, connection.flow.host)
+        if self._drained is None:
+            self._gone(connection.flow)
         if not self._all and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

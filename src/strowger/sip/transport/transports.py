@@ -66,6 +66,7 @@ class Transports:
         resolver: Resolver = system_resolver,
         clock: Clock | None = None,
         tls: TlsContexts | None = None,
+        lost: Callable[[Flow], None] = lambda flow: None,
     ) -> None:
         """Open nothing yet.
 
@@ -74,10 +75,12 @@ class Transports:
         `garbled(flow, error)` returns what to send before a stream that cannot be framed is closed.
         `pace(flow, messages)` returns for how many seconds not to read a connection that brought so many messages.
         `tls` is needed to listen on TLS and WSS.
+        `lost(flow)` is called when a connection has ended, though not by `stop`.
         """
         clock = clock or SystemClock()
         self._receive = receive
         self._tell = failed
+        self._lost = lost
         self._limits = limits or TransportLimits()
         self._counters = Counters()
         self._troubles = Troubles(self._counters, clock.monotonic)
@@ -97,6 +100,7 @@ class Transports:
             first_number=int(clock.wall()) * _NUMBERS_PER_SECOND,
             tls=tls,
             pace=pace,
+            gone=self._gone,
         )
         self._tls = tls
 
@@ -282,6 +286,10 @@ class Transports:
         where = host_port(printable(flow.host), flow.port)
         self._troubles.note(Trouble.UNDELIVERED, f"a message was not delivered: {reason}", where)
         self._failed(key, f"{flow.transport} to {where}: {reason}")
+
+    def _gone(self, flow: Flow) -> None:
+        """Tell the driver, later, for the same reason."""
+        asyncio.get_running_loop().call_soon(self._lost, flow)
 
     def _failed(self, key: str, reason: str) -> None:
         """Tell the driver, later: it may be in the middle of the call that failed."""

@@ -57,6 +57,10 @@ class Selection:
             if unknown or not route.to:
                 raise ValueError(f"the route {route.match} leads to no trunk called {', '.join(unknown)}")
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a trunk."""
+        return name in self._trunks
+
     def trunk(self, name: str) -> Trunk:
         """A trunk by its name. Raises KeyError."""
         return self._trunks[name]

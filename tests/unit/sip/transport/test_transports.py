@@ -9,7 +9,8 @@ import pytest
 
 from strowger.sip.driver import Sockets
 from strowger.sip.flow import Flow
-from strowger.sip.network import flows_for
+from strowger.sip.location.resolve import Destination
+from strowger.sip.network import flows_to
 from strowger.sip.transport.errors import ListenFailed, NoListener
 from strowger.sip.transport.limits import TransportLimits
 
@@ -216,7 +217,8 @@ async def test_a_long_request_goes_over_tcp_and_by_udp_where_nobody_takes_tcp(se
     exchange, peer = serve(), phone()
     await exchange.listen("udp:127.0.0.1:0")
     await exchange.listen("tcp:127.0.0.1:0")
-    flows = flows_for(Sockets(exchange.transports, lambda: None), f"sip:bob@127.0.0.1:{peer.getsockname()[1]}", 1_301)
+    place = Destination("UDP", "127.0.0.1", peer.getsockname()[1], "")
+    flows = flows_to(Sockets(exchange.transports, lambda: None), place, or_tcp=True)
     assert [flow.transport for flow in flows] == ["TCP", "UDP"]
     exchange.transports.send(flows[0], b"x" * 1_301, "key")
     assert (await exchange.failure())[1].endswith("Connection refused")

@@ -1,0 +1,61 @@
+"""Whether a branch that led nowhere goes on elsewhere, and where: to the next place that serves its URI (RFC 3263
+§4.3), or to the next trunk.
+
+    nothing heard ──100──▶ heard ──provisional above 100──▶ rings     only a branch of which nobody has heard may go
+         │                   │                                        elsewhere: else two phones rang for one call
+         └── silence, no connection, 408 500 502 503 504 ──▶ the next place, as a branch of its own
+
+Pure. A 2xx, and every final response that tells of the callee, ends it: another trunk would get the same answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strowger.calls.call import Branch
+from strowger.sip.leg import Attempt, Fork
+from strowger.sip.places import write_destination
+
+PATIENCE_S: Final = 4.0
+"""Seconds without any response after which the next place is tried, unless a trunk says otherwise. Timer B of RFC 3261
+§17.1.1.2 would be half a minute, and the caller is not to wait that long.
+"""
+OF_THE_WAY: Final = frozenset((408, 500, 502, 503, 504))
+"""Final responses of a trunk that speak of the way and not of the callee."""
+OF_THE_PLACE: Final = frozenset((408, 503))
+"""The same for the places of a user's own URI: silence, and what RFC 3263 §4.3 names."""
+
+
+def heard(attempt: Attempt, status: int) -> None:
+    """Note a response. 100 only says that the next hop has the request (RFC 3261 §21.1.1)."""
+    attempt.patient_until = None
+    attempt.rings = attempt.rings or 100 < status < 300
+
+
+def goes_on(fork: Fork, attempt: Attempt, status: int) -> bool:
+    """Whether another place is to be tried after this outcome, silence being 408 and no connection 503."""
+    if attempt.rings or attempt.is_replaced or fork.context.winner is not None or fork.context.cancelled:
+        return False
+    elsewhere = OF_THE_WAY if attempt.branch.trunk else OF_THE_PLACE
+    return status in elsewhere and has_next(fork, attempt)
+
+
+def has_next(fork: Fork, attempt: Attempt) -> bool:
+    """Whether there is another place."""
+    return bool(attempt.places or (attempt.branch.trunk and fork.reserve))
+
+
+def take_next(fork: Fork, attempt: Attempt) -> Attempt:
+    """The attempt at the next place, which `has_next`; it has no number yet."""
+    attempt.is_replaced = True
+    if attempt.places:
+        place, *rest = attempt.places
+        branch = attempt.branch
+        following = Attempt(Branch(branch.uri, branch.trunk, write_destination(place), attempt.number), -1)
+        following.places = tuple(rest)
+        attempt.places = ()
+    else:
+        first, *left = fork.reserve
+        following = Attempt(Branch(first.uri, first.trunk, replaces=attempt.number), -1)
+        fork.reserve = tuple(left)
+    return following

@@ -1,0 +1,44 @@
+"""What is known of a hop when it is rung."""
+
+from __future__ import annotations
+
+from strowger.calls.call import Branch, Call, Hop, State
+from strowger.calls.identifier import from_raw_id, phone_number
+from strowger.sip.hop_fork import fork_for
+from strowger.sip.outgoing import NoTrunks
+from strowger.sip.trunk.identity import Caller
+from strowger.sip.trunk.passage import Cause, Step
+from strowger.sip.trunk.trunk import Trunk
+
+BOB = "8:acs:r_bob"
+HOPS = [
+    Hop(phone_number("+31201110001"), 1.0, 2.0),
+    Hop(from_raw_id(BOB), 2.0, 3.0, ring=("sip:bob@192.0.2.7",)),
+    Hop(phone_number("+15550100"), 3.0, 4.0, "", ("sip:1@a",), "a", reserve=(Branch("sip:1@b", "b"),)),
+]
+
+
+class Trusting(NoTrunks):
+    def trunk(self, name: str) -> Trunk | None:
+        return Trunk(name, "sip:192.0.2.1", is_trusted=name == "inside")
+
+
+def a_call(came_by: str = "") -> Call:
+    return Call("call", "dev", phone_number("+49"), "", 1.0, HOPS, State.RINGING, came_by=came_by)
+
+
+def test_the_way_a_call_has_come() -> None:
+    fork = fork_for(a_call(), 2, NoTrunks(), 0.0, 185.0)
+    assert fork.steps == (
+        Step("", Cause.UNCONDITIONAL, 302),
+        Step(f"sip:{BOB.replace(':', '%3A')}", Cause.DEFLECTED_WHILE_RINGING, 302),
+    )
+    assert [each.branch for each in fork.attempts] == [Branch("sip:1@a", "a")]
+    assert (fork.reserve, fork.user, fork.name) == ((Branch("sip:1@b", "b"),), "4:+15550100", "call/2")
+    assert fork_for(a_call(), 0, NoTrunks(), 0.0, 185.0).steps == ()
+
+
+def test_who_calls() -> None:
+    assert fork_for(a_call(), 2, NoTrunks(), 0.0, 185.0).caller == Caller(dialled="+31201110001")
+    for trunk, is_trusted in (("inside", True), ("outside", False)):
+        assert fork_for(a_call(trunk), 2, Trusting(), 0.0, 185.0).caller.is_trusted is is_trusted

@@ -1,0 +1,91 @@
+"""Where branches lead."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.calls.call import Branch
+from strowger.sip.flow import Flow
+from strowger.sip.leg import Attempt, Fork
+from strowger.sip.location.records import Answer, Kind, Question
+from strowger.sip.location.resolve import Destination
+from strowger.sip.places import Places, read_destination, write_destination
+from strowger.sip.registration import Way
+from tests.support.sip_edge import Names, Wire
+
+PHONE, SPARE = Flow("WS", "198.51.100.4", 40_000, 1, 7), Flow("WS", "198.51.100.4", 40_001, 1, 8)
+
+
+def found(
+    uri: str, *, way: Way | None = None, destination: str = "", names: Names | None = None
+) -> tuple[Attempt, str]:
+    """The attempt, and why it has no way."""
+    fork = Fork("call", 0, [Branch(uri, destination=destination)], 0.0, 185.0, user="8:acs:r_bob")
+    told: list[str] = []
+    Places(Wire(), names or Names(), lambda user, _: way).find(fork, fork.attempts[0], told.append)
+    return fork.attempts[0], told[0]
+
+
+def test_a_registered_phone_is_where_it_registered_from_with_its_other_flows_in_reserve() -> None:
+    attempt, why = found("sip:b@x.invalid", way=Way((PHONE, SPARE), ("<sip:p.example;lr>",), True))
+    assert (attempt.flow, attempt.flows, why) == (PHONE, (SPARE,), "")
+    assert (attempt.route, attempt.is_behind_nat) == (("<sip:p.example;lr>",), True)
+
+
+def test_a_path_leads_to_its_first_proxy() -> None:
+    names = Names()
+    names.records[Question(Kind.A, "p.example")] = Answer(("192.0.2.50",))
+    attempt, _ = found("sip:b@10.0.0.7", way=Way((), ("<sip:p.example:5070;lr>",)), names=names)
+    assert attempt.flow == Flow("UDP", "192.0.2.50", 5070, 0)
+
+
+def test_a_uri_leads_to_the_first_place_that_we_can_reach_and_keeps_the_others() -> None:
+    names = Names()
+    names.records[Question(Kind.A, "sbc.example")] = Answer(("192.0.2.50", "192.0.2.51"))
+    attempt, _ = found("sip:b@sbc.example:5060", names=names)
+    assert attempt.flow == Flow("UDP", "192.0.2.50", 5060, 0)
+    assert attempt.place == Destination("UDP", "192.0.2.50", 5060, "sbc.example")
+    assert attempt.places == (Destination("UDP", "192.0.2.51", 5060, "sbc.example"),)
+
+
+def test_a_place_that_was_noted_is_not_looked_up_again() -> None:
+    attempt, _ = found("sip:b@sbc.example", destination="TCP/192.0.2.51/5061/sbc.example")
+    assert attempt.flow == Flow("TCP", "192.0.2.51", 5061, 0)
+
+
+@pytest.mark.parametrize(
+    ("uri", "destination", "why"),
+    [
+        ("tel:+1", "", "a tel URI names no server"),
+        ("sip:b@nowhere.example:5060", "", "has no address"),
+        ("sip:b@x", "TLS/192.0.2.51/5061/x", "no listener of ours leads there"),
+    ],
+)
+def test_no_way_has_a_reason(uri: str, destination: str, why: str) -> None:
+    attempt, told = found(uri, destination=destination)
+    assert attempt.flow is None
+    assert why in told
+
+
+@pytest.mark.parametrize(
+    ("uri", "transport"), [("sip:b@192.0.2.7", "TCP"), ("sip:b@192.0.2.7;transport=udp", "UDP"), ("tel:+1", None)]
+)
+def test_a_long_request_goes_over_tcp_where_the_uri_leaves_the_choice(uri: str, transport: str | None) -> None:
+    attempt, _ = found(uri)
+    before = attempt.flow
+    Places(Wire(), Names(), lambda user, _: None).longer(attempt)
+    assert (attempt.flow.transport if attempt.flow else None) == transport
+    assert attempt.flows == ((before,) if transport == "TCP" else ())
+
+
+def test_a_phone_behind_a_nat_keeps_its_flow_however_long_the_request() -> None:
+    flow = Flow("UDP", "198.51.100.4", 40_000, 0)
+    attempt, _ = found("sip:b@10.0.0.7", way=Way((flow,), (), True))
+    Places(Wire(), Names(), lambda user, _: None).longer(attempt)
+    assert attempt.flow == flow
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_a_destination_reads_back_the_same(host: str) -> None:
+    place = Destination("TLS", host, 5061, "sbc.example")
+    assert read_destination(write_destination(place)) == place
