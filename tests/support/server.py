@@ -159,10 +159,15 @@ class Server:
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def resident_bytes(self) -> int:
         """Octets of the process in memory."""
-        assert self._process is not None
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text("ascii").split()[1]
+        pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     @property

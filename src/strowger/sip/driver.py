@@ -157,7 +157,9 @@ class Driver:
             return
         if self._handle is not None:
             self._handle.cancel()
-        self._armed_for = wanted
+            if now > self._armed_for:  # messages came first: it is as late as if it had fired
+                self._look(now)
+        self._armed_for = max(now, wanted)
         self._handle = self._loop.call_later(max(0.0, wanted - now), self._advance)
 
     def _advance(self) -> None:

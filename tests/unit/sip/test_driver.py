@@ -237,6 +237,16 @@ def test_the_lateness_of_the_timer_is_judged(rig: Rig) -> None:
     ]
 
 
+def test_a_timer_that_messages_overtake_is_late_all_the_same() -> None:
+    door = a_door(Rates())
+    rig = Rig(throttle=door)
+    rig.driver.open()
+    rig.loop.turn()
+    rig.now = 101.5
+    rig.feed(AN_INVITE)
+    assert door.overload.reason == "loop_lag"
+
+
 def test_datagrams_that_pile_up_are_lateness_too() -> None:
     door = a_door(Rates())
     rig = Rig(throttle=door, backlog_s=lambda: 0.5)
