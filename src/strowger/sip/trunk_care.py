@@ -172,8 +172,14 @@ class TrunkCare:
                 self._register(each, each.machine.advance(now))
 
     def leave(self, left: Callable[[], None]) -> None:
-        """Ask nobody any more and take every registration back; `left` is told, once, when that is answered."""
+        """Ask nobody any more and take every registration back; `left` is told, once, when that is answered.
+
+        Those at trunks that want to be left alone end by themselves.
+        """
         self._left = left
+        held = [name for name in self._registrants if self._roster.held_until(name) is not None]
+        for name in held:
+            del self._registrants[name]
         for each in self._registrants.values():
             self._own.forget(each.key)
             self._register(each, each.machine.stop(self._now()))

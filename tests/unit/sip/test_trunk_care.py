@@ -295,3 +295,13 @@ def test_leaving_forgets_a_register_under_way() -> None:
     assert (bench.out(), len(bench.own)) == (["0 REGISTER carrier.example:5060"], 1)
     bench.until(32.0)
     assert left == ["left"], "silence is an answer too"
+
+
+def test_leaving_leaves_those_alone_who_want_to_be() -> None:
+    bench = Bench(REGISTERS)
+    bench.open()
+    bench.answer("REGISTER", 200)
+    bench.care.heard("paid", 503, 60.0)
+    left: list[str] = []
+    bench.care.leave(lambda: left.append("left"))
+    assert (bench.out(), left) == ([], ["left"])
