@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import sqlite3
 import threading
@@ -24,6 +25,7 @@ class Bench:
 
     def __init__(self, path, queue_limit=QUEUE_LIMIT):
         self.loop = asyncio.get_running_loop()
+        self._path = path
         self.wake_ups = 0
         self.transactions = []
         self.gate = threading.Event()
@@ -79,7 +81,12 @@ class Bench:
         self.connection.execute(f"PRAGMA max_page_count={now + pages}")
 
     def rows(self, table):
-        return self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        return self.read(f"SELECT count(*) FROM {table}")[0][0]
+
+    def read(self, query):
+        """What is in the file. A connection of its own: the writer's holds its lock while `_trace` waits for us."""
+        with contextlib.closing(sqlite3.connect(self._path)) as reader:
+            return reader.execute(query).fetchall()
 
     def called(self, monkeypatch, method):
         """A future that is done when the writer's method has returned."""
@@ -285,7 +292,7 @@ class TestDelivered:
         for entry in entries:
             bench.writer.delivered(entry)
         await bench.write(a_commit("c2"))
-        assert bench.connection.execute("SELECT event_id FROM outbox").fetchall() == [("e0",)]
+        assert bench.read("SELECT event_id FROM outbox") == [("e0",)]
         bench.writer.close()
 
 
