@@ -122,6 +122,11 @@ def test_what_the_browser_tests_are_made_of_is_locked_and_comes_from_any_registr
     assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
 
 
+def test_what_is_to_be_ignored_is_not_committed() -> None:
+    listing = ["git", "-C", str(ROOT), "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(listing, capture_output=True, text=True, check=False, timeout=20).stdout == ""
+
+
 NEEDED = {"sipp": "sip-tester", "kamailio": "kamailio", "baresip": "baresip-core", "chromium": "chromium"}
 NEEDED |= {"node": "nodejs", "npm": "npm"}
 """The programs of the tests, and the packages that bring them."""
