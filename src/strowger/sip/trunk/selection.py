@@ -72,6 +72,15 @@ class Selection:
                 return route
         raise NoRoute(f"no route leads to {printable(dialled, _SHOWN)}")
 
+    def matching(self, kind: str, dialled: str) -> list[Route]:
+        """Every route that leads to a target; the first one decides."""
+        return [route for route in self._routes if route.matches(kind, dialled)]
+
+    @property
+    def fitness(self) -> Fitness:
+        """Who knows how the trunks are."""
+        return self._fitness
+
     def candidates(self, kind: str, dialled: str, draw: Draw, now: float) -> Sequence[Candidate]:
         """The trunks to try, best first. Raises NoRoute or EveryTrunkDown."""
         route = self.route(kind, dialled)
