@@ -23,6 +23,11 @@ class Accounts(NamedTuple):
     peers: dict[str, str]
     """The name of each trunk that calls us by digest, by the user name it gives."""
 
+    @property
+    def with_password(self) -> frozenset[str]:
+        """The raw id of each user that can prove to be it, in lower case."""
+        return frozenset(self.users[name.lower()] for name in self.credentials if name.lower() in self.users)
+
 
 def accounts(settings: Settings) -> Accounts:
     """The accounts of all users and trunks. Raises CredentialInvalid."""

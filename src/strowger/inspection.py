@@ -15,8 +15,8 @@ from strowger.calls.call import FINAL_STATES, Call
 from strowger.calls.exchange import Exchange
 from strowger.calls.ports import Store
 from strowger.console.metrics import Sample
-from strowger.console.queries import OK, Watcher
-from strowger.console.sip_views import RegistrationsView
+from strowger.console.queries import OK, RouteQuestion, Watcher
+from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
 from strowger.events.delivery import EventDelivery
 from strowger.sip.driver import Driver
 from strowger.sip.overload import REASONS as OVERLOADS
@@ -77,6 +77,14 @@ class Inspection:
     def registrations(self, user: str) -> RegistrationsView | None:
         """The phones of a user, by its name or raw id, or of all; None when there is no such user."""
         return self._sip.registrations(user)
+
+    def trunks(self) -> TrunksView:
+        """Every trunk and how it is."""
+        return self._sip.trunks()
+
+    def test_route(self, question: RouteQuestion) -> RouteTestView:
+        """What a redirect to a target would do now. Raises QueryInvalid."""
+        return self._sip.routes.test_route(question)
 
     def readiness(self) -> dict[str, str]:
         """Each part that must work before calls are taken: OK, or why it does not."""

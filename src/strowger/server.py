@@ -39,6 +39,7 @@ from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
+from strowger.route_inspection import RouteInspection
 from strowger.settings import Listener, Settings, connection_string
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.driver import Driver, Sockets
@@ -178,11 +179,7 @@ class Server:
         self.trunks = self._trunk_care(trunks, roster)
         self.selection = assembly.selection(self.settings, trunks, roster)
         self.exchange = self._exchange()
-        names = {row.id: row.name for row in self.settings.users}
-        sip = SipInspection(self.registration, names, self._clock.wall)
-        self.inspection = Inspection(
-            self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip
-        )
+        self.inspection = self._inspection()
         self.edge = self._edge(trunks)
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
@@ -272,6 +269,24 @@ class Server:
             spread=self._ids.fraction,
             changed=log_change,
         )
+
+    def _inspection(self) -> Inspection:
+        resources = [row.name for row in self.settings.resources]
+        routes = RouteInspection(
+            self.selection, self.exchange.directory, self._clock.monotonic, resources, self.delivery.subscribers
+        )
+        names = {row.id: row.name for row in self.settings.users}
+        sip = SipInspection(
+            self._clock,
+            self.registration,
+            names,
+            self.accounts.with_password,
+            self.trunks,
+            self.selection,
+            routes,
+            self.exchange.ringing_through,
+        )
+        return Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip)
 
     async def _leave_trunks(self) -> None:
         """Calls for a registration that is left behind would come here, and nobody would take them."""

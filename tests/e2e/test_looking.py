@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
+from strowger.phones.behaviours import Answer
 from tests.e2e.stage import Stage
 from tests.e2e.test_registration import register
-from tests.support.server import STROWGER
+from tests.support.server import NUMBER, OUTSIDE, STROWGER, free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
 
-async def strowger(stage: Stage, *arguments: str) -> str:
+async def strowger(stage: Stage, *arguments: str, exit_code: int = 0) -> str:
     """What a command says about the server of the stage."""
     command = [str(STROWGER), *arguments, "--config", str(stage.directory / "strowger.toml")]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == exit_code, done.stdout + done.stderr
     return done.stdout
 
 
@@ -46,3 +47,69 @@ async def test_who_is_registered(stage: Stage, *, crash: bool) -> None:
     shown = await strowger(stage, "registration", "list", "--user", "bob")
     assert shown.startswith("bob  sip:bob@127.0.0.1:5071  ")
     assert f"  udp from {phone['source']}" in shown
+
+
+def trunks(near: str, dead_port: int) -> dict[str, dict[str, Any]]:
+    """One that serves, and one where nobody is."""
+    asked = {"options": "on", "options_interval": "200ms"}
+    own = {"caller_id": "trunk", "number": "+31201110009", "forwarded_as": ["history-info"]}
+    national = {"number_format": "national", "country_code": "31"}
+    return {
+        "near": {"uri": near, "priority": 20, **asked, **own, **national},
+        "dead": {"uri": f"sip:127.0.0.1:{dead_port}", "priority": 10, **asked},
+    }
+
+
+async def test_trunks_and_the_way_a_call_takes(stage: Stage) -> None:
+    near = await stage.phone("near", Answer())
+    (dead_port,) = free_ports(1)
+    await stage.serve(
+        users={"bob": []},
+        trunks=trunks(near.uri, dead_port),
+        routes=[("phoneNumber", "+316", ["dead", "near"]), ("phoneNumber", "+31", "near")],
+    )
+    await until_states(stage, {"near": "up", "dead": "down"})
+    near_line, dead_line = (await strowger(stage, "trunk", "list")).splitlines()
+    assert near_line.startswith(f"near  {near.uri}  up for ")
+    assert "it answered 200 to OPTIONS" in near_line
+    assert dead_line.startswith(f"dead  sip:127.0.0.1:{dead_port}  down for ")
+
+    told = await strowger(stage, "route", "test", OUTSIDE, "--from", "+31687654321")
+    first, *lines = told.splitlines()
+    assert first == f"{OUTSIDE} is outside: it is rung through near."
+    assert lines[0] == "  route    phoneNumber +316 to dead, near  decides: it matches most"
+    assert lines[1].startswith("  route    phoneNumber +31 to near  ")
+    assert any(line.startswith("  not now  dead  it does not serve: ") for line in lines)
+
+    shown = await read(stage, "route", "test", OUTSIDE)
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event(0))
+    assert (await call.final(10.0)).status == 200
+    (leg,) = near.received
+    assert leg.invite.uri == shown["ways"][0]["uri"]
+    assert leg.invite.uri.startswith("sip:0612345678@")
+    assert f"<sip:{shown['ways'][0]['caller']}@" in leg.invite.lines_of("From")[0]
+    assert leg.invite.has("History-Info")
+
+
+async def test_a_target_that_a_redirect_would_be_refused_for(stage: Stage) -> None:
+    await stage.serve(users={"bob": []})
+    assert await strowger(stage, "trunk", "list") == (
+        "No trunks: nothing outside can be rung until there is a [[trunk]] and a [[route]] to it.\n"
+    )
+    told = await strowger(stage, "route", "test", OUTSIDE, exit_code=1)
+    assert told.startswith(f"no route leads to {OUTSIDE}: add a [[route]] with kind = ")
+    assert await strowger(stage, "route", "test", NUMBER) == (
+        f"{NUMBER} is a number of main: it is announced to main, which decides anew.\n"
+    )
+    assert (await strowger(stage, "route", "test", "bob")).endswith(
+        " is a user of main without a phone just now: it is announced to main.\n"
+    )
+
+
+async def until_states(stage: Stage, expected: dict[str, str]) -> None:
+    """Wait until the trunks are as expected."""
+    states: dict[str, str] = {}
+    async with asyncio.timeout(30):
+        while states != expected:
+            states = {trunk["name"]: trunk["state"] for trunk in await read(stage, "trunk", "list")}

@@ -16,8 +16,19 @@ from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.cli import main
 from strowger.console.console import Console
-from strowger.console.queries import OK, Watcher
-from strowger.console.sip_views import RegistrationsView, RegistrationView
+from strowger.console.errors import QueryInvalid
+from strowger.console.queries import OK, RouteQuestion, Watcher
+from strowger.console.sip_views import (
+    OUTSIDE,
+    RegistrationsView,
+    RegistrationView,
+    RouteTestView,
+    RouteView,
+    TrunksView,
+    TrunkView,
+    WayView,
+)
+from strowger.console.views import PartyView
 
 TOKEN = "s3cret-token"
 BOB = from_raw_id("8:acs:res_bob")
@@ -47,6 +58,60 @@ def a_phone(**changes: Any) -> RegistrationView:
         "updated_at": "2026-01-01T00:00:00.000Z",
     }
     return RegistrationView(**(values | changes))
+
+
+def a_trunk(**changes: Any) -> TrunkView:
+    """A trunk that serves since 2026-01-01T00:00:00Z."""
+    values: dict[str, Any] = {
+        "name": "carrier",
+        "uri": "sip:sbc.test",
+        "priority": 10,
+        "weight": 1,
+        "state": "up",
+        "why": "it answered 200 to OPTIONS",
+        "since": "2026-01-01T00:00:00.000Z",
+        "held_for_s": 0,
+        "registration": "",
+        "registration_why": "",
+        "registered_for_s": 0,
+        "calls": 0,
+    }
+    return TrunkView(**(values | changes))
+
+
+def a_way(**changes: Any) -> WayView:
+    """The first trunk that is tried for +31612345678."""
+    values: dict[str, Any] = {
+        "trunk": "carrier",
+        "place": 1,
+        "left_out": "",
+        "priority": 10,
+        "weight": 1,
+        "share": 1.0,
+        "uri": "sip:+31612345678@sbc.test",
+        "number_format": "e164",
+        "caller_id": "pass",
+        "caller": "the caller's own number",
+        "forwarded_as": (),
+    }
+    return WayView(**(values | changes))
+
+
+def a_route_test(**changes: Any) -> RouteTestView:
+    """A number outside that is rung through one trunk."""
+    values: dict[str, Any] = {
+        "target": PartyView("phoneNumber", "4:+31612345678"),
+        "resource": "dev",
+        "outcome": OUTSIDE,
+        "says": "+31612345678 is outside.",
+        "code": "",
+        "is_announced": False,
+        "ring": (),
+        "routes": (RouteView("phoneNumber", "+316", ("carrier",)),),
+        "ways": (a_way(),),
+        "is_drawn": False,
+    }
+    return RouteTestView(**(values | changes))
 
 
 def a_redirected_call() -> Call:
@@ -83,6 +148,9 @@ class ScriptedQueries:
     def __init__(self) -> None:
         self.known: list[Call] = []
         self.phones: tuple[RegistrationView, ...] = ()
+        self.known_trunks: tuple[TrunkView, ...] = ()
+        self.questions: list[RouteQuestion] = []
+        self.route_test = a_route_test()
         self.parts: dict[str, str] = {"store": OK}
         self.codes: set[str] = set()
         self.watchers: list[Watcher] = []
@@ -114,6 +182,15 @@ class ScriptedQueries:
 
     def registrations(self, user: str) -> RegistrationsView | None:
         return None if user == "ghost" else RegistrationsView(self.phones, "" if self.phones else f"nobody: {user}")
+
+    def trunks(self) -> TrunksView:
+        return TrunksView(self.known_trunks)
+
+    def test_route(self, question: RouteQuestion) -> RouteTestView:
+        self.questions.append(question)
+        if question.kind == "fax":
+            raise QueryInvalid("There is no kind 'fax'.")
+        return self.route_test
 
     def readiness(self) -> Mapping[str, str]:
         return self.parts

@@ -30,6 +30,11 @@ def test_a_password_is_good_under_each_of_them_as_a_person_types_it() -> None:
     assert all(known.credentials[name] == Credential.of_password(name, "strowger", "secret") for name in names)
 
 
+def test_who_can_prove_to_be_a_user() -> None:
+    carrier = Trunk(name="carrier", uri="sip:carrier.example", peer_username="Peer", peer_password="theirs")
+    assert accounts(Settings(users=(BOB, ANN), trunks=(carrier,))).with_password == {ID.lower()}
+
+
 def test_a_trunk_proves_itself_with_what_is_agreed_with_it() -> None:
     silent = Trunk(name="silent", uri="sip:silent.example")
     carrier = Trunk(name="carrier", uri="sip:carrier.example", peer_username="Peer", peer_password="theirs")

@@ -9,7 +9,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from strowger.console.metrics import Sample
-from strowger.console.queries import OK
+from strowger.console.queries import OK, RouteQuestion
 from strowger.events.delivery import Counters as EventCounters
 from strowger.inspection import Inspection, log_end
 from strowger.sip.overload import Overload, OverloadLimits
@@ -37,7 +37,8 @@ def an_inspection(overload: Overload | None = None) -> tuple[Inspection, Bench, 
     driver = SimpleNamespace(counters=Counter(garbled=10))
     transports = SimpleNamespace(counters=sockets)
     phones = Sample("strowger_registrations", "gauge", "Phones.", (), 11)
-    sip = SimpleNamespace(registrations=str.upper, samples=lambda: [phones])
+    routes = SimpleNamespace(test_route=lambda question: question.target)
+    sip = SimpleNamespace(registrations=str.upper, trunks=lambda: "trunks", routes=routes, samples=lambda: [phones])
     overload = overload or Overload(OverloadLimits(), lambda: 0)
     throttle = Throttle(RateLimits(Rates(), lambda host: False), overload, chance=lambda: 0.0)
     throttle.refused["calls_per_source"] = 12
@@ -96,7 +97,13 @@ def test_every_measurement_has_its_value() -> None:
 
 
 def test_the_sip_side_is_asked_for_its_own() -> None:
-    assert an_inspection()[0].registrations("bob") == "BOB"
+    inspection, _, _ = an_inspection()
+    answers: tuple[object, ...] = (
+        inspection.registrations("bob"),
+        inspection.trunks(),
+        inspection.test_route(RouteQuestion("+31")),
+    )
+    assert answers == ("BOB", "trunks", "+31")
 
 
 def test_a_validation_code_is_passed_on() -> None:

@@ -116,7 +116,7 @@ class Directory:
             return self._user_target(resource, target)
         if target.kind is Kind.PHONE_NUMBER:
             return self._number_target(resource, target, caller)
-        return self._outside(target, target.raw_id if target.kind is Kind.UNKNOWN else _outside_id(target))
+        return self._outside(target, outside_id(target))
 
     def _user_target(self, resource: str, target: Identifier) -> RingPlan:
         user = self._users_by_id.get(target.raw_id.lower())
@@ -152,7 +152,14 @@ class Directory:
         return bool(trunk) and self._out is not None and self._out.sends_back(trunk)
 
 
-def _outside_id(target: Identifier) -> str:
+def outside_id(target: Identifier) -> str:
+    """What a route is matched against and a trunk is asked for: a number, the id of a Teams user or app, or all of an
+    unknown id.
+    """
+    if target.kind is Kind.PHONE_NUMBER:
+        return target.number
+    if target.kind is Kind.UNKNOWN:
+        return target.raw_id
     return target.extension.user_id if target.kind is Kind.TEAMS_EXTENSION_USER else target.scoped_id
 
 

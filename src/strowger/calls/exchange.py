@@ -7,6 +7,7 @@ asks `next_deadline` and calls `advance`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -95,6 +96,16 @@ class Exchange:
 
     def __len__(self) -> int:
         return len(self._ledger)
+
+    @property
+    def directory(self) -> Directory:
+        """Who is ours, and which way leads out."""
+        return self._directory
+
+    def ringing_through(self) -> Counter[str]:
+        """How many calls ring through each trunk just now. Goes through all live calls."""
+        ringing = (call.hop.branches[-1].trunk for call in self._ledger.calls() if call.state is State.RINGING)
+        return Counter(trunk for trunk in ringing if trunk)
 
     # What the SIP edge tells -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ Nobody can decide about that hop any more, so nothing can contradict it (docs/de
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Protocol
 
@@ -123,6 +123,10 @@ class Ledger:
         """A live call as it is now."""
         live = self._live.get(call_id)
         return live.call if live is not None else None
+
+    def calls(self) -> Iterator[Call]:
+        """Every live call as it is now, in no particular order."""
+        return (live.call for live in self._live.values())
 
     def hop_index(self, call_id: str) -> int:
         """The current hop of a live call; -1 for any other."""

@@ -15,7 +15,7 @@ from strowger.base.text import printable
 from strowger.cli.errors import Failed, Misconfigured
 from strowger.cli.target import reachable
 from strowger.console.secret_file import ADMIN_TOKEN, read
-from strowger.console.sip_views import RegistrationsView
+from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
 from strowger.console.views import CallsView, CallView, ChangeView, WhyView
 
 if TYPE_CHECKING:
@@ -83,6 +83,15 @@ class Admin:
         """The phones that are registered; those of one user, by its name or raw id."""
         query = f"?user={quote(user, safe='')}" if user else ""
         return await self._get(f"/admin/registrations{query}", RegistrationsView)
+
+    async def trunks(self) -> TrunksView:
+        """Every trunk and how it is."""
+        return await self._get("/admin/trunks", TrunksView)
+
+    async def test_route(self, **question: str) -> RouteTestView:
+        """What a redirect would do: to `target`, of this `kind`, for a call `from` somebody to this `resource`."""
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in question.items() if value)
+        return await self._get(f"/admin/routes:test?{query}", RouteTestView)
 
     async def watch(self) -> AsyncGenerator[ChangeView, None]:
         """Every change from now on; the first one says only that the watch has begun."""

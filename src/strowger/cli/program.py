@@ -10,8 +10,10 @@ from strowger.cli.config import config
 from strowger.cli.dev.command import dev
 from strowger.cli.environment import connection_string, env, run
 from strowger.cli.registration import registration
+from strowger.cli.route import route
 from strowger.cli.serve import serve
 from strowger.cli.simulate.command import simulate
+from strowger.cli.trunk import trunk
 from strowger.cli.user import user
 
 EPILOG = "Exit codes: 0 done, 1 refused or not as expected, 2 wrong usage or settings."
@@ -26,5 +28,5 @@ def main() -> None:
     """
 
 
-for _command in (dev, serve, config, connection_string, env, run, call, registration, user, simulate):
+for _command in (dev, serve, config, connection_string, env, run, call, registration, trunk, route, user, simulate):
     main.add_command(_command)

@@ -8,6 +8,8 @@
     GET /admin/calls/{id}/why          the same in sentences
     GET /admin/calls:watch             one line of JSON for every change, until one side has enough
     GET /admin/registrations?user=     the phones that are registered
+    GET /admin/trunks                  the trunks, and how they are
+    GET /admin/routes:test?target=     what a redirect would do; also kind=, from=, resource=
     GET /sip                           a WebSocket for phones, where the server gives us one (RFC 7118)
 
 What is under /admin needs the admin token. On a loopback address it also needs a Host header that is ours, so that no
@@ -37,7 +39,7 @@ from strowger.console.errors import (
     Unavailable,
 )
 from strowger.console.listener import Listener, ListenerLimits, serve_websocket
-from strowger.console.queries import OK, Queries
+from strowger.console.queries import OK, Queries, RouteQuestion
 from strowger.console.views import CallsView, WhyView, view
 from strowger.console.watch import CHANGES_WAITING, WRITE_S, Watch
 from strowger.console.why import chain, notes, sentence
@@ -126,8 +128,13 @@ class Console:
             return self._calls
         if request.path.startswith("/admin/calls/"):
             return self._why if request.path.endswith("/why") else self._call
-        if request.path == "/admin/registrations":
-            return self._registrations
+        shown = {
+            "/admin/registrations": self._registrations,
+            "/admin/trunks": self._trunks,
+            "/admin/routes:test": self._test_route,
+        }.get(request.path)
+        if shown is not None:
+            return shown
         raise NotThere("There is no such path under /admin.")
 
     def _admit(self, request: web.BaseRequest) -> None:
@@ -186,6 +193,18 @@ class Console:
             raise NotThere(f"No [[user]] has the name or the id {printable(user, 100)!r}.")
         return reply.json_reply(found)
 
+    async def _trunks(self, request: web.BaseRequest) -> web.StreamResponse:
+        _query(request, set())
+        return reply.json_reply(self._queries.trunks())
+
+    async def _test_route(self, request: web.BaseRequest) -> web.StreamResponse:
+        query = _query(request, {"target", "kind", "from", "resource"})
+        target, kind, caller = (_with_plus(query.get(name, "")) for name in ("target", "kind", "from"))
+        if not target:
+            raise QueryInvalid("target is missing: a number like +31201110001, a raw id, or the name of a user.")
+        question = RouteQuestion(target, kind, caller, query.get("resource", ""))
+        return reply.json_reply(self._queries.test_route(question))
+
     def _found(self, call_id: str) -> Call:
         call = self._queries.call(call_id) if call_id and "/" not in call_id else None
         if call is None:
@@ -230,10 +249,16 @@ def _query(request: web.BaseRequest, known: set[str]) -> dict[str, str]:
     query = request.query
     for name in query:
         if name not in known:
-            raise QueryInvalid(f"There is no parameter {printable(name, 40)!r}, only {', '.join(sorted(known))}.")
+            those = f"only {', '.join(sorted(known))}" if known else "and no other"
+            raise QueryInvalid(f"There is no parameter {printable(name, 40)!r}, {those}.")
         if len(query.getall(name)) > 1:
             raise QueryInvalid(f"The parameter {name} is there twice.")
     return dict(query)
+
+
+def _with_plus(text: str) -> str:
+    """A plus sign that was not escaped in the query arrives as a space."""
+    return f"+{text[1:]}" if text.startswith(" ") else text
 
 
 def _limit(text: str) -> int:

@@ -6,10 +6,10 @@ Everything is called and calls back in the thread of the event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from strowger.calls.call import Call
-from strowger.console.sip_views import RegistrationsView
+from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
 
 Watcher = Callable[[Call, str], None]
 """Told of every durable change: the call as it is now, and the name of what happened (`calls.machine.Input`). It must
@@ -17,6 +17,19 @@ return at once: it stands in the path of the call."""
 
 OK: Final = "ok"
 """What `readiness` says of a part that is ready."""
+
+
+class RouteQuestion(NamedTuple):
+    """Where would a call go? What is empty is not asked for."""
+
+    target: str
+    """A number, a raw id, the name of a user of ours, or the id that goes with `kind`."""
+    kind: str = ""
+    """A kind of communication identifier; guessed from the target when empty."""
+    caller: str = ""
+    """Who calls, likewise, or `anonymous`."""
+    resource: str = ""
+    """Whose call is redirected; else whose the target is, or the first."""
 
 
 class Queries(Protocol):
@@ -33,6 +46,12 @@ class Queries(Protocol):
 
     def registrations(self, user: str) -> RegistrationsView | None:
         """The phones of a user, by its name or raw id, or of all users; None when there is no such user."""
+
+    def trunks(self) -> TrunksView:
+        """Every trunk and how it is."""
+
+    def test_route(self, question: RouteQuestion) -> RouteTestView:
+        """What a redirect to a target would do now; nobody is rung. Raises QueryInvalid for what cannot be asked."""
 
     def readiness(self) -> Mapping[str, str]:
         """Each part of the server that must work before calls are taken: OK, or why it does not."""

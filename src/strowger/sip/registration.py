@@ -6,7 +6,7 @@ transactions and responses (edge), ringing (forks), who the users are (its `user
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -79,11 +79,6 @@ class Registration:
     def restore(self) -> list[str]:
         """Take up the bindings of before a restart; returns the users whose bindings cannot be read."""
         return self._location.restore(self._wall())
-
-    @property
-    def users(self) -> Collection[str]:
-        """The raw ids of those who may register, in lower case."""
-        return frozenset(self._users.values())
 
     def all(self) -> Iterable[tuple[str, tuple[Binding, ...]]]:
         """Everybody who is registered, and where, for people to look at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from strowger.calls.directory import Directory, Number, escape_user
+from strowger.calls.directory import Directory, Number, escape_user, outside_id
 from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
 from strowger.calls.identifier import Identifier, Kind, from_raw_id, phone_number, teams_app, teams_user
 from strowger.calls.ports import RingPlan
@@ -142,3 +142,18 @@ def test_calls_from_users_may_be_kept_inside() -> None:
 
 def test_nothing_ends_a_user_part_early() -> None:
     assert escape_user("a@b>;x\r\né") == "a%40b%3E;x%0D%0A%C3%A9"
+
+
+@pytest.mark.parametrize(
+    ("target", "asked_for"),
+    [
+        (phone_number("+31612345678"), "+31612345678"),
+        (from_raw_id("4:+31612345678_asserted"), "+31612345678"),
+        (teams_user(TEAMS_ID), TEAMS_ID),
+        (teams_app(TEAMS_ID), TEAMS_ID),
+        (from_raw_id(f"8:acs:resource_tenant_{TEAMS_ID}"), TEAMS_ID),
+        (from_raw_id("99:something/else"), "99:something/else"),
+    ],
+)
+def test_what_a_trunk_is_asked_for(target: Identifier, asked_for: str) -> None:
+    assert outside_id(target) == asked_for

@@ -64,6 +64,21 @@ def reject(bench: Bench, context: str, reason: RejectReason = RejectReason.NONE)
     return answers
 
 
+def test_calls_are_counted_by_the_trunk_that_rings_for_them() -> None:
+    bench = Bench()
+    first, second, _ = bench.arrive(), bench.arrive(), bench.arrive()
+    assert bench.exchange.ringing_through() == {}
+    for call_id in (first, second):
+        command = RedirectCall("dev", bench.context(call_id), phone_number(OUTSIDE))
+        bench.exchange.redirect(command, lambda outcome: None)
+    bench.store.flush()
+    assert bench.exchange.ringing_through() == {"near": 2}
+    bench.exchange.cancel(first)
+    bench.store.flush()
+    assert bench.exchange.ringing_through() == {"near": 1}
+    assert bench.exchange.directory.addressee(NUMBER)[0] == "dev"
+
+
 def test_the_custom_headers_are_kept_with_the_call() -> None:
     bench = Bench()
     call_id = bench.arrive(custom_headers={"X-A": "1"}, headers_left_out=("X-B: its value is not UTF-8",))

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from strowger.calls.errors import StoreUnavailable
-from tests.support.console import TOKEN, Bench, a_call, a_phone, a_redirected_call
+from strowger.console.queries import RouteQuestion
+from tests.support.console import TOKEN, Bench, a_call, a_phone, a_redirected_call, a_trunk
 
 pytestmark = pytest.mark.asyncio
 
@@ -43,7 +44,9 @@ async def test_a_subscription_is_validated_by_its_code(bench: Bench) -> None:
         assert (status, answer["error"]["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["calls", f"calls/{ID}", "calls:watch", "registrations", "nothing"])
+@pytest.mark.parametrize(
+    "path", ["calls", f"calls/{ID}", "calls:watch", "registrations", "trunks", "routes:test", "nothing"]
+)
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 async def test_admin_needs_the_token(bench: Bench, path: str, authorization: str) -> None:
     status, headers, answer = await bench.get(f"/admin/{path}", Authorization=authorization)
@@ -130,6 +133,30 @@ async def test_registrations(bench: Bench) -> None:
     status, _, answer = await bench.get("/admin/registrations?user=ghost")
     assert (status, answer["error"]["message"]) == (404, "No [[user]] has the name or the id 'ghost'.")
     assert (await bench.get("/admin/registrations?name=bob"))[0] == 400
+
+
+async def test_trunks(bench: Bench) -> None:
+    assert (await bench.get("/admin/trunks"))[::2] == (200, {"trunks": []})
+    bench.queries.known_trunks = (a_trunk(),)
+    assert [trunk["state"] for trunk in (await bench.get("/admin/trunks"))[2]["trunks"]] == ["up"]
+    status, _, answer = await bench.get("/admin/trunks?name=x")
+    assert (status, answer["error"]["message"]) == (400, "There is no parameter 'name', and no other.")
+
+
+async def test_a_route(bench: Bench) -> None:
+    status, _, answer = await bench.get("/admin/routes:test?target=%2B31612345678")
+    assert (status, answer["outcome"], answer["ways"][0]["trunk"]) == (200, "outside", "carrier")
+    await bench.get("/admin/routes:test?target=+316&kind=phoneNumber&from=+317&resource=dev")
+    assert bench.queries.questions == [
+        RouteQuestion("+31612345678"),
+        RouteQuestion("+316", "phoneNumber", "+317", "dev"),
+    ]
+
+
+@pytest.mark.parametrize("query", ["", "?target=", "?kind=phoneNumber", "?target=1&number=2", "?target=1&kind=fax"])
+async def test_a_route_that_cannot_be_asked_for(bench: Bench, query: str) -> None:
+    status, _, answer = await bench.get(f"/admin/routes:test{query}")
+    assert (status, answer["error"]["code"]) == (400, "query_invalid")
 
 
 async def test_a_store_that_cannot_be_read_is_told(bench: Bench) -> None:

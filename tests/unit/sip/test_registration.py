@@ -78,7 +78,6 @@ def test_the_phone_of_a_user_is_bound_once_that_is_stored() -> None:
     assert [outcome.status for outcome in desk.answers] == [200]
     assert desk.registration.contacts(BOB_ID.upper()) == (BOB,)
     assert [(user, [each.contact for each in bound]) for user, bound in desk.registration.all()] == [(BOB_ID, [BOB])]
-    assert desk.registration.users == {BOB_ID, "8:acs:r1_ann"}
     assert desk.registration.addresses(BOB_ID) == {"192.0.2.7"}
     assert desk.registration.way(BOB_ID, BOB) == Way((), ())
     assert desk.registration.way(BOB_ID, "sip:somebody@else") is None

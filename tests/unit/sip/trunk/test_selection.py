@@ -144,3 +144,11 @@ def test_trunks_share_calls_by_weight() -> None:
     draw = random.Random(7).random
     firsts = [names("+31612345678", draw=draw).split()[0] for _ in range(2_000)]
     assert firsts.count("a") / 2_000 == pytest.approx(0.75, abs=0.04)
+
+
+def test_every_route_that_matches_and_who_knows_of_the_trunks() -> None:
+    known = Known()
+    selection = Selection(TRUNKS, ROUTES, known)
+    assert [route.match for route in selection.matching(PHONE, NUMBER)] == ["+312*", "+31*"]
+    assert selection.matching(PHONE, "+49") == []
+    assert selection.fitness is known

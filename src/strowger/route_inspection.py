@@ -1,0 +1,164 @@
+"""What a running server tells of the ways out of it: where a redirect would lead now, and why.
+
+Asks the same parts that decide about a call. Nobody is rung and nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from strowger.base.text import printable
+from strowger.calls.directory import Directory, outside_id
+from strowger.calls.errors import CallRefused, DecisionRefused
+from strowger.calls.identifier import (
+    ANONYMOUS_CALLER,
+    Identifier,
+    Kind,
+    from_raw_id,
+    phone_number,
+    teams_app,
+    teams_user,
+)
+from strowger.calls.ports import RingPlan
+from strowger.console.errors import QueryInvalid
+from strowger.console.queries import RouteQuestion
+from strowger.console.sip_views import OURS, OUTSIDE, REFUSED, RouteTestView, RouteView, WayView
+from strowger.console.views import PartyView
+from strowger.sip.trunk.explanation import Explanation, Way, explain, shown_caller
+from strowger.sip.trunk.selection import Selection
+
+ANONYMOUS: Final = "anonymous"
+_SHOWN: Final = 100
+_NOWHERE: Final = Explanation((), ())
+
+
+class RouteInspection:
+    """The routes as an operator sees them."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        directory: Directory,
+        monotonic: Callable[[], float],
+        resources: Sequence[str],
+        is_told: Callable[[str], bool],
+    ) -> None:
+        """`resources` are the names of all, `is_told` says whether anybody hears of the calls of one."""
+        self._selection = selection
+        self._directory = directory
+        self._monotonic = monotonic
+        self._resources = resources
+        self._is_told = is_told
+
+    def test_route(self, question: RouteQuestion) -> RouteTestView:
+        """What a redirect would do now. Raises QueryInvalid for what cannot be asked."""
+        owner, target = self._target(question.target, question.kind)
+        resource = question.resource or owner or next(iter(self._resources), "")
+        if resource not in self._resources:
+            raise QueryInvalid(f"There is no resource {printable(resource, _SHOWN)!r} in the settings.")
+        try:
+            plan = self._directory.target(resource, target, self._caller(question.caller))
+        except DecisionRefused as refusal:
+            refused = RingPlan(target)
+            return self._view(question, resource, refused, REFUSED, str(refusal), code=refusal.code)
+        if plan.announced:
+            return self._view(question, resource, plan, OURS, self._says_ours(resource, plan))
+        return self._view(question, resource, plan, OUTSIDE, self._says_outside(plan.to))
+
+    # Who is meant ----------------------------------------------------------------------------------------------------
+
+    def _target(self, text: str, kind: str) -> tuple[str, Identifier]:
+        """Whose the target is, if it is anybody's of ours, and the target."""
+        if kind and kind not in frozenset(Kind):
+            raise QueryInvalid(f"kind is one of {', '.join(Kind)}.")
+        try:
+            owner, plan = self._directory.addressee(text.removeprefix("4:"))
+        except CallRefused:
+            return "", identifier_of(text, kind)
+        return (owner, plan.to) if kind in ("", plan.to.kind) else ("", identifier_of(text, kind))
+
+    def _caller(self, text: str) -> Identifier:
+        if text in ("", ANONYMOUS):
+            return Identifier(Kind.PHONE_NUMBER, ANONYMOUS_CALLER)
+        return self._target(text, "")[1]
+
+    # What is said ----------------------------------------------------------------------------------------------------
+
+    def _says_ours(self, resource: str, plan: RingPlan) -> str:
+        name, is_told = _name(plan.to), self._is_told(resource)
+        told = f"it is announced to {resource}" if is_told else f"no [[subscription]] of {resource} is told of it"
+        if plan.to.kind is Kind.PHONE_NUMBER:
+            ends = "which decides anew" if is_told else "so that the caller gets 480"
+            return f"{name} is a number of {resource}: {told}, {ends}."
+        if plan.ring:
+            phones = "phone rings" if len(plan.ring) == 1 else "phones ring"
+            return f"{name} is a user of {resource}: {len(plan.ring)} {phones}, and {told}."
+        ends = "" if is_told else ", so that the caller gets 480"
+        return f"{name} is a user of {resource} without a phone just now: {told}{ends}."
+
+    def _says_outside(self, target: Identifier) -> str:
+        tried = [way.trunk for way in self._explained(target).ways if way.place]
+        first = [trunk.name for trunk in tried if trunk.priority == tried[0].priority]
+        names = " or ".join(first) + "".join(f", then {trunk.name}" for trunk in tried[len(first) :])
+        return f"{_name(target)} is outside: it is rung through {names}."
+
+    def _explained(self, target: Identifier) -> Explanation:
+        return explain(self._selection, target.kind.value, outside_id(target), self._monotonic())
+
+    def _view(
+        self, question: RouteQuestion, resource: str, plan: RingPlan, outcome: str, says: str, *, code: str = ""
+    ) -> RouteTestView:
+        found = _NOWHERE if outcome == OURS else self._explained(plan.to)
+        return RouteTestView(
+            target=PartyView(plan.to.kind.value, plan.to.raw_id),
+            resource=resource,
+            outcome=outcome,
+            says=says,
+            code=code,
+            is_announced=plan.announced and self._is_told(resource),
+            ring=plan.ring if outcome == OURS else (),
+            routes=tuple(RouteView(route.kind, route.match, route.to) for route in found.routes),
+            ways=tuple(_way(way, question.caller) for way in found.ways),
+            is_drawn=found.is_drawn,
+        )
+
+
+def identifier_of(text: str, kind: str = "") -> Identifier:
+    """What somebody typed as an identifier: a number, a raw id, or the bare id that goes with a kind. Raises
+    QueryInvalid.
+    """
+    found = from_raw_id(text)
+    is_number = text.removeprefix("+").isdigit()
+    if found.kind is Kind.UNKNOWN and (kind == Kind.PHONE_NUMBER or (not kind and is_number)):
+        return phone_number(text)
+    if kind in ("", found.kind):
+        return found
+    if kind == Kind.MICROSOFT_TEAMS_USER:
+        return teams_user(text)
+    if kind == Kind.MICROSOFT_TEAMS_APP:
+        return teams_app(text)
+    if kind == Kind.UNKNOWN:
+        return Identifier(Kind.UNKNOWN, text)
+    raise QueryInvalid(f"{printable(text, _SHOWN)!r} is no {kind}: give its raw id, like 8:acs:…")
+
+
+def _way(way: Way, caller: str) -> WayView:
+    trunk = way.trunk
+    return WayView(
+        trunk=trunk.name,
+        place=way.place,
+        left_out=way.left_out,
+        priority=trunk.priority,
+        weight=trunk.weight,
+        share=way.share,
+        uri=way.uri,
+        number_format=trunk.number_format.form,
+        caller_id=trunk.caller_id.value,
+        caller=shown_caller(trunk, caller),
+        forwarded_as=tuple(sorted(each.value for each in trunk.forwarded_as)),
+    )
+
+
+def _name(identifier: Identifier) -> str:
+    return identifier.number if identifier.kind is Kind.PHONE_NUMBER else identifier.raw_id

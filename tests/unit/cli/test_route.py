@@ -1,0 +1,79 @@
+"""`strowger route` against the console itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from strowger.cli.route import story
+from strowger.console.queries import RouteQuestion
+from strowger.console.sip_views import OURS, REFUSED, RouteView
+from tests.support.console import Bench, a_route_test, a_way, invoke
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_what_is_asked(bench: Bench, token_file: Path) -> None:
+    options = ["--kind", "phoneNumber", "--from", "anonymous", "--resource", "a&b"]
+    assert (await invoke(bench, token_file, "route", "test", "+31612345678")).exit_code == 0
+    assert (await invoke(bench, token_file, "route", "test", "+31612345678", *options)).exit_code == 0
+    assert bench.queries.questions == [
+        RouteQuestion("+31612345678"),
+        RouteQuestion("+31612345678", "phoneNumber", "anonymous", "a&b"),
+    ]
+
+
+async def test_a_way_outside(bench: Bench, token_file: Path) -> None:
+    assert (await invoke(bench, token_file, "route", "test", "+31612345678")).output.splitlines() == [
+        "+31612345678 is outside.",
+        "  route    phoneNumber +316 to carrier  decides: it matches most",
+        "  1.       carrier  priority 10, weight 1",
+        "           sip:+31612345678@sbc.test  (number_format e164)",
+        "           caller shown as the caller's own number  (caller_id pass)",
+    ]
+
+
+async def test_several_trunks_and_one_that_is_left_out() -> None:
+    routes = (RouteView("phoneNumber", "+316", ("a", "b")), RouteView("phoneNumber", "+31", ("c",)))
+    ways = (
+        a_way(trunk="a", weight=3, share=0.75, forwarded_as=("history-info", "diversion")),
+        a_way(trunk="b", place=2, share=0.25),
+        a_way(trunk="c", place=0, left_out="on hold for another 12 s: it answered 503"),
+    )
+    assert story(a_route_test(routes=routes, ways=ways, is_drawn=True))[1:] == [
+        "  route    phoneNumber +316 to a, b  decides: it matches most",
+        "  route    phoneNumber +31 to c  matches too, but less of it, or was written later",
+        "  1.       a  priority 10, weight 3, before its equals in 75% of calls",
+        "           sip:+31612345678@sbc.test  (number_format e164)",
+        "           caller shown as the caller's own number  (caller_id pass); forwarded as history-info, diversion",
+        "  2.       b  priority 10, weight 1, before its equals in 25% of calls",
+        "           sip:+31612345678@sbc.test  (number_format e164)",
+        "           caller shown as the caller's own number  (caller_id pass)",
+        "  not now  c  on hold for another 12 s: it answered 503",
+        "The order among trunks of one priority is drawn for each call; shown is the likeliest.",
+    ]
+
+
+async def test_a_user_of_ours() -> None:
+    found = a_route_test(outcome=OURS, says="bob is a user.", ring=("sip:bob@127.0.0.1",), routes=(), ways=())
+    assert story(found) == ["bob is a user.", "  rings    sip:bob@127.0.0.1"]
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+async def test_what_would_be_refused_is_no_success(bench: Bench, token_file: Path, more: tuple[str, ...]) -> None:
+    bench.queries.route_test = a_route_test(outcome=REFUSED, says="no route", code="8520", routes=(), ways=())
+    result = await invoke(bench, token_file, "route", "test", "+49", *more)
+    assert result.exit_code == 1
+    assert (json.loads(result.output)["code"] if more else result.output) == ("8520" if more else "no route\n")
+
+
+async def test_what_cannot_be_asked(bench: Bench, token_file: Path) -> None:
+    result = await invoke(bench, token_file, "route", "test", "+49", "--kind", "fax")
+    assert (result.exit_code, result.output) == (1, "Error: There is no kind 'fax'.\n")
+
+
+async def test_what_others_wrote_cannot_repaint_the_terminal() -> None:
+    ways = (a_way(uri="\x1b", caller="\x1b"), a_way(place=0, left_out="\x1b"))
+    assert "\x1b" not in "".join(story(a_route_test(says="\x1b[2J", ring=("\x1b",), ways=ways)))
