@@ -1,5 +1,5 @@
-"""Any order of INVITE, CANCEL, redirects, reject, the targets' answers, deadlines, store failures and restarts, against
-a small reference model.
+"""Any order of INVITE, CANCEL, redirects, reject, the targets' answers, further branches, deadlines, store failures and
+restarts, against a small reference model.
 
 Invariants: at most one decision per hop, at most one winner per call, a final state stays, and nobody rings without a
 committed decision.
@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from strowger.calls.call import FINAL_STATES, State
+from strowger.calls.call import FINAL_STATES, Branch, State
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall
 from strowger.calls.errors import CallError, StoreUnavailable
 from strowger.calls.exchange import Limits
@@ -35,6 +35,7 @@ class Calls(RuleBasedStateMachine):
         self.final: list[tuple[object, ...]] = []
         self.rung: list[int] = []
         self.answers: list[Accepted | CallError] = []
+        self.refused: list[int] = []
 
     @rule(goal=st.sampled_from(TARGETS), hop=st.integers(0, 4))
     def redirect(self, goal: Identifier, hop: int) -> None:
@@ -72,6 +73,16 @@ class Calls(RuleBasedStateMachine):
     def target_fails(self, hop: int, status: int) -> None:
         if hop in self.rung:
             self.bench.exchange.hop_failed(self.call_id, hop, status, "", "", f"{status} of {hop}")
+
+    @rule(hop=st.integers(0, 4), trunk=st.sampled_from(["a", "b"]))
+    def next_trunk_is_wanted(self, hop: int, trunk: str) -> None:
+        if hop in self.rung:
+            branch = Branch(f"sip:1@{trunk}.example", trunk, replaces=0)
+            self.bench.exchange.ring_branch(self.call_id, hop, branch, (), lambda: self.refused.append(hop))
+
+    @rule(who=st.sampled_from([BOB, NOBODY]))
+    def phone_registers(self, who: str) -> None:
+        self.bench.exchange.phone_registered(who, [f"sip:{self.clock.now}@phone.example"])
 
     @rule(seconds=st.sampled_from([0.1, 10.0, 31.0, 61.0]))
     def time_passes(self, seconds: float) -> None:
@@ -113,11 +124,16 @@ class Calls(RuleBasedStateMachine):
                 self.final.append(entry)
             elif entry[0] == "ring":
                 self._note_ring(int(entry[1]))  # type: ignore[call-overload]
+            elif entry[0] == "ring_branch":
+                hop, number = int(entry[1]), int(entry[2])  # type: ignore[call-overload]
+                kept = self.store.stored(self.call_id).hops[hop].branches
+                assert kept[number].uri == entry[3], "it was rung before it was kept"
+                self._note_ring(hop)
 
     def _note_ring(self, hop: int) -> None:
         stored = self.store.stored(self.call_id)
         assert len(stored.hops) > hop, "somebody rings without a committed decision"
-        assert stored.hops[hop].ring
+        assert stored.hops[hop].branches
         if hop not in self.rung:
             self.rung.append(hop)
 
