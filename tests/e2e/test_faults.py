@@ -33,6 +33,8 @@ class Play(NamedTuple):
     options: tuple[str, ...] = BY_HAND
     of_target: tuple[str, ...] = ()
     events: int = 1
+    over: str = "udp"
+    """Where the target listens."""
 
 
 PLAYS = [
@@ -62,6 +64,8 @@ PLAYS = [
     Play("hears_forks", "forked_ringing"),
     Play("rport", "answering"),
     Play("identity", "identified"),
+    Play("large", "answering", over="tcp"),
+    Play("large", "answering"),  # nobody listens on TCP: RFC 3261 §18.1.1 goes back to UDP
 ]
 
 
@@ -69,7 +73,8 @@ FILES = {path.stem for path in SCENARIOS.glob("*.xml")}
 
 
 def name_of(play: Play) -> str:
-    return f"{play.caller}.{play.target or 'nobody'}".replace("_", "-")  # the user part of an id begins after _
+    name = f"{play.caller}.{play.target or 'nobody'}.{play.over}"
+    return name.replace("_", "-")  # the user part of an id begins after _
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -96,7 +101,8 @@ async def test_a_fault(house: House, play: Play) -> None:
     stage, name = house.stage, name_of(play)
     runs = []
     if play.target:
-        runs.append(await stage.sipp(play.target, port=house.ports[name], options=play.of_target))
+        port = house.ports[name]
+        runs.append(await stage.sipp(play.target, port=port, transport=play.over, options=play.of_target))
     (port,) = free_ports(1)
     server = stage.server.sip_port
     runs.append(
@@ -109,7 +115,8 @@ async def test_a_fault(house: House, play: Play) -> None:
 
 
 async def test_every_scenario_is_played() -> None:
-    elsewhere = {"caller", "target"}
+    elsewhere = {"caller", "target", "mute", "told_of_forwarding", "challenging", "challenging_itself"}
+    elsewhere |= {"out_of_service", "rings_and_fails", "hears_500"}
     played = {scenario for play in PLAYS for scenario in (play.caller, play.target) if scenario}
     assert played | elsewhere == FILES
 

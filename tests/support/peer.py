@@ -73,6 +73,8 @@ class TcpPeer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.is_closed = asyncio.Event()
+        self.pongs = 0
+        """Answers to keep-alives (RFC 5626 §3.5.1) that came by themselves."""
         self._reader, self._writer = reader, writer
         self._reading = asyncio.create_task(self._read())
 
@@ -80,6 +82,7 @@ class TcpPeer:
         framer = StreamFramer()
         with contextlib.suppress(ConnectionError):
             while data := await self._reader.read(65_535):
+                self.pongs += data == b"\r\n"
                 for message in framer.feed(data):
                     self.inbox.put_nowait(message)
         self.is_closed.set()

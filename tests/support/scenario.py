@@ -13,6 +13,7 @@ Lines inside such an element are further headers. Everything else is as SIPp has
     tag       a word for the To tag of a reply, `t`; empty where the message received last has one. In a request the
               whole parameter, where it is not that of the response received last.
     sdp       `yes`, and there is a body.
+    pad       octets of padding in a header.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def expanded(text: str) -> str:
 def _message(match: re.Match[str]) -> str:
     kind, attributes, inside = match[1], dict(_ATTRIBUTE.findall(match[2])), match[3] or ""
     headers = [unescape(line.strip()) for line in inside.splitlines() if line.strip()]
+    if "pad" in attributes:
+        headers.append("X-Padding: " + "x" * int(attributes["pad"]))
     lines = _reply(attributes, headers) if kind == "reply" else _request(kind, attributes, headers)
     retrans = f' retrans="{attributes["retrans"]}"' if "retrans" in attributes else ""
     return f"<send{retrans}><![CDATA[\n\n" + "\n".join(lines) + "\n\n]]></send>"
