@@ -79,6 +79,41 @@ async def test_hostile_streams(stage: Stage) -> None:
     await serves(stage)
 
 
+BOUNDS = {"sip_message": 4_096, "sip_header_lines": 16, "sip_header_line": 512, "sip_via": 3, "sip_uri": 128}
+
+
+async def test_bounds_are_as_they_are_set(stage: Stage) -> None:
+    server = await stage.serve(limits=BOUNDS)
+    with Wire(server.sip_port) as wire:
+        plain = wire.request("OPTIONS", NUMBER)
+        uri = f"sip:{NUMBER}@{HOST}:{server.sip_port}".encode()
+        via = b"Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKbefore\r\n"
+        lines = plain.count(b"\r\n") - 2
+        for made, most, status in (
+            (lambda number: with_lines(plain, b"X: y\r\n" * (number - lines)), 16, 513),
+            (lambda number: with_lines(plain, b"X:".ljust(number, b"y") + b"\r\n"), 512, 513),
+            (lambda number: with_lines(plain, via * (number - 1)), 3, 513),
+            (lambda number: with_body(plain, number), 4_096, 513),
+            (lambda number: plain.replace(uri, (uri + b";").ljust(number, b"x"), 1), 128, 414),
+        ):
+            wire.send(made(most))
+            await wire.response(200)
+            wire.send(made(most + 1))
+            await wire.response(status)
+
+
+def with_lines(request: bytes, lines: bytes) -> bytes:
+    """The request with more header lines, in front of the last."""
+    return request.replace(b"Content-Length", lines + b"Content-Length")
+
+
+def with_body(request: bytes, octets: int) -> bytes:
+    """The request with a body, so that it has so many octets."""
+    head = request.replace(b"Content-Length: 0\r\n", b"Content-Type: text/plain\r\nContent-Length: %d\r\n")
+    length = octets - len(head % 1_000)
+    return head % length + b"x" * length
+
+
 async def test_what_is_no_tls(stage: Stage) -> None:
     target = await stage.phone("target", Answer())
     server = await stage.serve(trunk=target.uri)
