@@ -432,7 +432,9 @@ class Edge:
 
     def failed(self, fork: Fork, attempt: Attempt, status: int, response: Response | None) -> None:
         """Every branch ended: the best final response goes to the exchange."""
-        said = f"{response.status} {response.reason}" if response else arrival.OWN_CONCLUSIONS.get(status, str(status))
+        said = attempt.trouble or arrival.OWN_CONCLUSIONS.get(status, str(status))
+        if response is not None:
+            said = f"{response.status} {response.reason}"
         reason = response.reason if response else ""
         why = f"{attempt.branch.uri}: {said}"
         self._exchange.hop_failed(fork.call_id, fork.hop_index, status, reason, why, response)

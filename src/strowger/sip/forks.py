@@ -290,6 +290,7 @@ class Forks:
             self._follow(leg, fork, fork.context.unreachable(index, self._now()))
         elif attempt.flow is None:
             self._listener.ignored(f"{attempt.branch.uri} cannot be rung: {why}", leg.call_id)
+            attempt.trouble = why
             self._failed(attempt, why)
             self._led_nowhere(leg, fork, index, _UNAVAILABLE)
         else:
@@ -347,6 +348,7 @@ class Forks:
             attempt.credentials = account.answer(sent, challenge, host, answered=attempt.challenges)
         except (ChallengeUnanswerable, SipError) as error:  # the caller cannot answer in our place
             self._listener.ignored(f"{attempt.branch.uri}: {error}", leg.call_id)
+            attempt.trouble = str(error)
             self._led_nowhere(leg, fork, index, _UNAVAILABLE)
             return
         attempt.challenges += 1

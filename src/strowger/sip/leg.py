@@ -52,6 +52,7 @@ class Attempt:
         "places",
         "rings",
         "route",
+        "trouble",
     )
 
     def __init__(self, branch: Branch, number: int) -> None:
@@ -83,6 +84,8 @@ class Attempt:
         """The header, name and value, that answered the latest."""
         self.owes_cancel = False
         """Cancelled while its way was still being looked up."""
+        self.trouble = ""
+        """Why nothing came of it, where that is not a response of the far side to show."""
         self.owes_invite = False
         """To be rung again after a restart, as soon as its way is known."""
 

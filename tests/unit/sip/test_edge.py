@@ -127,6 +127,19 @@ def test_a_target_that_cannot_be_reached_is_500() -> None:
     assert edge.out() == [f"{ANN} 500 INVITE"]
 
 
+@pytest.mark.parametrize("trouble", ["", "the carrier does not accept this user and password"])
+def test_why_a_target_could_not_be_rung_is_kept_with_the_call(trouble: str) -> None:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    (key, (_, fork, index)) = next(iter(edge.edge._forks._branches.items()))
+    fork.attempts[index].trouble = trouble
+    edge.edge.transport_failed(key)
+    edge.out()
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert call.why == f"{OUT_URI}: {trouble or 'it could not be reached, or is out of service'}"
+
+
 def test_nobody_answers_in_time() -> None:
     edge, out = ringing()
     assert edge.later(60)[:2] == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 480 INVITE"]

@@ -152,8 +152,10 @@ def test_a_way_belongs_to_its_user() -> None:
 
 def test_nobody_can_be_rung_at_all() -> None:
     rig = Rig()
-    rig.forks.start(rig.leg, a_fork(("tel:+1",)))
+    rung = a_fork(("tel:+1",))
+    rig.forks.start(rig.leg, rung)
     assert rig.listener.told[-1] == ("failed", 0, 500)
+    assert rung.attempts[0].trouble
 
 
 def test_timer_c_silences_a_phone_that_rings_for_ever() -> None:
@@ -460,6 +462,7 @@ def test_a_trunk_that_refuses_our_password_gives_way_to_the_next() -> None:
     challenged(rig, rung)
     assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=0))
     assert "does not accept" in str(rig.listener.told[0])
+    assert rung.attempts[0].trouble == "the carrier does not accept this user and password"
 
 
 def test_nobody_but_the_carrier_gets_an_answer() -> None:
