@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from strowger.phones.behaviours import Answer
+from strowger.phones.behaviours import Answer, NoAnswer
 from strowger.phones.incoming import LegState
 from strowger.phones.outgoing import OutgoingCall
 from strowger.phones.phone import Phone
 from strowger.sip.message.address import Address
 from strowger.sip.message.message import Request
-from tests.e2e.carrier import ACCOUNT, QUIET, login, newest
+from tests.e2e.carrier import ACCOUNT, QUIET, carrier, login, newest
 from tests.e2e.stage import Stage
 from tests.e2e.wire import Wire
 from tests.support.kamailio import Account, Kamailio
-from tests.support.server import HOST, NUMBER, SECOND_NUMBER
+from tests.support.server import HOST, NUMBER, OUTSIDE, SECOND_NUMBER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -103,3 +103,34 @@ def _expires(register: Request) -> int:
     """How long a REGISTER with one Contact asks to last (RFC 3261 §10.2.1.1)."""
     expires = Address.parse(register.values("Contact")[0]).params.get("expires") or register.first("Expires")
     return int(expires or "")
+
+
+# 302 -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", [OUTSIDE, "bob"])
+async def test_a_carrier_that_wants_to_ring_the_target_itself_is_told_where(stage: Stage, target: str) -> None:
+    a, bob = await carrier(stage, "a", NoAnswer()), await stage.phone("bob", NoAnswer())
+    rows = a.rows(mode="302", **{"from": [f"{a.kamailio.host}/32"]})
+    await stage.serve(trunks={"trunk": rows}, users={"bob": [bob.uri]})
+    call = through(a.kamailio, await stage.caller(), ours(stage))
+    await stage.redirect(await stage.application.event(), target)
+    final = await call.final(SOON)
+    assert final.status == 302
+    where = a.capture.uri.replace(":", f":{OUTSIDE}@", 1) if target == OUTSIDE else bob.uri
+    assert [value.strip("<>") for value in final.values("Contact")] == [where]
+    assert a.invites == [] and bob.received == a.phone.received == []
+    assert len(stage.application.events) == 1
+
+
+async def test_the_carrier_follows_the_302(stage: Stage) -> None:
+    a = await carrier(stage, "a", Answer(), follows=True)
+    rows = a.rows(mode="302", uri=a.kamailio.uri, **{"from": [f"{a.kamailio.host}/32"]})
+    await stage.serve(trunks={"trunk": rows})
+    call = through(a.kamailio, await stage.caller(), ours(stage))
+    await stage.redirect(await stage.application.event())
+    assert (await call.final(SOON)).status == 200
+    (leg,) = a.phone.received
+    assert OUTSIDE in leg.invite.uri
+    assert await call.hang_up() == 200
+    assert (await newest(stage)).final_status == 302
