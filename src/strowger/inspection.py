@@ -51,6 +51,8 @@ class Inspection:
         self._watchers: list[Watcher] = []
         self._ended: Counter[str] = Counter()
         self._decided: Counter[str] = Counter()
+        self._through: Counter[tuple[str, str, str]] = Counter()
+        """Calls that ended, by trunk, direction and state; there are as many trunks as the settings have."""
         self.is_serving = False
 
     def observe(self, call: Call, what: str) -> None:
@@ -58,8 +60,16 @@ class Inspection:
         self._decided[what] += 1
         if call.state in FINAL_STATES:
             self._ended[call.state.value] += 1
+            self._count_trunks(call)
         for watcher in tuple(self._watchers):
             watcher(call, what)
+
+    def _count_trunks(self, call: Call) -> None:
+        if call.came_by:
+            self._through[call.came_by, "in", call.state.value] += 1
+        hop = call.hops[-1] if call.hops else None
+        if hop is not None and (trunk := hop.joined[-1].trunk if hop.joined else hop.via):
+            self._through[trunk, "out", call.state.value] += 1
 
     def calls(self, limit: int) -> list[Call]:
         """The newest calls first."""
@@ -104,6 +114,9 @@ class Inspection:
         yield Sample("strowger_calls_live", "gauge", "Calls held or ringing.", (), len(self._exchange))
         for state, number in sorted(self._ended.items()):
             yield Sample("strowger_calls_ended", "counter", "Calls by how they ended.", (("state", state),), number)
+        for (trunk, way, state), number in sorted(self._through.items()):
+            of = (("trunk", trunk), ("direction", way), ("state", state))
+            yield Sample("strowger_trunk_calls", "counter", "Calls by how they ended, of each trunk.", of, number)
         for what, number in sorted(self._decided.items()):
             yield Sample("strowger_call_inputs", "counter", "What happened to calls.", (("input", what),), number)
         yield Sample("strowger_events_pending", "gauge", "Events not delivered yet.", (), self._delivery.pending())

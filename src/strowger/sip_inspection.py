@@ -105,6 +105,7 @@ class SipInspection:
             priority=trunk.priority,
             weight=trunk.weight,
             state=state.state,
+            is_asked=state.is_asked,
             why=state.why,
             since=iso(state.since),
             held_for_s=_left(self._selection.fitness.held_until(state.name), self._clock.monotonic()),

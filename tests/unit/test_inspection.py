@@ -8,6 +8,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from strowger.calls.call import Branch, Call, Hop, State
+from strowger.calls.identifier import phone_number
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion
 from strowger.events.delivery import Counters as EventCounters
@@ -94,6 +96,29 @@ def test_every_measurement_has_its_value() -> None:
     assert values["strowger_sip_troubles", (("kind", "unframeable"),)] == 7
     assert values["strowger_sip_messages", (("reason", "garbled"),)] == 10
     assert values["strowger_registrations", ()] == 11
+
+
+def test_calls_are_counted_by_the_trunk_they_came_by_and_the_last_they_went_to() -> None:
+    inspection, _, _ = an_inspection()
+    first, second = Hop(phone_number("+1"), 0.0, 1.0), Hop(phone_number("+2"), 0.0, 1.0, ring=("sip:a",), via="a")
+    call = Call("id", "dev", phone_number("+3"), "", 0.0, [first, second], State.ANSWERED, came_by="b")
+    inspection.observe(call, "answered")
+    second.joined = (Branch("sip:c", "c", replaces=0),)
+    inspection.observe(call, "answered")
+    inspection.observe(Call("id", "dev", phone_number("+3"), "", 0.0, [first], State.REJECTED), "reject")
+    inspection.observe(Call("id", "dev", phone_number("+3"), "", 0.0, [], State.FAILED, came_by="b"), "nobody")
+    inspection.observe(Call("id", "dev", phone_number("+3"), "", 0.0, [second], State.RINGING, came_by="b"), "ring")
+    counted = {
+        tuple(dict(sample.labels).values()): sample.value
+        for sample in inspection.samples()
+        if sample.name == "strowger_trunk_calls"
+    }
+    assert counted == {
+        ("a", "out", "answered"): 1,
+        ("b", "in", "answered"): 2,
+        ("b", "in", "failed"): 1,
+        ("c", "out", "answered"): 1,
+    }
 
 
 def test_the_sip_side_is_asked_for_its_own() -> None:

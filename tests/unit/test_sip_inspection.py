@@ -166,6 +166,7 @@ def test_how_the_trunks_are() -> None:
         priority=5,
         weight=7,
         state="up",
+        is_asked=True,
         why="it answered 200 to OPTIONS",
         since="2026-01-01T00:00:00.000Z",
         held_for_s=0,

@@ -46,6 +46,8 @@ def row(each: TrunkView, now: float) -> str:
         state += f", {span(each.held_for_s)} to go"
     told = [printable(each.name), printable(each.uri), f"{state}: {printable(each.why)}"]
     told.append(f"priority {each.priority}, weight {each.weight}")
+    if not each.is_asked:
+        told.append("not asked by OPTIONS")
     if each.registered_for_s:
         told.append(f"we are registered for another {span(each.registered_for_s)}")
     elif each.registration:

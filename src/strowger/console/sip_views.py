@@ -51,6 +51,8 @@ class TrunkView(msgspec.Struct, frozen=True):
     weight: int
     state: str
     """up, suspect, down, recovering or held (`sip.trunk.health`); calls go to the first two only."""
+    is_asked: bool
+    """Whether it is asked by OPTIONS; otherwise only calls tell how it is."""
     why: str
     """What was heard of it last."""
     since: str

@@ -46,6 +46,7 @@ async def test_one_trunk_on_one_line() -> None:
     assert row(there, NEW_YEAR).endswith("  we are registered for another 1 min 1 s")
     not_there = a_trunk(registration="refused", registration_why="it answered 403 Forbidden")
     assert row(not_there, NEW_YEAR).endswith("  we are not registered (refused): it answered 403 Forbidden")
+    assert row(a_trunk(is_asked=False), NEW_YEAR).endswith("  not asked by OPTIONS")
     assert row(a_trunk(calls=2), NEW_YEAR).endswith("  2 calls ring there")
 
 

@@ -33,6 +33,7 @@ def test_a_trunk_member_by_member() -> None:
         "priority": 10,
         "weight": 1,
         "state": "up",
+        "is_asked": True,
         "why": "it answered 200 to OPTIONS",
         "since": "2026-01-01T00:00:00.000Z",
         "held_for_s": 0,
