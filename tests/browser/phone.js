@@ -13,10 +13,10 @@ const phone = {
     this.waiting.splice(0).forEach((look) => look());
   },
 
-  // The details of the first event of this name, when it is there.
-  async event(name) {
+  // The details of an event of this name, by its place among them, when it is there.
+  async event(name, place) {
     for (;;) {
-      const found = this.events.find((each) => each.name === name);
+      const found = this.events.filter((each) => each.name === name)[place];
       if (found) return found.details;
       await new Promise((look) => this.waiting.push(look));
     }
@@ -25,7 +25,9 @@ const phone = {
   start(server, uri, password) {
     JsSIP.debug.enable("JsSIP:Transport JsSIP:UA");
     const sockets = [new JsSIP.WebSocketInterface(server)];
-    this.agent = new JsSIP.UA({ sockets, uri, password, session_timers: false });
+    const recovery = { connection_recovery_min_interval: 1, connection_recovery_max_interval: 2 };
+    this.agent = new JsSIP.UA({ sockets, uri, password, session_timers: false, ...recovery });
+    this.agent.on("disconnected", () => this.tell("disconnected"));
     this.agent.on("registered", () => this.tell("registered"));
     this.agent.on("registrationFailed", ({ cause }) => this.tell("registrationFailed", cause));
     this.agent.on("newRTCSession", ({ originator, session }) => this.begin(originator, session));

@@ -34,6 +34,19 @@ async def test_a_browser_registers_and_is_rung_by_a_redirect(stage: Stage, way: 
     assert await bob.event("failed") == "remote Canceled"
 
 
+async def test_a_browser_comes_back_by_itself_after_a_crash_and_is_rung_again(stage: Stage) -> None:
+    await begin(stage)
+    bob = await stage.web_phone("bob", PASSWORDS["bob"], "console")
+    stage.server.kill()
+    await bob.event("disconnected")
+    await stage.server.start()
+    await bob.event("registered", 1)
+    call = stage.call(await stage.caller(), "bob")
+    await bob.event("incoming")
+    call.cancel()
+    assert (await call.final(5)).status == 487
+
+
 async def test_two_browsers_talk(stage: Stage) -> None:
     await begin(stage)
     ann = await stage.web_phone("ann", PASSWORDS["ann"], "console")

@@ -36,9 +36,9 @@ class WebPhone:
         await self.page.run(f"phone.start({arguments})")
         await self.event("registered")
 
-    async def event(self, name: str) -> str:
-        """What is told with the first event of this name, when it is there."""
-        return str(await self.page.run(f"phone.event({json.dumps(name)})"))
+    async def event(self, name: str, place: int = 0) -> str:
+        """What is told with an event of this name, by its place among them, when it is there."""
+        return str(await self.page.run(f"phone.event({json.dumps(name)}, {place})"))
 
     async def events(self) -> list[str]:
         """The names of all events so far."""
@@ -72,6 +72,8 @@ class PageServer:
         self._runner = web.AppRunner(application)
 
     async def start(self) -> None:
+        missing = [str(file) for file in SERVED.values() if not file.exists()]
+        assert not missing, f"{missing} is made by `make e2e`"
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, 0).start()
         self.url = f"http://{HOST}:{self._runner.addresses[0][1]}/"
