@@ -180,6 +180,7 @@ class Server:
         self.selection = assembly.selection(self.settings, trunks, roster)
         self.exchange = self._exchange()
         self.inspection = self._inspection()
+        self.servers = self._servers()
         self.edge = self._edge(trunks)
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
@@ -203,7 +204,7 @@ class Server:
             self.exchange.restore(stored)
         ended = self._restore_ended()
         self.driver.open()
-        self.trunks.open(self.edge.own_requests, Sockets(self.transports, self.driver.touch))
+        self.trunks.open(self.edge.own_requests, Sockets(self.transports, self.driver.touch), self.servers)
         self.driver.touch()
         await self._open_console()
         self._stack.push_async_callback(self.delivery.stop)
@@ -312,7 +313,7 @@ class Server:
             network=Sockets(self.transports, self.driver.touch),
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
-            location=self._servers(),
+            location=self.servers,
             trunks=TrunkCalls(trunks, self.trunks, self._ids.token),
             manners=assembly.manners(self.settings),
             admission=assembly.admission(self.settings, self.accounts, self.authenticator),

@@ -64,10 +64,12 @@ class OwnRequests:
         self._perform(outputs)
         return key
 
-    def forget(self, key: str) -> None:
-        """Wait no longer; nobody is told."""
-        if self._waiting.pop(key, None) is not None:
-            self._layer.forget(key)
+    def forget(self, key: str) -> bool:
+        """Wait no longer; nobody is told. Says whether a response was still awaited."""
+        if self._waiting.pop(key, None) is None:
+            return False
+        self._layer.forget(key)
+        return True
 
     # From the layer: each says whether the key was one of ours -------------------------------------------------------
 

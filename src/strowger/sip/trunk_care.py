@@ -2,7 +2,8 @@
 
 Joins the machines of `trunk` (health, registering) to requests of our own. No I/O and no clock of its own: it has
 deadlines, as everything the driver advances. While a trunk wants to be left alone, nothing at all is sent there (RFC
-3261 §21.5.4).
+3261 §21.5.4). Of several places that serve a trunk one that was silent is avoided (RFC 3263 §4.3), so that a trunk is
+down only when none of them answers.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import NamedTuple, TypeAlias
 
 from strowger.sip.authentication.client import DigestClient
 from strowger.sip.flow import Flow
-from strowger.sip.message.errors import ParseError
+from strowger.sip.location.resolve import Destination
 from strowger.sip.message.message import Request, Response
 from strowger.sip.message.uri import SipUri
-from strowger.sip.network import Network, Unreachable, flow_to_uri
+from strowger.sip.network import Location, Network, flows_to
 from strowger.sip.own_requests import NoResponse, OwnRequests
 from strowger.sip.transaction.errors import TransactionError
 from strowger.sip.trunk import requests
-from strowger.sip.trunk.health import HealthOutput, SendOptions, WentDown, WentUp
+from strowger.sip.trunk.health import OUT_OF_SERVICE, HealthOutput, SendOptions, WentDown, WentUp
 from strowger.sip.trunk.registering import NotRegistered, Registered, Registering, RegisteringOutput, SendRegister
 from strowger.sip.trunk.retry_after import retry_after_of
 from strowger.sip.trunk.roster import Roster
@@ -60,16 +61,36 @@ class TrunkState(NamedTuple):
     """None when we do not register there."""
 
 
+class _Place(NamedTuple):
+    """Where a request goes."""
+
+    destination: Destination
+    flow: Flow
+
+
+_Found: TypeAlias = Callable[[_Place | None, str], None]
+"""Told where to send; or that there is nowhere, and why."""
+
+
+class _Asked(NamedTuple):
+    """The OPTIONS that was sent last."""
+
+    key: str
+    destination: Destination
+
+
 class _Registrant:
     """A trunk that we register with."""
 
-    __slots__ = ("call_id", "key", "machine", "tag", "trunk")
+    __slots__ = ("call_id", "key", "machine", "number", "tag", "trunk")
 
     def __init__(self, trunk: Trunk, machine: Registering, token: requests.Token) -> None:
         self.trunk = trunk
         self.machine = machine
         self.key = ""
         """Of the REGISTER sent last."""
+        self.number = 0
+        """Of the one that is wanted."""
         # One Call-ID for all REGISTERs of one registration (RFC 3261 §10.2).
         self.call_id, self.tag = token(), token()
 
@@ -98,16 +119,19 @@ class TrunkCare:
         self._changed = changed
         self._own: OwnRequests
         self._network: Network
+        self._location: Location
         self._is_open = False
+        self._is_leaving = False
         self._left: Callable[[], None] | None = None
-        self._asked: dict[str, str] = {}
-        """Key of the OPTIONS sent last, by trunk."""
+        self._wanted: dict[str, int] = {}
+        """Number of the OPTIONS that is wanted, by trunk."""
+        self._asked: dict[str, _Asked] = {}
         self._since = {name: (health.state, wall()) for name, health in roster.items().items()}
         self._registrants: dict[str, _Registrant] = {}
 
-    def open(self, own: OwnRequests, network: Network) -> None:
+    def open(self, own: OwnRequests, network: Network, location: Location) -> None:
         """Begin to ask and to register, now that our listeners are there. Raises ParseError for an unreadable URI."""
-        self._own, self._network = own, network
+        self._own, self._network, self._location = own, network, location
         for trunk in self._trunks.values():
             if trunk.account is not None and trunk.register_expires_s is not None:
                 client = DigestClient(trunk.account, self._token)
@@ -155,7 +179,7 @@ class TrunkCare:
         if not self._is_open:
             return None
         deadlines = [self._registration_due(each) for each in self._registrants.values()]
-        if self._left is None:
+        if not self._is_leaving:
             deadlines.append(self._roster.next_deadline())
         return min((at for at in deadlines if at is not None), default=None)
 
@@ -163,9 +187,12 @@ class TrunkCare:
         """Ask the trunks that are due, and renew the registrations that are."""
         if not self._is_open:
             return
-        if self._left is None:
-            for trunk, output in self._roster.advance(now):
-                self._judge(trunk, [output])
+        if not self._is_leaving:
+            reports = self._roster.advance(now)
+            for name in self._trunks:
+                self._note_state(name)
+            for name, output in reports:
+                self._judge(name, [output])
         for each in self._registrants.values():
             due = self._registration_due(each)
             if due is not None and due <= now:
@@ -176,7 +203,7 @@ class TrunkCare:
 
         Those at trunks that want to be left alone end by themselves.
         """
-        self._left = left
+        self._is_leaving, self._left = True, left
         held = [name for name in self._registrants if self._roster.held_until(name) is not None]
         for name in held:
             del self._registrants[name]
@@ -187,7 +214,8 @@ class TrunkCare:
 
     def _tell_left(self) -> None:
         if self._left is not None and all(each.machine.is_over for each in self._registrants.values()):
-            self._left()
+            left, self._left = self._left, None
+            left()
 
     def _registration_due(self, registrant: _Registrant) -> float | None:
         """Not before the hold of a trunk that wants to be left alone is over."""
@@ -198,33 +226,49 @@ class TrunkCare:
     # Health ----------------------------------------------------------------------------------------------------------
 
     def _judge(self, name: str, outputs: Sequence[HealthOutput]) -> None:
-        state = self._roster[name].state
-        if state is not self._since[name][0]:
-            self._since[name] = (state, self._wall())
+        self._note_state(name)
         for output in outputs:
             if isinstance(output, SendOptions):
                 self._ask(name, output.number)
             else:
                 self._changed(name, output)
 
+    def _note_state(self, name: str) -> None:
+        state = self._roster[name].state
+        if state is not self._since[name][0]:
+            self._since[name] = (state, self._wall())
+
     def _ask(self, name: str, number: int) -> None:
-        # Whether the one before is answered no longer matters, and a dead trunk is not to get the repeats of several.
-        self._own.forget(self._asked.pop(name, ""))
-        trunk = self._trunks[name]
+        last = self._asked.pop(name, None)
+        # Of a dead trunk the repeats of one request at a time are enough.
+        if last is not None and self._own.forget(last.key):
+            self._location.avoid(last.destination)
+        self._wanted[name] = number
+        # Among equals another one each time, so that none is left unasked.
+        self._find(self._trunks[name], f"options {name} {number}", partial(self._send_options, name, number))
+
+    def _send_options(self, name: str, number: int, place: _Place | None, why: str) -> None:
+        if self._is_leaving or self._wanted[name] != number:  # the name server took its time
+            return
+        if place is None:
+            self._judge(name, self._roster[name].options_failed(number, why, self._now()))
+            return
+        request = requests.options(self._trunks[name], self._way(place.flow), self._token)
+        told = partial(self._answered, name, number, place.destination)
         try:
-            flow = flow_to_uri(self._network, trunk.uri)
-            request = requests.options(trunk, self._way(flow), self._token)
-            self._asked[name] = self._own.send(request, flow, partial(self._answered, name, number))
-        except (Unreachable, ParseError) as error:
-            self._judge(name, self._roster[name].options_failed(number, str(error), self._now()))
+            self._asked[name] = _Asked(self._own.send(request, place.flow, told), place.destination)
         except TransactionError:  # our own table is full: that is no fault of the trunk
             self._roster[name].not_asked(number, self._now())
 
-    def _answered(self, name: str, number: int, outcome: Response | NoResponse) -> None:
+    def _answered(self, name: str, number: int, destination: Destination, outcome: Response | NoResponse) -> None:
         health, now = self._roster[name], self._now()
         if isinstance(outcome, Response):
-            outputs = health.options_answered(number, outcome.status, retry_after_of(outcome), now)
+            retry_after_s = retry_after_of(outcome)
+            if outcome.status in OUT_OF_SERVICE:
+                self._location.avoid(destination, retry_after_s)
+            outputs = health.options_answered(number, outcome.status, retry_after_s, now)
         else:
+            self._location.avoid(destination)
             outputs = health.options_failed(number, outcome.why, now)
         self._judge(name, outputs)
 
@@ -236,30 +280,53 @@ class TrunkCare:
                 self._send_register(registrant, output)
             else:
                 self._changed(registrant.trunk.name, output)
+        if registrant.machine.is_over:
+            self._tell_left()
 
     def _send_register(self, registrant: _Registrant, output: SendRegister) -> None:
-        trunk, number = registrant.trunk, output.number
+        registrant.number = output.number
+        self._find(registrant.trunk, registrant.call_id, partial(self._register_at, registrant, output))
+
+    def _register_at(self, registrant: _Registrant, output: SendRegister, place: _Place | None, why: str) -> None:
+        machine, number = registrant.machine, output.number
+        if registrant.number != number:  # the name server took its time
+            return
+        if place is None:
+            self._register(registrant, machine.failed(number, why, self._now()))
+            return
         common = requests.Registration(
             registrant.call_id, registrant.tag, number, output.expires_s, output.credentials
         )
+        request = requests.register(registrant.trunk, self._way(place.flow), common, self._token)
+        told = partial(self._registered, registrant, request, place.destination)
         try:
-            flow = flow_to_uri(self._network, trunk.uri)
-            request = requests.register(trunk, self._way(flow), common, self._token)
-            registrant.key = self._own.send(request, flow, partial(self._registered, registrant, number, request))
-        except (Unreachable, ParseError, TransactionError) as error:
-            self._register(registrant, registrant.machine.failed(number, str(error), self._now()))
+            registrant.key = self._own.send(request, place.flow, told)
+        except TransactionError as error:
+            self._register(registrant, machine.failed(number, str(error), self._now()))
 
     def _registered(
-        self, registrant: _Registrant, number: int, request: Request, outcome: Response | NoResponse
+        self, registrant: _Registrant, request: Request, destination: Destination, outcome: Response | NoResponse
     ) -> None:
-        machine, now = registrant.machine, self._now()
+        machine, number, now = registrant.machine, request.cseq.number, self._now()
         if isinstance(outcome, Response):
             outputs = machine.answered(number, request, outcome, now)
         else:
+            self._location.avoid(destination)
             outputs = machine.failed(number, outcome.why, now)
         self._register(registrant, outputs)
-        if self._left is not None:
-            self._tell_left()
+
+    # Ways ------------------------------------------------------------------------------------------------------------
+
+    def _find(self, trunk: Trunk, what: str, found: _Found) -> None:
+        """Look up where a trunk is served. `what` decides among equals."""
+        self._location.locate(trunk.uri, what, lambda places, why: self._choose(places, why, found))
+
+    def _choose(self, places: Sequence[Destination], why: str, found: _Found) -> None:
+        for destination in places:
+            for flow in flows_to(self._network, destination, or_tcp=False):
+                found(_Place(destination, flow), "")
+                return
+        found(None, why or "no listener of ours leads there")
 
     def _way(self, flow: Flow) -> requests.Way:
         return requests.Way(flow.transport, self._network.sent_by(flow))

@@ -116,8 +116,7 @@ def test_what_cannot_be_sent_is_told() -> None:
 def test_what_is_forgotten_is_not_told_and_not_repeated() -> None:
     bench = Bench()
     key = bench.send()
-    bench.own.forget(key)
-    bench.own.forget(key)
+    assert [bench.own.forget(key), bench.own.forget(key)] == [True, False]
     bench.later(60)
     assert (bench.told, len(bench.sent), len(bench.own), len(bench.layer)) == ([], 1, 0, 0)
 
