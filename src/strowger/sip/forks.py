@@ -13,8 +13,10 @@ from typing import Protocol
 
 from strowger.calls.call import Branch
 from strowger.sip import failover
+from strowger.sip.attempts import Attempts
 from strowger.sip.authentication.errors import ChallengeUnanswerable
-from strowger.sip.flow import CONNECTION_BOUND, Flow
+from strowger.sip.branches import Branches
+from strowger.sip.flow import Flow
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Attempt, Fork, Leg
 from strowger.sip.message.build import cancel_for
@@ -35,14 +37,12 @@ from strowger.sip.proxy.response_context import (
     GiveUpBranch,
     Provisional,
 )
-from strowger.sip.record_route import host_of
 from strowger.sip.registration import Way
 from strowger.sip.transaction.errors import TransactionError
 from strowger.sip.transaction.invite_client import State, restored_invite_client
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import Output
 from strowger.sip.transaction.timers import TimerHeap
-from strowger.sip.trunk.retry_after import retry_after_of
 from strowger.sip.unwanted import UnwantedAnswers
 
 COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
@@ -97,16 +97,12 @@ class Forks:
         """`way` knows how to reach the registered phones of a user; every other URI is followed as it stands."""
         self._listener = listener
         self._layer = layer
-        self._location = location
-        self._trunks = trunks
         self._now = monotonic
-        self._udp_request_bytes = udp_request_bytes
-        self._outgoing = Outgoing(network, forwarding, trunks, record_route=record_route)
+        outgoing = Outgoing(network, forwarding, trunks, record_route=record_route)
         self._places = Places(network, location, way or (lambda user, uri: None))
-        self._unwanted = UnwantedAnswers(network, forwarding, in_dialog, self._outgoing, self._request)
-        self._branches: dict[str, tuple[Leg, Fork, int]] = {}
-        self._by_connection: dict[int, set[str]] = {}
-        """Keys of the branches that are lost with a connection."""
+        self._attempts = Attempts(outgoing, self._places, trunks, location, udp_request_bytes)
+        self._unwanted = UnwantedAnswers(network, forwarding, in_dialog, outgoing, self._request)
+        self._branches = Branches()
         self._ringing: dict[str, tuple[Leg, Fork]] = {}
         self._deadlines = TimerHeap()
 
@@ -181,13 +177,13 @@ class Forks:
         try:
             if attempt.flow is None:
                 raise SipError(why)
-            invite = self._written(leg, fork, attempt)
+            invite = self._attempts.invite(leg, fork, attempt)
             plain = restored_invite_client(invite, state, reliable=attempt.flow.reliable)
             attempt.key = self._layer.restore(plain, attempt.flow, self._now())
         except (SipError, TransactionError) as error:
             self._listener.ignored(f"a branch of before the restart is lost: {error}", leg.call_id)
             return
-        self._keep(leg, fork, index)
+        self._branches.add(leg, fork, index)
         if attempt.owes_cancel:
             self._cancel(leg, fork, index)
         elif attempt.owes_invite:
@@ -203,8 +199,8 @@ class Forks:
         leg, fork, index = known
         attempt, status = fork.attempts[index], response.status
         failover.heard(attempt, status)
-        self._note(attempt, response)
-        if status in CHALLENGES and self._trunks.account(attempt.branch.trunk) is not None:
+        self._attempts.note(attempt, response)
+        if status in CHALLENGES and self._attempts.can_answer(attempt):
             self._challenged(leg, fork, index, response)
             return
         if status >= 300 and failover.goes_on(fork, attempt, status):
@@ -215,7 +211,7 @@ class Forks:
         """A branch's transaction timed out."""
         if (known := self._branches.get(key)) is not None:
             leg, fork, index = known
-            self._failed(fork.attempts[index], "it did not answer a call")
+            self._attempts.failed(fork.attempts[index], "it did not answer a call")
             self._led_nowhere(leg, fork, index, _TIMEOUT)
 
     def unreachable(self, key: str) -> None:
@@ -233,30 +229,18 @@ class Forks:
             self._invite_or_fail(leg, fork, index)
             self._arm(leg, fork)
             return
-        self._failed(attempt, "a call could not be sent to it")
+        self._attempts.failed(attempt, "a call could not be sent to it")
         self._led_nowhere(leg, fork, index, _UNAVAILABLE)
 
     def flow_lost(self, flow: Flow) -> None:
         """A connection is gone, and with it the branches that only it leads to (RFC 5626 §5.3)."""
-        for key in sorted(self._by_connection.pop(flow.connection, ())):
-            known = self._branches.get(key)
+        for key, leg, fork, index in self._branches.lost_with(flow):
             self._layer.forget(key)
-            self.forget(key)
-            if known is not None:
-                self._not_sent(*known)
+            self._not_sent(leg, fork, index)
 
     def forget(self, key: str) -> bool:
         """A branch's transaction is over; False when the key is of none."""
-        known = self._branches.pop(key, None)
-        if known is None:
-            return False
-        flow = known[1].attempts[known[2]].flow
-        keys = self._by_connection.get(flow.connection) if flow is not None else None
-        if flow is not None and keys is not None:
-            keys.discard(key)
-            if not keys:
-                del self._by_connection[flow.connection]
-        return True
+        return self._branches.forget(key)
 
     def drop(self, leg: Leg) -> None:
         """The caller's transaction is over: only branches that were cancelled and have not ended are waited for."""
@@ -291,7 +275,7 @@ class Forks:
         elif attempt.flow is None:
             self._listener.ignored(f"{attempt.branch.uri} cannot be rung: {why}", leg.call_id)
             attempt.trouble = why
-            self._failed(attempt, why)
+            self._attempts.failed(attempt, why)
             self._led_nowhere(leg, fork, index, _UNAVAILABLE)
         else:
             self._invite_or_fail(leg, fork, index)
@@ -306,33 +290,14 @@ class Forks:
 
     def _invite(self, leg: Leg, fork: Fork, index: int) -> None:
         attempt = fork.attempts[index]
-        invite = self._written(leg, fork, attempt)
+        invite = self._attempts.invite(leg, fork, attempt)
         flow = attempt.flow
         assert flow is not None
         now = self._now()
         attempt.key, outputs = self._layer.request(invite, flow, now, flow.reliable)
-        attempt.patient_until = now + self._patience_s(attempt) if failover.has_next(fork, attempt) else None
-        self._keep(leg, fork, index)
+        attempt.patient_until = now + self._attempts.patience_s(attempt) if failover.has_next(fork, attempt) else None
+        self._branches.add(leg, fork, index)
         self._listener.perform(outputs)
-
-    def _written(self, leg: Leg, fork: Fork, attempt: Attempt) -> Request:
-        """The INVITE, by a way that is wide enough for it (RFC 3261 §18.1.1)."""
-        invite, flow = self._outgoing.invite(leg, fork, attempt), attempt.flow
-        if attempt.detours:
-            return invite
-        if flow is not None and flow.transport == "UDP" and len(invite.to_bytes()) > self._udp_request_bytes:
-            self._places.longer(attempt)
-        return invite if attempt.flow == flow else self._outgoing.invite(leg, fork, attempt)
-
-    def _keep(self, leg: Leg, fork: Fork, index: int) -> None:
-        attempt = fork.attempts[index]
-        self._branches[attempt.key] = (leg, fork, index)
-        if attempt.flow is not None and attempt.flow.connection and attempt.flow.transport in CONNECTION_BOUND:
-            self._by_connection.setdefault(attempt.flow.connection, set()).add(attempt.key)
-
-    def _patience_s(self, attempt: Attempt) -> float:
-        trunk = self._trunks.trunk(attempt.branch.trunk) if attempt.branch.trunk else None
-        return trunk.patience_s if trunk is not None else failover.PATIENCE_S
 
     def _challenged(self, leg: Leg, fork: Fork, index: int, challenge: Response) -> None:
         """A trunk asks who we are: the same INVITE again with the answer, as a transaction of its own.
@@ -340,39 +305,19 @@ class Forks:
         CSeq stays: the caller counts it, and its ACK and BYE have to fit (RFC 3261 §22.3 leaves that to the client).
         """
         attempt = fork.attempts[index]
-        account = self._trunks.account(attempt.branch.trunk)
-        assert account is not None
         try:
-            sent = self._outgoing.invite(leg, fork, attempt)
-            host = host_of(attempt.branch.uri)
-            attempt.credentials = account.answer(sent, challenge, host, answered=attempt.challenges)
+            self._attempts.answer(leg, fork, attempt, challenge)
         except (ChallengeUnanswerable, SipError) as error:  # the caller cannot answer in our place
             self._listener.ignored(f"{attempt.branch.uri}: {error}", leg.call_id)
             attempt.trouble = str(error)
             self._led_nowhere(leg, fork, index, _UNAVAILABLE)
             return
-        attempt.challenges += 1
         self.forget(attempt.key)
         if fork.context.is_cancelled(index):
             self._follow(leg, fork, fork.context.unreachable(index, self._now()))
             return
         self._invite_or_fail(leg, fork, index)
         self._arm(leg, fork)
-
-    def _note(self, attempt: Attempt, response: Response) -> None:
-        """What a response says of the way it came."""
-        retry_after_s = retry_after_of(response) if response.status == _UNAVAILABLE else None
-        if response.status > 100 and response.status not in CHALLENGES and attempt.branch.trunk:
-            self._trunks.heard(attempt.branch.trunk, response.status, retry_after_s)
-        if response.status == _UNAVAILABLE and attempt.place is not None:
-            self._location.avoid(attempt.place, retry_after_s)
-
-    def _failed(self, attempt: Attempt, why: str) -> None:
-        """The same of a way by which nothing came."""
-        if attempt.branch.trunk:
-            self._trunks.failed(attempt.branch.trunk, why)
-        if attempt.place is not None:
-            self._location.avoid(attempt.place)
 
     # From one place to the next --------------------------------------------------------------------------------------
 
@@ -389,7 +334,7 @@ class Forks:
         attempt = fork.attempts[index]
         attempt.patient_until = None
         if failover.goes_on(fork, attempt, _TIMEOUT):
-            self._failed(attempt, f"it did not answer a call within {self._patience_s(attempt):g} s")
+            self._attempts.failed(attempt, f"it did not answer a call within {self._attempts.patience_s(attempt):g} s")
             self._go_on(fork, index)
             self._follow(leg, fork, fork.context.abandon(index, self._now()))
 
@@ -432,7 +377,7 @@ class Forks:
         if attempt.flow is None:
             attempt.owes_cancel = True
             return
-        cancel = cancel_for(self._outgoing.invite(leg, fork, attempt))
+        cancel = cancel_for(self._attempts.as_sent(leg, fork, attempt))
         if leg.is_answered:
             cancel.append("Reason", COMPLETED_ELSEWHERE)
         self._request(leg, cancel, attempt.flow)

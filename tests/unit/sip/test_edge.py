@@ -122,7 +122,7 @@ def test_a_target_that_cannot_be_reached_is_500() -> None:
     edge = EdgeBench()
     edge.invite()
     redirect(edge, phone_number(OUTSIDE))
-    key = next(iter(edge.edge._forks._branches))
+    key = next(iter(edge.edge._forks._branches._known))
     edge.edge.transport_failed(key)
     assert edge.out() == [f"{ANN} 500 INVITE"]
 
@@ -132,7 +132,7 @@ def test_why_a_target_could_not_be_rung_is_kept_with_the_call(trouble: str) -> N
     edge = EdgeBench()
     edge.invite()
     redirect(edge, phone_number(OUTSIDE))
-    (key, (_, fork, index)) = next(iter(edge.edge._forks._branches.items()))
+    (key, (_, fork, index)) = next(iter(edge.edge._forks._branches._known.items()))
     fork.attempts[index].trouble = trouble
     edge.edge.transport_failed(key)
     edge.out()

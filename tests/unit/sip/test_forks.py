@@ -437,7 +437,7 @@ def with_an_account() -> tuple[Rig, Fork, Request]:
     rig, rung = by_two_trunks()
     credential = Credential.of_password("strowger", "carrier", "s3cret", md5=True)
     rig.trunks.accounts["a"] = DigestClient(Account(credential, frozenset(("192.0.2.10",))), lambda: "cnonce")
-    first = rig.forks._outgoing.invite(rig.leg, rung, rung.attempts[0])
+    first = rig.forks._attempts.as_sent(rig.leg, rung, rung.attempts[0])
     return rig, rung, first
 
 
