@@ -204,7 +204,8 @@ class Server:
             self.exchange.restore(stored)
         ended = self._restore_ended()
         self.driver.open()
-        self.trunks.open(self.edge.own_requests, Sockets(self.transports, self.driver.touch), self.servers)
+        sockets = Sockets(self.transports, self.driver.touch, self.driver.asked)
+        self.trunks.open(self.edge.own_requests, sockets, self.servers)
         self.driver.touch()
         await self._open_console()
         self._stack.push_async_callback(self.delivery.stop)
@@ -310,7 +311,7 @@ class Server:
         return Edge(
             exchange=self.exchange,
             layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
-            network=Sockets(self.transports, self.driver.touch),
+            network=Sockets(self.transports, self.driver.touch, self.driver.asked),
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             location=self.servers,

@@ -24,6 +24,7 @@ from strowger.sip.network import Unreachable
 from strowger.sip.throttle import Throttle
 from strowger.sip.transaction.timers import earliest
 from strowger.sip.transport.errors import NoListener
+from strowger.sip.transport.numeric import numeric
 from strowger.sip.transport.transports import Transports
 
 LONGEST_SLEEP_S: Final = 1.0
@@ -34,6 +35,8 @@ REFUSED_LOGGED_PER_S: Final = 10
 """The same of sources that reached a limit."""
 LOOK_EVERY_S: Final = 0.1
 """Overload is judged this often at the most."""
+
+_RESPONSE: Final = b"SIP/"
 
 _log = structlog.get_logger("strowger.sip")
 
@@ -131,6 +134,11 @@ class Driver:
         self.counters["ignored"] += 1
         _log.debug("ignored", reason=printable(reason, 200), message=printable(summary, 100))
 
+    def asked(self, host: str) -> None:
+        """A request of ours has left for that address: what comes from there is no flood."""
+        if self._throttle is not None:
+            self._throttle.asked(host, self._now())
+
     def pace(self, flow: Flow, messages: int) -> float:
         """Seconds for which a connection that brought so many messages is not to be read."""
         return self._throttle.pace(flow, messages, self._now()) if self._throttle is not None else 0.0
@@ -217,15 +225,22 @@ class _LinesPerSecond:
 class Sockets:
     """The transports as the edge sees them."""
 
-    def __init__(self, transports: Transports, touch: Callable[[], None]) -> None:
-        """`touch` is told of every message sent, because it may have armed a timer."""
+    def __init__(
+        self, transports: Transports, touch: Callable[[], None], asked: Callable[[str], None] = lambda host: None
+    ) -> None:
+        """`touch` is told of every message sent, because it may have armed a timer; `asked` hears which numeric address
+        a request left for.
+        """
         self._transports = transports
         self._touch = touch
+        self._asked = asked
         self.sent_by = transports.sent_by
 
     def send(self, flow: Flow, payload: bytes, key: str) -> None:
         """Send; a failure is told later under the key."""
         self._transports.send(flow, payload, key)
+        if not payload.startswith(_RESPONSE) and numeric(flow.host) is not None:
+            self._asked(flow.host)
         self._touch()
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:

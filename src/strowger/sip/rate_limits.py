@@ -23,6 +23,8 @@ BURST_S: Final = 2.0
 """
 PROVEN_FOR_S: Final = 3_600.0
 """How long a source that once proved to know a password is no stranger."""
+ASKED_FOR_S: Final = 300.0
+"""How long a peer that we sent a request to may answer it, and go on with what it began, at any rate."""
 LINE_EVERY_S: Final = 10.0
 """Seconds between two log lines about one source."""
 
@@ -87,12 +89,13 @@ class Bucket:
 class _Source:
     """What is remembered of one source."""
 
-    __slots__ = ("calls", "is_spared", "messages", "next_line_at", "proven_until")
+    __slots__ = ("asked_until", "calls", "is_spared", "messages", "next_line_at", "proven_until")
 
     def __init__(self, *, is_spared: bool, messages: Bucket | None, calls: Bucket | None) -> None:
         self.is_spared = is_spared
         self.messages = messages
         self.calls = calls
+        self.asked_until = 0.0
         self.proven_until = 0.0
         self.next_line_at = 0.0
 
@@ -118,6 +121,8 @@ class RateLimits:
         if source.is_spared:
             return ""
         begins = data[:4] not in _IN_PROGRESS
+        if not begins and now < source.asked_until:
+            return ""
         if source.messages is not None and not source.messages.take(now, leaving_half=begins):
             return MESSAGES_PER_SOURCE
         return STRANGERS if begins and not self._hears(source, now) else ""
@@ -125,7 +130,7 @@ class RateLimits:
     def pace(self, host: str, messages: int, now: float) -> float:
         """Seconds for which nothing more is to be read of a connection that has just brought so many messages."""
         source = self._source(host, now)
-        if source.is_spared or source.messages is None:
+        if source.is_spared or source.messages is None or now < source.asked_until:
             return 0.0
         return source.messages.owe(messages, now)
 
@@ -147,6 +152,12 @@ class RateLimits:
     def proven(self, host: str, now: float) -> None:
         """Somebody there knows a password: what he begins does not compete with what strangers do."""
         self._source(host, now).proven_until = now + PROVEN_FOR_S
+
+    def asked(self, host: str, now: float) -> None:
+        """We sent a request there: its answers are not a flood, however many calls a trunk has."""
+        source = self._source(host, now)
+        if not source.is_spared:
+            source.asked_until = now + ASKED_FOR_S
 
     def is_worth_a_line(self, host: str, now: float) -> bool:
         """Whether what is refused to this source is to be logged: once in a while."""

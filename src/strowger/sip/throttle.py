@@ -69,6 +69,10 @@ class Throttle:
     def _unheard(self, flow: Flow, now: float) -> str:
         return self.overload.reason or (self._rates.request(flow.host, now) if flow.reliable else "")
 
+    def asked(self, host: str, now: float) -> None:
+        """A request of ours has left for that numeric address."""
+        self._rates.asked(host, now)
+
     def _require(self, reason: str, flow: Flow, now: float) -> None:
         if not reason:
             return

@@ -315,3 +315,23 @@ def test_whoever_sends_may_have_armed_a_timer() -> None:
     sockets.send(CALLER, b"INVITE", "key")
     assert transports.sent == [(CALLER, b"INVITE", "key")]
     assert touched == [True]
+
+
+def test_whom_a_request_was_sent_to_may_answer() -> None:
+    rig = Rig(throttle=a_door(Rates(messages_per_source=1)))
+    rig.driver.open()
+    sockets = Sockets(Transports(), lambda: None, rig.driver.asked)  # type: ignore[arg-type]
+    answer = AN_INVITE.replace(b"INVITE sip:bob@192.0.2.1 SIP/2.0", b"SIP/2.0 200 OK", 1)
+    for payload, flow in (
+        (b"SIP/2.0 200 OK", CALLER),
+        (b"OPTIONS", CALLER._replace(host="a.test")),
+    ):
+        sockets.send(flow, payload, "")
+    for _ in range(10):
+        rig.feed(answer)
+    assert len(rig.core.received) == 2
+    sockets.send(CALLER, b"INVITE sip:a SIP/2.0", "key")
+    for _ in range(10):
+        rig.feed(answer)
+    assert len(rig.core.received) == 12
+    Rig().driver.asked(CALLER.host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.rate_limits import (
+    ASKED_FOR_S,
     CALLS,
     CALLS_PER_SOURCE,
     LINE_EVERY_S,
@@ -87,6 +88,18 @@ def test_what_belongs_to_a_call_is_never_shed_before_what_begins_one(start: byte
         let_in(rates, INVITE, FLOODER, fifth / 5, 10)
         assert rates.datagram(start, FLOODER, fifth / 5) == ""
     assert let_in(rates, INVITE, FLOODER, 9.8, 10) == 0
+
+
+def test_whom_we_asked_may_answer_at_any_rate_and_begin_no_more_than_others() -> None:
+    rates = limits(messages_per_source=8)
+    rates.asked(OTHER, 0.0)
+    assert let_in(rates, b"SIP/2.0 200 OK", OTHER, ASKED_FOR_S - 0.1, 1_000) == 1_000
+    assert rates.pace(OTHER, 1_000, 0.0) == 0.0
+    assert let_in(rates, INVITE, OTHER, 1.0, 100) == 8
+    assert let_in(rates, b"SIP/2.0 200 OK", OTHER, ASKED_FOR_S, 1_000) == 16
+    rates.asked(SPARED, 0.0)
+    rates.asked("2001:db8::5", 0.0)
+    assert let_in(rates, OPTIONS, "2001:db8::5", 0.0, 100) == 100
 
 
 def test_what_belongs_to_a_call_has_an_end_too() -> None:

@@ -90,6 +90,12 @@ def test_the_pace_of_a_connection() -> None:
     assert door.throttle.pace(TCP, 1, 0.0) == pytest.approx(2.0)
 
 
+def test_whom_we_asked_may_answer() -> None:
+    door = Door()
+    door.throttle.asked(UDP.host, 0.0)
+    assert all(door.throttle.lets_in(b"SIP/2.0 200 OK", UDP, 0.0) for _ in range(100))
+
+
 def test_nobody_needs_to_be_told() -> None:
     throttle = Throttle(RateLimits(Rates(0.5), lambda host: False), Door().throttle.overload, chance=lambda: 0.0)
     assert [throttle.lets_in(b"", UDP, 0.0) for _ in range(2)] == [True, False]
