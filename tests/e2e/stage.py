@@ -93,9 +93,7 @@ class Stage:
     async def baresip(self, user: str, password: str, transport: str = "udp") -> Baresip:
         """A real phone, registered."""
         port = self.server.tls_port if transport == "tls" else self.server.sip_port
-        phone = Baresip(
-            user, password, self.directory, proxy_port=port, transport=transport, authority=self.server.authority
-        )
+        phone = Baresip(user, password, self.directory, proxy_port=port, transport=transport)
         self._ending.push_async_callback(phone.close)
         await phone.start()
         await phone.registered()

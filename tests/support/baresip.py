@@ -22,7 +22,6 @@ LOG_SHOWN = 6_000
 CONFIG = """\
 poll_method epoll
 sip_listen {host}:{sip_port}
-{trusted}
 call_local_timeout 60
 call_max_calls 4
 audio_source ausine,440
@@ -62,9 +61,8 @@ class Baresip:
         *,
         proxy_port: int,
         transport: str = "udp",
-        authority: Path | None = None,
     ) -> None:
-        """`proxy_port` is where the server listens on that transport; `authority` whom to believe over TLS."""
+        """`proxy_port` is where the server listens on that transport. Over TLS version 1 believes any certificate."""
         self.user = user
         self.events: list[Event] = []
         self.sip_port, self._control_port = free_ports(2)
@@ -75,11 +73,11 @@ class Baresip:
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
         self._watch = Watch()
-        self._write("config", self._config(authority))
+        self._write("config", self._config())
         proxy = f"{HOST}:{proxy_port};transport={transport}"
         self._write("accounts", f'<sip:{user}@{proxy}>;auth_pass={password};outbound="sip:{proxy}";regint=60\n')
 
-    def _config(self, authority: Path | None) -> str:
+    def _config(self) -> str:
         return CONFIG.format(
             host=HOST,
             sip_port=self.sip_port,
@@ -88,7 +86,6 @@ class Baresip:
             rtp_last=self._rtp_port + 20,
             directory=self._directory,
             modules=MODULES,
-            trusted=f"sip_cafile {authority}" if authority is not None else "",
         )
 
     def _write(self, name: str, text: str) -> None:
