@@ -11,16 +11,13 @@ import asyncio
 import contextlib
 import gc
 import secrets
-import signal
 import socket
-import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
 import structlog
-import uvloop
 
 from strowger import assembly
 from strowger.accounts import accounts, without_passwords
@@ -76,8 +73,6 @@ buffers.
 """
 WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
-SWITCH_INTERVAL_S: Final = 0.0005
-"""How long the store's thread may have to wait for the interpreter while the loop is busy."""
 LEAVE_TRUNKS_S: Final = 2.0
 """How long a stopping server waits until carriers have taken its registrations back."""
 ENDED_LATELY_S: Final = 32.0
@@ -393,34 +388,3 @@ class Server:
 
     def _secret(self, name: str) -> bytes:
         return self.store.secret(name, lambda: secrets.token_bytes(SECRET_BYTES))
-
-
-def run(
-    settings: Settings,
-    *,
-    memory: bool = False,
-    ready: Callable[[Server], None],
-    draining: Callable[[Server], None] | None = None,
-) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal stops at once. Raises StartError."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    uvloop.run(_serve(Server(settings, memory=memory), ready, draining or (lambda server: None)))
-
-
-async def _serve(server: Server, ready: Callable[[Server], None], draining: Callable[[Server], None]) -> None:
-    loop = asyncio.get_running_loop()
-    asked, insisted = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: (insisted if asked.is_set() else asked).set())  # noqa: PLW0108
-    await server.start()
-    try:
-        ready(server)
-        await asked.wait()
-        draining(server)
-        drained = spawn(server.drain(server.settings.limits.drain), "drain")
-        hurried = spawn(insisted.wait(), "insist")
-        await asyncio.wait((drained, hurried), return_when=asyncio.FIRST_COMPLETED)
-        drained.cancel()
-        hurried.cancel()
-    finally:
-        await server.stop()

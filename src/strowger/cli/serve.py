@@ -87,11 +87,12 @@ def serve_until_stopped(
 ) -> None:
     """Run the server. `ready` is told of it once it takes calls, `draining` how many live when it stops. Raises Failed.
     """
-    from strowger import server
+    from strowger import process
+    from strowger.server import StartError
 
     try:
-        server.run(settings, memory=memory, ready=ready, draining=lambda running: draining(len(running.exchange)))
-    except server.StartError as error:
+        process.run(settings, memory=memory, ready=ready, draining=lambda running: draining(len(running.exchange)))
+    except StartError as error:
         raise Failed(f"The server cannot start: {error}") from error
 
 

@@ -12,10 +12,11 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
-from strowger import server
+from strowger import process
 from strowger.cli import main
 from strowger.cli.errors import Failed
 from strowger.cli.serve import HINTS, require_free, serve_until_stopped
+from strowger.server import StartError
 from strowger.settings import Listen, Listener, Settings, SipListener
 
 RUNNING = SimpleNamespace(
@@ -92,9 +93,9 @@ def test_a_port_that_needs_rights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(settings: Settings, **more: object) -> None:
-        raise server.StartError("the disk is full")
+        raise StartError("the disk is full")
 
-    monkeypatch.setattr(server, "run", fail)
+    monkeypatch.setattr(process, "run", fail)
     with pytest.raises(Failed, match=r"^The server cannot start: the disk is full$"):
         serve_until_stopped(Settings(), ready=lambda server: None, draining=lambda live: None)
 
@@ -102,7 +103,7 @@ def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) ->
 def test_serve_logs_when_it_is_ready_and_when_it_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "strowger.toml"
     path.write_text("[listen]\n" + "".join(f'{key} = ["127.0.0.1:0"]\n' for key in ("api", "console", "metrics")))
-    monkeypatch.setattr(server, "run", run_at_once)
+    monkeypatch.setattr(process, "run", run_at_once)
     environ = {"STROWGER__LISTEN__SIP": "udp:127.0.0.1:0"}
     result = CliRunner().invoke(main, ["serve", "--config", str(path)], env=environ)
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
-from strowger import server
+from strowger import process
 from strowger.cli import main
 from strowger.cli.dev.command import parse_phones, sip_listeners
 from strowger.cli.dev.directory import DevDirectory
@@ -46,7 +46,7 @@ class Started:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch):
     started = Started()
-    monkeypatch.setattr(server, "run", started.run)
+    monkeypatch.setattr(process, "run", started.run)
     yield started
     structlog.reset_defaults()
 
