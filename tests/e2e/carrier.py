@@ -21,8 +21,6 @@ from tests.support.server import HOST, NUMBER, OUTSIDE, Server
 SOON = 5.0
 ACCOUNT = Account("strowger", "s3cret", "carrier.example")
 HOSTS = {"a": "127.0.0.21", "b": "127.0.0.22"}
-QUIET = {"options": "off"}
-"""Rows of a trunk that is only asked by calls."""
 
 
 def login(account: Account = ACCOUNT) -> dict[str, str]:
@@ -40,7 +38,7 @@ class Carrier:
 
     def rows(self, **more: Any) -> dict[str, Any]:
         """The settings of a trunk to it."""
-        return {"uri": self.capture.uri, **QUIET, **more}
+        return {"uri": self.capture.uri, **more}
 
     @property
     def invites(self) -> list[Request]:
@@ -85,3 +83,9 @@ async def why(stage: Stage) -> WhyView:
     """The newest call in sentences."""
     async with admin(stage.server) as asked:
         return await asked.why((await asked.calls(1))[0].id)
+
+
+async def states(stage: Stage) -> dict[str, str]:
+    """How each trunk is."""
+    async with admin(stage.server) as asked:
+        return {each.name: each.state for each in (await asked.trunks()).trunks}

@@ -8,7 +8,7 @@ import pytest
 
 from strowger.phones.behaviours import Busy, Custom, NoAnswer
 from strowger.phones.incoming import LegState
-from tests.e2e.carrier import ACCOUNT, carrier, login, redirected, why
+from tests.e2e.carrier import ACCOUNT, carrier, login, redirected, states, why
 from tests.e2e.stage import Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
@@ -133,7 +133,9 @@ async def test_whoever_answers_after_all_has_the_call(stage: Stage) -> None:
 async def test_a_carrier_that_wants_to_be_left_alone_is(stage: Stage) -> None:
     a, b = await carrier(stage, "a", refuses=503, retry_after_s=1), await carrier(stage, "b", Busy())
     await stage.serve(trunks={"a": a.rows(priority=1), "b": b.rows(priority=2)})
-    calls = 0
+    calls = 1
+    assert (await (await redirected(stage)).final(SOON)).status == 486
+    assert await states(stage) == {"a": "held", "b": "up"}
     async with asyncio.timeout(SOON):
         while len(a.invites) < 2:
             assert (await (await redirected(stage)).final(SOON)).status == 486
@@ -189,3 +191,23 @@ async def test_the_lower_priority_comes_first_and_weights_share(stage: Stage) ->
         assert (await (await redirected(stage)).final(SOON)).status == 486
     assert len(a.invites) >= 4
     assert len(a.invites) + len(b.invites) == 5
+
+
+# Over a crash --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_crash_rings_nobody_twice_behind_a_carrier(stage: Stage) -> None:
+    """Though it is the second carrier, and the INVITE that rings is the one that answered its challenge."""
+    a, b = await carrier(stage, "a", refuses=503), await carrier(stage, "b", NoAnswer(), account=ACCOUNT)
+    await stage.serve(trunks={"a": a.rows(priority=1), "b": b.rows(priority=2, **login())})
+    call = await redirected(stage)
+    leg = await b.phone.leg(timeout_s=SOON)
+    await leg.reached(LegState.RINGING, SOON)
+    stage.server.kill()
+    await stage.server.start()
+    leg.answer()
+    assert (await call.final(SOON)).status == 200
+    assert await call.hang_up() == 200
+    await leg.reached(LegState.ENDED, SOON)
+    assert len(b.phone.received) == 1
+    assert len(a.invites) == 1

@@ -12,7 +12,7 @@ from strowger.phones.outgoing import OutgoingCall
 from strowger.phones.phone import Phone
 from strowger.sip.message.address import Address
 from strowger.sip.message.message import Request
-from tests.e2e.carrier import ACCOUNT, QUIET, carrier, login, newest
+from tests.e2e.carrier import ACCOUNT, carrier, login, newest
 from tests.e2e.stage import Stage
 from tests.e2e.wire import Wire
 from tests.support.kamailio import Account, Kamailio
@@ -36,7 +36,7 @@ def ours(stage: Stage) -> str:
 
 async def test_its_address_is_enough(stage: Stage) -> None:
     kamailio, bob = await stage.kamailio(), await stage.phone("bob", Answer())
-    trunk = {"uri": kamailio.uri, "from": [f"{kamailio.host}/32"], **QUIET}
+    trunk = {"uri": kamailio.uri, "from": [f"{kamailio.host}/32"]}
     await stage.serve(trunks={"carrier": trunk}, users={"bob": [bob.uri]}, sip=NOBODY_TRUSTED)
     with Wire(stage.server.sip_port) as stranger:
         stranger.send(stranger.request("INVITE", NUMBER))
@@ -54,7 +54,7 @@ async def test_its_address_is_enough(stage: Stage) -> None:
 @pytest.mark.parametrize("password", [PEER.password, "guessed"])
 async def test_it_proves_itself(stage: Stage, password: str) -> None:
     kamailio = await stage.kamailio(proves=PEER._replace(password=password))
-    trunk = {"uri": kamailio.uri, "peer_username": PEER.username, "peer_password": PEER.password, **QUIET}
+    trunk = {"uri": kamailio.uri, "peer_username": PEER.username, "peer_password": PEER.password}
     await stage.serve(trunks={"carrier": trunk}, sip={**NOBODY_TRUSTED, "digest_md5": "on"})
     call = through(kamailio, await stage.caller(), ours(stage))
     if password == PEER.password:
@@ -71,7 +71,7 @@ async def test_we_register_and_are_rung_there_until_we_stop(stage: Stage) -> Non
     kamailio = await stage.kamailio(account=ACCOUNT, asks=0, registers_for_s=2)
     capture = await stage.capture(kamailio)
     rows = {"register": "on", "register_expires": "1m", "number": NUMBER, "from": [f"{kamailio.host}/32"]}
-    await stage.serve(trunks={"carrier": {"uri": capture.uri, **rows, **login(), **QUIET}})
+    await stage.serve(trunks={"carrier": {"uri": capture.uri, **rows, **login()}})
     plain, proven = await capture.request("REGISTER", 0), await capture.request("REGISTER", 1)
     assert not plain.has("Authorization")
     assert f'username="{ACCOUNT.username}"' in (proven.first("Authorization") or "")

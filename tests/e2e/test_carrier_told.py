@@ -46,7 +46,7 @@ async def told(
     It is a call from a trusted trunk, if it comes `from_inside`.
     """
     a = await carrier(stage)
-    inside = {"uri": f"sip:{INSIDE}", "from": [f"{INSIDE}/32"], "trusted": "on", "options": "off"}
+    inside = {"uri": f"sip:{INSIDE}", "from": [f"{INSIDE}/32"], "trusted": "on"}
     rows = {f"trunk-{place}": a.rows(**each) for place, each in enumerate(trunks)}
     routes: list[tuple[str, str, str | list[str]]] = [
         ("phoneNumber", outside(place), name) for place, name in enumerate(rows)
