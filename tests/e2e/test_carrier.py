@@ -76,6 +76,21 @@ async def test_a_challenge_from_behind_the_carrier_is_not_answered(stage: Stage)
     assert "elsewhere.example" not in "".join(invite.first("Proxy-Authorization") or "" for invite in a.invites)
 
 
+@pytest.mark.parametrize("status", [480, 487])
+async def test_what_rings_after_a_challenge_is_silenced(stage: Stage, status: int) -> None:
+    """CANCEL belongs to the INVITE that answered, not to the one that was challenged."""
+    a = await carrier(stage, "a", NoAnswer(), account=ACCOUNT)
+    await stage.serve(trunks={"trunk": a.rows(**login())}, limits={"ring": "1s" if status == 480 else "1m"})
+    call = await redirected(stage)
+    leg = await a.phone.leg(timeout_s=SOON)
+    await leg.reached(LegState.RINGING, SOON)
+    if status == 487:
+        call.cancel()
+    assert (await call.final(SOON)).status == status
+    await leg.reached(LegState.CANCELLED, SOON)
+    assert [each.top_via.branch for each in a.capture.requests("CANCEL")] == [a.invites[1].top_via.branch]
+
+
 # From one to the next ------------------------------------------------------------------------------------------------
 
 

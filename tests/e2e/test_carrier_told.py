@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from strowger.phones.behaviours import NoAnswer
+from strowger.phones.incoming import LegState
 from strowger.sip.message.address import Address
 from strowger.sip.message.message import Request
 from strowger.sip.message.uri import SipUri
@@ -162,6 +163,19 @@ async def test_a_signature_of_the_caller_passes_byte_for_byte(stage: Stage) -> N
     trunks = [ROWS, {"caller_id": "owned", "forwarded_as": ["history-info", "diversion"]}]
     for invite, heard, _ in await told(stage, trunks, ("Identity", value)):
         assert invite.lines_of("Identity") == heard.lines_of("Identity") == [f"Identity: {value}"]
+
+
+async def test_a_call_too_long_for_a_datagram_reaches_the_carrier_over_tcp(stage: Stage) -> None:
+    """As calls with a signature often are; RFC 3261 §18.1.1."""
+    a, identity = await carrier(stage), f"{'e' * 1_200};info=<https://cert.example/a.pem>"
+    await stage.serve(trunks={"trunk": a.rows(uri=a.kamailio.uri)})
+    call = await redirected(stage, [("Identity", identity)])
+    assert (await call.final(SOON)).status == 200
+    leg = await a.phone.leg(timeout_s=SOON)
+    await leg.reached(LegState.CONFIRMED, SOON)
+    _, ours, *_ = leg.invite.values("Via")
+    assert ours.startswith("SIP/2.0/TCP ")
+    assert leg.invite.lines_of("Identity") == [f"Identity: {identity}"]
 
 
 async def test_max_forwards_is_counted_down_and_not_begun_anew(stage: Stage) -> None:
