@@ -10,12 +10,12 @@ Only the server and the command line import this room; all others are handed the
 from strowger.settings.address import Listener, SipListener
 from strowger.settings.connection import connection_string
 from strowger.settings.dev import dev_settings
+from strowger.settings.limits import Limits
 from strowger.settings.load import load
 from strowger.settings.problem import Problem, SettingsError
 from strowger.settings.rows import (
     Certificate,
     Compat,
-    Limits,
     Listen,
     Number,
     Resource,
