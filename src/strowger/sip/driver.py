@@ -21,6 +21,7 @@ from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import parse_message
 from strowger.sip.network import Unreachable
+from strowger.sip.stun import binding_answer, is_stun
 from strowger.sip.throttle import Throttle
 from strowger.sip.transaction.timers import earliest
 from strowger.sip.transport.errors import NoListener
@@ -100,6 +101,9 @@ class Driver:
             return
         if self._throttle is not None and not flow.reliable and not self._throttle.lets_in(data, flow, self._now()):
             return
+        if not flow.reliable and is_stun(data):
+            self._keep_alive(data, flow)
+            return
         try:
             message = parse_message(data, datagram=not flow.is_stream, limits=self._message_limits)
         except ParseError as error:
@@ -110,6 +114,12 @@ class Driver:
         else:
             self._edge.receive(message, flow)
         self.touch()
+
+    def _keep_alive(self, datagram: bytes, flow: Flow) -> None:
+        answer = binding_answer(datagram, flow.host, flow.port)
+        if answer is not None:
+            self.counters["kept alive"] += 1
+            self._send(flow, answer, "")
 
     def unframeable(self, flow: Flow, error: ParseError) -> bytes | None:
         """A stream whose next message cannot be told from the rest: what to say before it is closed."""

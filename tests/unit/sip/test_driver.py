@@ -335,3 +335,14 @@ def test_whom_a_request_was_sent_to_may_answer() -> None:
         rig.feed(answer)
     assert len(rig.core.received) == 12
     Rig().driver.asked(CALLER.host)
+
+
+def test_a_keep_alive_over_udp_is_answered_and_no_sip(rig: Rig) -> None:
+    ping = bytes.fromhex("000100002112a442") + bytes(12)
+    rig.driver.open()
+    rig.driver.receive(ping, CALLER)
+    ((flow, answer, _),) = rig.sent
+    assert (flow, answer[:2]) == (CALLER, b"\x01\x01")
+    assert (rig.core.received, rig.driver.counters["garbled"], rig.driver.counters["kept alive"]) == ([], 0, 1)
+    rig.driver.receive(ping, CALLER._replace(transport="TCP"))
+    assert rig.driver.counters["garbled"] == 1, "over a connection it is no keep-alive"
