@@ -94,8 +94,16 @@ async def test_what_rings_after_a_challenge_is_silenced(stage: Stage, status: in
 # From one to the next ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["refused", "gone", "silent", "503"])
-async def test_the_next_carrier_is_tried(stage: Stage, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("refused", "it could not be reached"),
+        ("gone", "no response within 0.3 s"),
+        ("silent", "no response within 0.3 s"),
+        ("503", "503 Refused"),
+    ],
+)
+async def test_the_next_carrier_is_tried(stage: Stage, fault: str, said: str) -> None:
     a, b = await carrier(stage, "a", refuses=503 if fault == "503" else 0), await carrier(stage, "b")
     first = a.rows(priority=1)
     if fault in ("refused", "gone"):
@@ -111,6 +119,7 @@ async def test_the_next_carrier_is_tried(stage: Stage, fault: str) -> None:
     assert len(b.phone.received) == 1
     assert await call.hang_up() == 200
     assert a.phone.received == []
+    assert f"through b (the one before: {said})" in (await why(stage)).chain[-1]
 
 
 async def test_a_carrier_that_was_too_slow_is_told_to_stop(stage: Stage) -> None:

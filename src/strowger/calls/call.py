@@ -52,6 +52,8 @@ class Branch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The branch that led nowhere and in whose place this one is rung; -1 for one that rings beside the others."""
     rung_at: float = 0.0
     """Wall clock, seconds; 0 for one that was rung when its hop was opened."""
+    because: str = ""
+    """Why the branch that it replaces led nowhere, in words; what a peer says is in them made printable."""
 
 
 class Hop(msgspec.Struct, omit_defaults=True):

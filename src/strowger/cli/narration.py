@@ -100,7 +100,8 @@ def _joining(hop: HopView) -> tuple[str, str]:
     word = "also ringing" if branch.replaces is None else "ringing instead"
     way = f" through {printable(branch.trunk)}" if branch.trunk else ""
     where = f" at {printable(branch.destination)}" if branch.destination else ""
-    return branch.rung_at, f"{word} {printable(branch.uri)}{way}{where}"
+    before = f", the one before: {printable(branch.because)}" if branch.because else ""
+    return branch.rung_at, f"{word} {printable(branch.uri)}{way}{where}{before}"
 
 
 def _ending(call: CallView) -> str:

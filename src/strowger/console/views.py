@@ -31,6 +31,8 @@ class BranchView(msgspec.Struct, frozen=True):
     replaces: int | None
     """The number, from 0, of the branch that led nowhere before; None for one that rang beside the others."""
     rung_at: str
+    because: str = ""
+    """Why the branch that it replaces led nowhere."""
 
 
 class HopView(msgspec.Struct, frozen=True):
@@ -155,6 +157,7 @@ def _branch(branch: Branch, hop: Hop) -> BranchView:
         destination=branch.destination,
         replaces=branch.replaces if branch.replaces >= 0 else None,
         rung_at=iso(branch.rung_at or hop.opened_at),
+        because=branch.because,
     )
 
 

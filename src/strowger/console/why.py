@@ -46,7 +46,8 @@ def _hop(hop: Hop, number: int) -> str:
 def _branch(branch: Branch) -> str:
     way = f" through {branch.trunk}" if branch.trunk else ""
     where = f" at {branch.destination}" if branch.destination else ""
-    return ("then " if branch.replaces >= 0 else "") + branch.uri + way + where
+    before = f" (the one before: {branch.because})" if branch.because else ""
+    return ("then " if branch.replaces >= 0 else "") + branch.uri + way + where + before
 
 
 def _lasted(begin: float, end: float) -> str:

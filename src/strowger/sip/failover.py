@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from strowger.base.text import printable
 from strowger.calls.call import Branch
 from strowger.sip.leg import Attempt, Fork
 from strowger.sip.places import write_destination
@@ -20,6 +21,8 @@ PATIENCE_S: Final = 4.0
 """Seconds without any response after which the next place is tried, unless a trunk says otherwise. Timer B of RFC 3261
 §17.1.1.2 would be half a minute, and the caller is not to wait that long.
 """
+BECAUSE_LIMIT: Final = 120
+"""Characters that are kept with a call of why it went on from a place."""
 OF_THE_WAY: Final = frozenset((408, 500, 502, 503, 504))
 """Final responses of a trunk that speak of the way and not of the callee."""
 OF_THE_PLACE: Final = frozenset((408, 503))
@@ -48,14 +51,16 @@ def has_next(fork: Fork, attempt: Attempt) -> bool:
 def take_next(fork: Fork, attempt: Attempt) -> Attempt:
     """The attempt at the next place, which `has_next`; it has no number yet."""
     attempt.is_replaced = True
+    because = printable(attempt.trouble, BECAUSE_LIMIT)
     if attempt.places:
         place, *rest = attempt.places
         branch = attempt.branch
-        following = Attempt(Branch(branch.uri, branch.trunk, write_destination(place), attempt.number), -1)
+        where = write_destination(place)
+        following = Attempt(Branch(branch.uri, branch.trunk, where, attempt.number, because=because), -1)
         following.places = tuple(rest)
         attempt.places = ()
     else:
         first, *left = fork.reserve
-        following = Attempt(Branch(first.uri, first.trunk, replaces=attempt.number), -1)
+        following = Attempt(Branch(first.uri, first.trunk, replaces=attempt.number, because=because), -1)
         fork.reserve = tuple(left)
     return following

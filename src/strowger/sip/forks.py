@@ -49,6 +49,7 @@ COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Reason of the CANCEL that a phone gets when another one answered (RFC 3326): no missed call."""
 _TIMEOUT = 408
 _UNAVAILABLE = 503
+_TROUBLES = {_TIMEOUT: "no response at all", _UNAVAILABLE: "it could not be reached"}
 
 
 class Listener(Protocol):
@@ -203,8 +204,10 @@ class Forks:
         if status in CHALLENGES and self._attempts.can_answer(attempt):
             self._challenged(leg, fork, index, response)
             return
-        if status >= 300 and failover.goes_on(fork, attempt, status):
-            self._go_on(fork, index)
+        if status >= 300:
+            attempt.trouble = f"{status} {response.reason}"
+            if failover.goes_on(fork, attempt, status):
+                self._go_on(fork, index)
         self._follow(leg, fork, fork.context.receive(index, response, self._now()))
 
     def silence(self, key: str) -> None:
@@ -324,6 +327,7 @@ class Forks:
     def _led_nowhere(self, leg: Leg, fork: Fork, index: int, status: int) -> None:
         """A branch ended without a response of its own (RFC 3261 §16.9)."""
         attempt = fork.attempts[index]
+        attempt.trouble = attempt.trouble or _TROUBLES[status]
         if failover.goes_on(fork, attempt, status):
             self._go_on(fork, index)
         ended = fork.context.silence if status == _TIMEOUT else fork.context.unreachable
@@ -334,7 +338,9 @@ class Forks:
         attempt = fork.attempts[index]
         attempt.patient_until = None
         if failover.goes_on(fork, attempt, _TIMEOUT):
-            self._attempts.failed(attempt, f"it did not answer a call within {self._attempts.patience_s(attempt):g} s")
+            patience_s = self._attempts.patience_s(attempt)
+            attempt.trouble = f"no response within {patience_s:g} s"
+            self._attempts.failed(attempt, f"it did not answer a call within {patience_s:g} s")
             self._go_on(fork, index)
             self._follow(leg, fork, fork.context.abandon(index, self._now()))
 

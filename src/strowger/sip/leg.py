@@ -85,7 +85,7 @@ class Attempt:
         self.owes_cancel = False
         """Cancelled while its way was still being looked up."""
         self.trouble = ""
-        """Why nothing came of it, where that is not a response of the far side to show."""
+        """Why nothing came of it, in words."""
         self.owes_invite = False
         """To be rung again after a restart, as soon as its way is known."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import Hop, State
+from strowger.calls.call import Branch, Hop, State
 from strowger.calls.identifier import phone_number
 from strowger.cli.narration import Narrator, clock, lasted, short_id, span
 from strowger.console.views import PartyView, view
@@ -99,3 +99,17 @@ def test_times_and_ids() -> None:
     assert clock("2026-01-01T12:03:01.207Z") == "12:03:01.207"
     assert lasted("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:02.310Z") == "2.31 s"
     assert short_id(view(a_call())) == "7f3a0000"
+
+
+def test_a_trunk_that_is_rung_instead_and_a_phone_that_joins() -> None:
+    instead = Branch("sip:+45@b.test", "b", replaces=0, because="503 Service Unavailable", rung_at=1_767_225_601.0)
+    hop = Hop(phone_number("+45"), 1_767_225_600.0, 1_767_225_660.0, ring=("sip:+45@a.test",), via="a")
+    hop.joined = (instead,)
+    assert NARRATOR.lines(view(a_call(hops=[hop])), "branch") == [
+        "00:00:01.000  call 7f3a0000  "
+        "ringing instead sip:+45@b.test through b, the one before: 503 Service Unavailable"
+    ]
+    hop.joined = (Branch("sip:bob@c.test", rung_at=1_767_225_602.0),)
+    assert NARRATOR.lines(view(a_call(hops=[hop])), "branch") == [
+        "00:00:02.000  call 7f3a0000  also ringing sip:bob@c.test"
+    ]

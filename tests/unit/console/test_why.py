@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Hop, State
+from strowger.calls.call import Branch, Hop, State
 from strowger.calls.identifier import phone_number
 from strowger.console.why import chain, name, notes, sentence
 from tests.support.console import BOB, a_call, a_redirected_call
@@ -45,6 +45,15 @@ def test_the_chain_of_a_call_that_lives() -> None:
     out = Hop(phone_number("+4512345678"), NOW, NOW + 60, ring=("sip:+4512345678@sbc.test",), via="carrier-a")
     assert chain(a_call(hops=[out])) == (
         "1. +4512345678: rang sip:+4512345678@sbc.test through carrier-a; no decision yet",
+    )
+
+
+def test_the_chain_says_why_the_next_trunk_was_tried() -> None:
+    joined = (Branch("sip:1@b.test", "b", replaces=0, because="503 Service Unavailable"),)
+    out = Hop(phone_number("+4512345678"), NOW, NOW + 60, ring=("sip:1@a.test",), via="a", joined=joined)
+    assert chain(a_call(hops=[out])) == (
+        "1. +4512345678: rang sip:1@a.test through a, "
+        "then sip:1@b.test through b (the one before: 503 Service Unavailable); no decision yet",
     )
 
 

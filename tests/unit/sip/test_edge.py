@@ -137,7 +137,7 @@ def test_why_a_target_could_not_be_rung_is_kept_with_the_call(trouble: str) -> N
     edge.edge.transport_failed(key)
     edge.out()
     call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
-    assert call.why == f"{OUT_URI}: {trouble or 'it could not be reached, or is out of service'}"
+    assert call.why == f"{OUT_URI}: {trouble or 'it could not be reached'}"
 
 
 def test_nobody_answers_in_time() -> None:

@@ -73,3 +73,12 @@ def test_the_places_of_a_trunk_come_first_and_then_the_reserve_in_order() -> Non
         Branch("sip:1@c", "c", replaces=3),
     ]
     assert fork.reserve == ()
+
+
+def test_why_a_place_was_left_is_kept_within_bounds() -> None:
+    fork = a_fork()
+    attempt = first(fork)
+    attempt.trouble = "503 " + "\r\n" + "x" * failover.BECAUSE_LIMIT
+    because = failover.take_next(fork, attempt).branch.because
+    assert because.startswith("503 \\r\\nx")
+    assert len(because) == failover.BECAUSE_LIMIT

@@ -223,7 +223,8 @@ def ring_what_is_wanted(rig: Rig, rung: Fork, number: int = 1) -> None:
 def test_a_trunk_that_does_not_serve_gives_way_to_the_next_once_that_is_kept() -> None:
     rig, rung = by_two_trunks()
     rig.respond(rung, 0, 503)
-    assert rig.listener.told == [("wanted", Branch(B, "b", replaces=0))], "nobody is told of a failure yet"
+    wanted = Branch(B, "b", replaces=0, because="503 Reason")
+    assert rig.listener.told == [("wanted", wanted)], "nobody is told of a failure yet"
     assert (rig.sent(), rung.reserve) == ([], ())
     ring_what_is_wanted(rig, rung)
     assert rig.sent() == ["192.0.2.11 INVITE"]
@@ -250,6 +251,7 @@ def test_a_silent_trunk_is_waited_for_in_vain_for_some_seconds_and_cancelled_if_
     assert rig.forks.next_deadline() == rig.now + PATIENCE_S
     rig.now += PATIENCE_S
     rig.forks.advance(rig.now)
+    assert rig.listener.wanted.because == "no response within 4 s"
     ring_what_is_wanted(rig, rung)
     assert rig.sent() == ["192.0.2.11 INVITE"]
     assert rig.trunks.told == [("a", "it did not answer a call within 4 s")]
@@ -275,7 +277,7 @@ def test_the_trunks_patience_counts() -> None:
 def test_a_trunk_that_cannot_be_reached_gives_way_too() -> None:
     rig, rung = by_two_trunks()
     rig.forks.unreachable(rung.attempts[0].key)
-    assert rig.listener.told == [("wanted", Branch(B, "b", replaces=0))]
+    assert rig.listener.told == [("wanted", Branch(B, "b", replaces=0, because="it could not be reached"))]
     assert rig.trunks.told == [("a", "a call could not be sent to it")]
     assert rig.names.avoided == ["192.0.2.10"]
 
@@ -302,12 +304,12 @@ def test_the_next_address_of_a_trunk_comes_before_the_next_trunk() -> None:
     rung = a_fork(("sip:1@sbc.example:5060",), trunk="a", reserve=(Branch(B, "b"),))
     rig.forks.start(rig.leg, rung)
     rig.respond(rung, 0, 503)
-    branch = Branch("sip:1@sbc.example:5060", "a", "UDP/192.0.2.21/5060/sbc.example", 0)
+    branch = Branch("sip:1@sbc.example:5060", "a", "UDP/192.0.2.21/5060/sbc.example", 0, because="503 Reason")
     assert rig.listener.told == [("wanted", branch)]
     ring_what_is_wanted(rig, rung)
     assert rig.sent() == ["192.0.2.20 INVITE", "192.0.2.21 INVITE"]
     rig.respond(rung, 1, 503)
-    assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=1))
+    assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=1, because="503 Reason"))
 
 
 def test_a_user_whose_server_is_out_of_service_is_tried_at_its_next_address() -> None:
@@ -460,16 +462,17 @@ def test_a_trunk_that_refuses_our_password_gives_way_to_the_next() -> None:
     rig, rung, _ = with_an_account()
     challenged(rig, rung)
     challenged(rig, rung)
-    assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=0))
+    because = "the carrier does not accept this user and password"
+    assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=0, because=because))
     assert "does not accept" in str(rig.listener.told[0])
-    assert rung.attempts[0].trouble == "the carrier does not accept this user and password"
 
 
 def test_nobody_but_the_carrier_gets_an_answer() -> None:
     rig, rung, _ = with_an_account()
     challenged(rig, rung, challenge=CHALLENGE.replace("carrier", "evil"))
     assert not any("Authorization" in message.to_bytes().decode() for _, message in rig.wire.take())
-    assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=0))
+    because = "no Digest challenge for the realm 'carrier', but for 'evil'"
+    assert rig.listener.told[-1] == ("wanted", Branch(B, "b", replaces=0, because=because))
 
 
 def test_a_challenge_of_a_trunk_without_an_account_is_the_callers_to_answer() -> None:
