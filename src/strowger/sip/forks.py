@@ -224,6 +224,8 @@ class Forks:
 
     def _not_sent(self, leg: Leg, fork: Fork, index: int) -> None:
         attempt = fork.attempts[index]
+        if fork.context.has_ended(index):  # all that did not leave was the ACK of its refusal
+            return
         if attempt.flows and not attempt.rings and not fork.context.is_cancelled(index):
             self.forget(attempt.key)
             attempt.flow, *rest = attempt.flows

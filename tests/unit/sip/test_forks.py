@@ -423,6 +423,17 @@ def test_a_branch_is_lost_with_its_connection_and_another_flow_of_the_phone_trie
     assert len(rig.forks) == 0
 
 
+def test_a_phone_that_declined_is_not_rung_by_another_flow_when_our_ack_cannot_be_sent() -> None:
+    first, second = Flow("UDP", "198.51.100.4", 40_000, 0), Flow("UDP", "198.51.100.4", 40_001, 0)
+    rig = Rig(Way((first, second), ()))
+    rung = a_fork(("sip:b@10.0.0.7", "sip:c@10.0.0.7"), user="8:acs:r_bob")
+    rig.forks.start(rig.leg, rung)
+    rig.respond(rung, 0, 486)
+    rig.wire.take()
+    rig.forks.unreachable(rung.attempts[0].key)
+    assert rig.sent() == []
+
+
 # Who we are ---------------------------------------------------------------------------------------------------------
 
 CHALLENGE = 'Digest realm="carrier", nonce="n1", algorithm=MD5, qop="auth"'
