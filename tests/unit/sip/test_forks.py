@@ -434,6 +434,16 @@ def test_a_phone_that_declined_is_not_rung_by_another_flow_when_our_ack_cannot_b
     assert rig.sent() == []
 
 
+def test_nobody_else_is_rung_once_somebody_has_answered() -> None:
+    rig, rung = by_two_trunks()
+    rig.now += PATIENCE_S
+    rig.forks.advance(rig.now)
+    rig.respond(rung, 0, 200)
+    ring_what_is_wanted(rig, rung)
+    assert rig.listener.told[-1] == ("answered", 0)
+    assert rig.sent() == [], "the next trunk had not been asked yet"
+
+
 # Who we are ---------------------------------------------------------------------------------------------------------
 
 CHALLENGE = 'Digest realm="carrier", nonce="n1", algorithm=MD5, qop="auth"'

@@ -157,8 +157,9 @@ class ResponseContext:
         return self._branches[index].state is BranchState.ENDED
 
     def is_cancelled(self, index: int) -> bool:
-        """Whether a branch is not wanted any more."""
-        return self.cancelled or self._branches[index].cancel is not Cancel.NONE
+        """Whether a branch is not wanted any more: cancelled, or to be as soon as the answer of another is durable."""
+        is_late = self.winner is not None and self.winner != index
+        return self.cancelled or is_late or self._branches[index].cancel is not Cancel.NONE
 
     def abandon(self, index: int, now: float) -> Sequence[ContextOutput]:
         """Nobody waits for this branch any more: cancel it alone."""
