@@ -15,7 +15,7 @@ from strowger.sip.message.build import cancel_for, response_to
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import Network
 from strowger.sip.proxy.forwarding import Forwarding, forward_response
-from strowger.sip.record_route import rewrite_for_caller
+from strowger.sip.record_route import is_in_route_set, rewrite_for_caller
 from strowger.sip.transaction.errors import UnknownTransaction
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import Output
@@ -114,8 +114,8 @@ class Callers:
 
     def relay(self, leg: Leg, response: Response) -> None:
         """A target's response, without our Via and with our place in the route set as seen from there."""
-        if not leg.route_token and (200 <= response.status < 300 or response.has("RSeq")):
-            # A PRACK comes before any answer (RFC 3262 §3).
+        makes_dialog = 200 <= response.status < 300 or response.has("RSeq")  # a PRACK comes before (RFC 3262 §3)
+        if makes_dialog and not is_in_route_set(response, leg.route_token):
             self._in_dialog.remember(leg.request(), response)
         self.respond(leg.key, self._for_caller(leg, response))
 

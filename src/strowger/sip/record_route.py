@@ -59,6 +59,11 @@ def route_value(token: str, sent_by: str, flow: Flow) -> str:
     return f"<sip:{token}@{sent_by};transport={transport};lr>"
 
 
+def is_in_route_set(response: Response, token: str) -> bool:
+    """Whether requests of the dialog come by us: of several branches only those that need us have our Record-Route."""
+    return bool(token) and any(f"sip:{token}@" in line for line in response.all("Record-Route"))
+
+
 def rewrite_for_caller(
     forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow, target_word: str = ""
 ) -> None:

@@ -104,9 +104,14 @@ def test_the_parties_of_an_answered_call_are_remembered_and_those_of_a_ringing_o
     assert len(desk.in_dialog) == 0
     desk.callers.relay(desk.leg, desk.answer(183, ("RSeq", "1"), ("Contact", "<sip:bob@192.0.2.7>")))
     assert len(desk.in_dialog) == 1
-    desk.leg.route_token = "token"
-    Desk().callers.relay(desk.leg, desk.answer(200))
-    assert len(desk.in_dialog) == 1, "our Record-Route leads them"
+
+
+def test_where_our_record_route_leads_nobody_is_remembered_and_beside_such_a_branch_the_others_are() -> None:
+    for value, remembered in (("<sip:token@us;lr>", 0), ("<sip:their.proxy;lr>", 1)):
+        desk = Desk()
+        desk.leg.route_token = "token"  # of a branch over WebSocket, say
+        desk.callers.relay(desk.leg, desk.answer(200, ("Record-Route", value), ("Contact", "<sip:bob@192.0.2.7>")))
+        assert len(desk.in_dialog) == remembered
 
 
 def test_what_comes_after_the_end_goes_nowhere() -> None:
