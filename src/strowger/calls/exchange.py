@@ -37,6 +37,10 @@ _REJECT_PHRASES: Final = {
 }
 
 
+BRANCHES_PER_HOP: Final = 50
+"""Branches of one hop that further phones may join; one that registers anew all the time would be rung without end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one call and of all calls. Times in seconds."""
@@ -190,6 +194,8 @@ class Exchange:
     def _join(self, user: str, branch: Branch, live: LiveCall) -> None:
         if live.call.is_over or live.call.hop.to.raw_id.lower() != user.lower():
             return  # it was decided while the phone registered
+        if len(live.call.hop.branches) >= BRANCHES_PER_HOP:
+            return
         occurrence = Occurrence(self._clock.wall(), branch=branch, reserve=live.call.hop.reserve)
         self._ledger.apply(live, Input.BRANCH, occurrence)
 

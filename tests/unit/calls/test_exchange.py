@@ -20,7 +20,7 @@ from strowger.calls.errors import (
     TargetUnroutable,
     TooManyRedirects,
 )
-from strowger.calls.exchange import Limits
+from strowger.calls.exchange import BRANCHES_PER_HOP, Limits
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ledger import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S
 from strowger.calls.ports import Receipt
@@ -609,6 +609,17 @@ def test_a_phone_that_registers_after_the_decision_is_not_rung() -> None:
     bench.store.flush()
     assert [entry for entry in bench.take() if entry[0] == "ring_branch"] == []
     assert bench.exchange._ledger._for_user == {}, "nobody is waited for any more"
+
+
+def test_a_phone_that_comes_and_goes_all_the_time_does_not_lengthen_a_call_for_ever() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    for n in range(BRANCHES_PER_HOP):
+        bench.exchange.phone_registered(BOB, [f"sip:bob@192.0.2.50:{n + 1}"])
+        bench.store.flush()
+    hop = bench.store.stored(call_id).hop
+    assert len(hop.branches) == BRANCHES_PER_HOP
+    assert hop.branches[-1].uri == f"sip:bob@192.0.2.50:{BRANCHES_PER_HOP - 2}"
 
 
 def test_a_restored_call_rings_at_a_phone_that_registers_too() -> None:
