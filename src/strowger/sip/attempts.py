@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from strowger.sip import failover
 from strowger.sip.leg import Attempt, Fork, Leg
+from strowger.sip.message.build import cancel_for
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import Location
 from strowger.sip.outgoing import Outgoing, Trunks
@@ -41,6 +44,16 @@ class Attempts:
     def as_sent(self, leg: Leg, fork: Fork, attempt: Attempt) -> Request:
         """The INVITE that is under way, for what has to fit it."""
         return self._outgoing.invite(leg, fork, attempt)
+
+    def cancels(self, leg: Leg, fork: Fork, attempt: Attempt) -> list[Request]:
+        """The CANCEL of the INVITE that is under way; after a restart that may be the first, or the one that answered a
+        challenge, and the trunk knows only the right one (RFC 3261 §9.1).
+        """
+        under_way = [attempt]
+        if attempt.is_adopted and self.can_answer(attempt):
+            under_way.append(copy(attempt))
+            under_way[1].challenges += 1
+        return [cancel_for(self.as_sent(leg, fork, each)) for each in under_way]
 
     def patience_s(self, attempt: Attempt) -> float:
         """Seconds until the next place is tried, if nothing comes back."""

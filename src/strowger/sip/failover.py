@@ -31,7 +31,7 @@ OF_THE_PLACE: Final = frozenset((408, 503))
 
 def heard(attempt: Attempt, status: int) -> None:
     """Note a response. 100 only says that the next hop has the request (RFC 3261 §21.1.1)."""
-    attempt.patient_until = None
+    attempt.patient_until, attempt.is_adopted = None, False
     attempt.rings = attempt.rings or 100 < status < 300
 
 

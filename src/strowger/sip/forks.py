@@ -19,7 +19,6 @@ from strowger.sip.branches import Branches
 from strowger.sip.flow import Flow
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Attempt, Fork, Leg
-from strowger.sip.message.build import cancel_for
 from strowger.sip.message.errors import SipError
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network
@@ -175,6 +174,7 @@ class Forks:
 
     def _adopted(self, leg: Leg, fork: Fork, index: int, state: State, why: str) -> None:
         attempt = fork.attempts[index]
+        attempt.is_adopted = True
         try:
             if attempt.flow is None:
                 raise SipError(why)
@@ -385,10 +385,10 @@ class Forks:
         if attempt.flow is None:
             attempt.owes_cancel = True
             return
-        cancel = cancel_for(self._attempts.as_sent(leg, fork, attempt))
-        if leg.is_answered:
-            cancel.append("Reason", COMPLETED_ELSEWHERE)
-        self._request(leg, cancel, attempt.flow)
+        for cancel in self._attempts.cancels(leg, fork, attempt):
+            if leg.is_answered:
+                cancel.append("Reason", COMPLETED_ELSEWHERE)
+            self._request(leg, cancel, attempt.flow)
 
     def _end_unwanted(self, leg: Leg, fork: Fork, attempt: Attempt, response: Response) -> None:
         try:

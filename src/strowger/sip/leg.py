@@ -41,6 +41,7 @@ class Attempt:
         "detours",
         "flow",
         "flows",
+        "is_adopted",
         "is_behind_nat",
         "is_replaced",
         "key",
@@ -70,6 +71,8 @@ class Attempt:
         self.is_behind_nat = False
         """Whether only the flow leads there, though its transport would let us open another."""
         self.key = ""
+        self.is_adopted = False
+        """Taken up after a restart and not heard of since: whether it had been challenged is not known."""
         self.is_replaced = False
         """Whether another branch took this one's place."""
         self.rings = False

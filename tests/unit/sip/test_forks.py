@@ -507,3 +507,25 @@ def test_a_call_given_up_meanwhile_is_not_sent_again() -> None:
     rig.forks.cancel(rig.leg, rung)
     challenged(rig, rung)
     assert rig.sent() == []
+
+
+def test_after_a_restart_the_invite_is_cancelled_whether_it_had_been_challenged_or_not() -> None:
+    before, rung, first = with_an_account()
+    challenged(before, rung)
+    ((_, again),) = before.wire.take()
+    for is_heard, branches in ((False, [first.top_via.branch, again.top_via.branch]), (True, [first.top_via.branch])):
+        rig, adopted = Rig(), a_fork((A,), trunk="a")
+        rig.trunks.accounts = before.trunks.accounts
+        rig.forks.adopt(rig.leg, adopted, State.PROCEEDING)
+        if is_heard:
+            rig.respond(adopted, 0, 180)
+        rig.forks.cancel(rig.leg, adopted)
+        assert [message.top_via.branch for _, message in rig.wire.take()] == branches
+
+
+def test_after_a_restart_a_trunk_without_an_account_is_sent_one_cancel() -> None:
+    rig = Rig()
+    adopted = a_fork((A,), trunk="a")
+    rig.forks.adopt(rig.leg, adopted, State.PROCEEDING)
+    rig.forks.cancel(rig.leg, adopted)
+    assert rig.sent() == ["192.0.2.10 CANCEL"]
