@@ -55,6 +55,16 @@ class Attempts:
             under_way[1].challenges += 1
         return [cancel_for(self.as_sent(leg, fork, each)) for each in under_way]
 
+    def patient_until(self, fork: Fork, attempt: Attempt, now: float) -> float | None:
+        """When the next place is tried, if nothing comes back; None to wait for as long as the transaction does.
+
+        After a restart a trunk that has challenged may ring, and absorb the first INVITE, which it gets again, in
+        silence (RFC 3261 §17.2.1, Confirmed).
+        """
+        if not failover.has_next(fork, attempt) or (attempt.is_adopted and self.can_answer(attempt)):
+            return None
+        return now + self.patience_s(attempt)
+
     def patience_s(self, attempt: Attempt) -> float:
         """Seconds until the next place is tried, if nothing comes back."""
         trunk = self._trunks.trunk(attempt.branch.trunk) if attempt.branch.trunk else None

@@ -300,7 +300,7 @@ class Forks:
         assert flow is not None
         now = self._now()
         attempt.key, outputs = self._layer.request(invite, flow, now, flow.reliable)
-        attempt.patient_until = now + self._attempts.patience_s(attempt) if failover.has_next(fork, attempt) else None
+        attempt.patient_until = self._attempts.patient_until(fork, attempt, now)
         self._branches.add(leg, fork, index)
         self._listener.perform(outputs)
 

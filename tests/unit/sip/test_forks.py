@@ -529,3 +529,14 @@ def test_after_a_restart_a_trunk_without_an_account_is_sent_one_cancel() -> None
     rig.forks.adopt(rig.leg, adopted, State.PROCEEDING)
     rig.forks.cancel(rig.leg, adopted)
     assert rig.sent() == ["192.0.2.10 CANCEL"]
+
+
+def test_after_a_restart_a_trunk_that_may_be_absorbing_our_invite_is_waited_for() -> None:
+    before, _, _ = with_an_account()
+    rig, adopted = Rig(), a_fork((A,), trunk="a", reserve=(Branch(B, "b"),))
+    rig.trunks.accounts = before.trunks.accounts
+    rig.forks.adopt(rig.leg, adopted, State.PROCEEDING)
+    rig.forks.ring_again(rig.leg, adopted)
+    assert adopted.attempts[0].patient_until is None
+    challenged(rig, adopted)
+    assert adopted.attempts[0].patient_until == rig.now + PATIENCE_S
