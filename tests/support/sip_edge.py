@@ -43,6 +43,11 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[tuple[Flow, Request | Response]] = []
         self.is_dead = False
+        self.gone: set[int] = set()
+        """Connections that do not stand any more."""
+
+    def has(self, flow: Flow) -> bool:
+        return flow.connection not in self.gone
 
     def flow_to(self, transport: str, host: str, port: int) -> Flow:
         if transport not in ("UDP", "TCP"):

@@ -245,6 +245,7 @@ class Sockets:
         self._touch = touch
         self._asked = asked
         self.sent_by = transports.sent_by
+        self.has = transports.has
 
     def send(self, flow: Flow, payload: bytes, key: str) -> None:
         """Send; a failure is told later under the key."""

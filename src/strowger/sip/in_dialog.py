@@ -16,7 +16,7 @@ from strowger.sip.authentication.challenge import PROXY
 from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow, flow_of, word_of
 from strowger.sip.message.address import Address
-from strowger.sip.message.errors import ParseError
+from strowger.sip.message.errors import ParseError, Refusal
 from strowger.sip.message.message import Message, Request, Response
 from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.message.via import Via
@@ -62,6 +62,8 @@ class InDialog:
         if admission is None:
             return False
         require_forwardable(request)
+        if admission.flow is not None and word_of(admission.flow) and not self._network.has(admission.flow):
+            raise Refusal(430, "Flow Failed")  # RFC 5626 §5.3.1: only its other end can open another
         self._send_on(request, came_by, admission.flow or self.next_hop(request))
         return True
 

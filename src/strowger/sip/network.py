@@ -35,6 +35,9 @@ class Network(Protocol):
     def flow_back(self, transport: str, host: str, port: int, listener: int) -> Flow:
         """The way back to a peer that once reached the given listener."""
 
+    def has(self, flow: Flow) -> bool:
+        """Whether the connection that a flow is bound to still stands."""
+
     def sent_by(self, flow: Flow) -> str:
         """What the Via says of us on that way: host and port."""
 

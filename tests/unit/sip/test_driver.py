@@ -284,7 +284,7 @@ def test_a_stopped_driver_runs_no_timer(rig: Rig) -> None:
 class Transports:
     """One UDP listener."""
 
-    sent_by = None
+    sent_by = has = None
 
     def __init__(self) -> None:
         self.sent: list[tuple[Flow, bytes, str]] = []

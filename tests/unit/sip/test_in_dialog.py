@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from strowger.sip.flow import Flow
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.message import Request, Response, parse_message
+from strowger.sip.message.errors import Refusal
 from strowger.sip.proxy.forwarding import Forwarding
+from strowger.sip.record_route import route_towards_caller, route_value
 from tests.support.sip_edge import CALLER, INVITE, Wire
 
 TARGET = "sip:target@192.0.2.77:5090"
@@ -67,3 +72,28 @@ def test_credentials_for_us_go_no_further() -> None:
     assert dialogs.forward(bye, CALLER)
     [(_, sent)] = wire.take()
     assert sent.all("Proxy-Authorization") == ['Digest realm="theirs", nonce="1"']
+
+
+@pytest.mark.parametrize(
+    ("flow", "fails"),
+    [
+        (Flow("WS", "198.51.100.4", 40_000, 1, 7), True),
+        (Flow("TLS", "198.51.100.4", 40_000, 1, 7), True),
+        (Flow("WS", "198.51.100.4", 40_000, 1, 8), False),
+        (Flow("UDP", "198.51.100.4", 40_000, 0), False),  # behind a NAT: nobody can know before trying
+    ],
+)
+def test_a_connection_that_is_gone_is_said_to_have_failed(flow: Flow, *, fails: bool) -> None:
+    wire, forwarding = Wire(), Forwarding(b"f" * 32)
+    wire.gone.add(7)
+    token = route_towards_caller(forwarding, an_invite(1), flow, only_flow=True)
+    bye = a_bye(1)
+    bye.append("Route", route_value(token, "192.0.2.1:5060", CALLER))
+    dialogs = InDialog(wire, forwarding)
+    if fails:
+        with pytest.raises(Refusal) as refused:
+            dialogs.forward_routed(bye, CALLER)
+        assert (refused.value.status, wire.take()) == (430, [])
+    else:
+        assert dialogs.forward_routed(bye, CALLER)
+        assert [sent for sent, _ in wire.take()] == [flow]

@@ -124,6 +124,11 @@ class ConnectionPool:
         if coming is not None:
             self._wait(coming, where, payload, key)
 
+    def has(self, flow: Flow) -> bool:
+        """Whether the connection of a flow still stands."""
+        connection = self._all.get(flow.connection)
+        return connection is not None and connection.alive and connection.flow.host == flow.host
+
     def _wait(self, coming: _Connecting, peer: Peer, payload: bytes, key: str) -> None:
         full = (
             len(coming.waiting) >= self.limits.connecting_queue

@@ -200,6 +200,10 @@ class Transports:
             return host_port(self._local.towards(flow.host, listener.family), address.port)
         return host_port(address.host, address.port)
 
+    def has(self, flow: Flow) -> bool:
+        """Whether the connection that a flow is bound to still stands."""
+        return self._pool.has(flow)
+
     def send(self, flow: Flow, payload: bytes, key: str = "") -> None:
         """Send one message down `flow`. Never raises for the network's sake: `failed` is told `key` and why, later.
 

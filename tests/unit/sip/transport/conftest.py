@@ -37,6 +37,7 @@ class Exchange:
     def __init__(self, limits: TransportLimits, resolver: Resolver, tls: TlsContexts | None) -> None:
         self.received: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.failures: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.lost: asyncio.Queue[Flow] = asyncio.Queue()
         self.unframed: list[tuple[Flow, ParseError]] = []
         self.reply: bytes | None = REPLY
         self.pace: Callable[[int], float] = lambda messages: 0.0
@@ -49,6 +50,7 @@ class Exchange:
             limits=limits,
             resolver=resolver,
             tls=tls,
+            lost=self.lost.put_nowait,
         )
         self._changed = asyncio.Event()
         self._watch("_keep")

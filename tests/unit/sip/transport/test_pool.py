@@ -290,3 +290,21 @@ async def test_a_connection_comes_from_the_address_we_listen_on(serve):
     assert writer.get_extra_info("peername")[0] == "127.0.0.5"
     writer.close()
     peer.close()
+
+
+async def test_a_connection_that_ends_is_told_but_for_those_that_the_server_ends(serve):
+    exchange = serve()
+    _, port = await exchange.listen("tcp:127.0.0.1:0")
+    readers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    flows = []
+    for _, writer in readers:
+        writer.write(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n")
+        flows.append((await asyncio.wait_for(exchange.received.get(), 5))[1])
+    assert [exchange.transports.has(flow) for flow in flows] == [True, True]
+    assert not exchange.transports.has(flows[0]._replace(host="192.0.2.1"))
+    readers[0][1].close()
+    assert await asyncio.wait_for(exchange.lost.get(), 5) == flows[0]
+    assert [exchange.transports.has(flow) for flow in flows] == [False, True]
+    await exchange.transports.stop()
+    assert exchange.lost.empty()
+    readers[1][1].close()
