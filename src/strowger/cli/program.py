@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+from typing import Any, Final
+
 import click
 
 from strowger import __version__
@@ -18,8 +23,35 @@ from strowger.cli.user import user
 
 EPILOG = "Exit codes: 0 done, 1 refused or not as expected, 2 wrong usage or settings."
 
+UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What writing fails with, and asking a server does not."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+
+class Program(click.Group):
+    """A group that says so where what it prints cannot be written. That is found out when click writes, wherever that
+    is: in a command, or while it shows a help text.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run with the arguments of the process. Exit code 1 where the output is lost, as with every other failure."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in UNWRITABLE or error.filename is not None:
+                raise
+            click.echo(f"Error: The output cannot be written: {error.strerror}.", err=True)
+            _forget_output()
+            sys.exit(1)
+
+
+def _forget_output() -> None:
+    # Python writes at its end what is left, and would complain once more.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(__version__, prog_name="Strowger", message="%(prog)s %(version)s")
 def main() -> None:
     """A call automation server of your own: the API of Azure Communication Services in front, SIP behind.

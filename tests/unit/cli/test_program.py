@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from io import StringIO
+from pathlib import Path
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -65,6 +69,25 @@ def test_version() -> None:
 
 def test_an_unknown_command_is_wrong_usage() -> None:
     assert CliRunner().invoke(main, ["dance"]).exit_code == 2
+
+
+@pytest.mark.parametrize("path", ["--help", "call --help", "connection-string"])
+def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as now, pytest.raises(SystemExit) as end:
+        said = StringIO()
+        now.setattr(sys, "stdout", full)
+        now.setattr(sys, "stderr", said)
+        main(path.split())
+    assert end.value.code == 1
+    assert said.getvalue() == "Error: The output cannot be written: No space left on device.\n"
+
+
+def test_what_else_fails_is_not_taken_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (OSError(errno.ENOSPC, "full", "a file"), OSError(errno.ENOENT, "gone")):
+        monkeypatch.setattr(main, "invoke", Mock(side_effect=error))
+        with pytest.raises(OSError, match=error.strerror):
+            main(["trunk", "list"])
 
 
 @pytest.mark.slow
