@@ -122,6 +122,8 @@ class Admin:
             raise Failed(f"What answers at {self.url} is no Strowger of this version: {error}") from error
 
     def _refused(self, status: int, body: bytes) -> str:
+        if status == 401:
+            return f"The server at {self.url} has another admin token: the one in {ADMIN_TOKEN} in its data directory."
         try:
             return printable(msgspec.json.decode(body, type=_Refusal).error.message, 1_000)
         except msgspec.MsgspecError:
