@@ -6,10 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from strowger.acs.api import Api, ApiSettings
-from strowger.acs.auth import Resource
+from strowger.acs.auth import Authenticator, Resource
 from strowger.acs.fixdate import write
 from strowger.acs.message import Headers, Reply, Request
 from strowger.base.clock import VirtualClock
@@ -166,7 +166,13 @@ class ReceiptStore:
 class Bench:
     """An API with everything around it under control of the test."""
 
-    def __init__(self, settings: ApiSettings | None = None, resources: Iterable[Resource] | None = None) -> None:
+    def __init__(
+        self,
+        settings: ApiSettings | None = None,
+        resources: Iterable[Resource] | None = None,
+        authenticators: Sequence[Authenticator] = (),
+    ) -> None:
+        self.authenticators = authenticators
         self.clock = VirtualClock()
         self.control = ScriptedControl()
         self.store = ReceiptStore()
@@ -184,6 +190,7 @@ class Bench:
             wall=self.clock.wall,
             token=lambda: "AAAAAAAAAAAAAAAAAAAAAA",
             settings=self.settings,
+            authenticators=self.authenticators,
         )
         return self.api
 

@@ -1,8 +1,8 @@
 """From a request to its reply: the order of the checks, and the headers every reply carries.
 
-Path and method first, because they are no secret; then the signature, before anything that could tell a stranger
-whether an operation, a version or a call exists; then version, media type, repeatability, body, and at last the
-decision. Reading octets belongs to the HTTP listener, deciding to `calls`.
+Path and method first, because they are no secret; then who asks, before anything that could tell a stranger
+whether an operation, a version or a call exists; then whether it may, version, media type, repeatability, body, and at
+last the decision. Reading octets belongs to the HTTP listener, deciding to `calls`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from strowger.acs.auth import Authenticator, Principal, Resource
+from strowger.acs.auth import Authenticator, Credentials, Principal, Resource, require_permission
+from strowger.acs.authenticators.access_key import AccessKeyAuthenticator
 from strowger.acs.awaited import awaited
 from strowger.acs.errors import (
     JSON_CONTENT_TYPE,
@@ -34,7 +35,7 @@ from strowger.acs.operations import redirect_call, reject_call
 from strowger.acs.operations.catalogue import REDIRECT_CALL, REJECT_CALL, Operation, find_operation
 from strowger.acs.repeatability import Outcome, Repeat, Repeatability, fingerprint
 from strowger.acs.replay import SignatureMemory
-from strowger.acs.signature import CONTENT_HASH
+from strowger.acs.signature import CONTENT_HASH, content_hash
 from strowger.acs.versions import version_of, warning_for
 from strowger.calls.decision import Accepted, Answer, CallControl
 from strowger.calls.errors import CallError, DecisionRefused, StoreUnavailable
@@ -67,8 +68,8 @@ class ApiSettings(msgspec.Struct, frozen=True):
 class Decision(Protocol):
     """A valid request, ready to be decided."""
 
-    def submit(self, control: CallControl, resource: str, receipt: Receipt | None, answer: Answer) -> None:
-        """Ask for the decision in the name of `resource`."""
+    def submit(self, control: CallControl, principal: Principal, receipt: Receipt | None, answer: Answer) -> None:
+        """Ask for the decision in the name of `principal`."""
         ...
 
 
@@ -90,21 +91,26 @@ class Api:
         wall: Callable[[], float],
         token: Callable[[], str],
         settings: ApiSettings | None = None,
+        authenticators: Sequence[Authenticator] = (),
     ) -> None:
-        """`wall` tells seconds since 1970; `token` makes a URL-safe word of 22 characters, the base of each MS-CV."""
+        """`wall` tells seconds since 1970; `token` makes a URL-safe word of 22 characters, the base of each MS-CV.
+
+        `authenticators` are for credentials other than the access keys of `resources`.
+        """
         self._settings: Final = settings or ApiSettings()
         self._control: Final = control
         self._wall: Final = wall
         self._vector_base: Final = token()
         self._vectors: Final = count()
         skew = self._settings.clock_skew_s
-        self._authenticator: Final = Authenticator(
+        self._access_keys: Final = AccessKeyAuthenticator(
             resources,
             clock_skew_s=skew,
             memory=SignatureMemory(remembered=self._settings.signatures_remembered, valid_for_s=2 * skew),
             trusts_forwarded_host=self._settings.trusts_forwarded_host,
             shows_string_to_sign=self._settings.shows_string_to_sign,
         )
+        self._credentials: Final = Credentials((self._access_keys, *authenticators))
         self._repeatability: Final = Repeatability(
             store,
             kept_for_s=self._settings.repeatability_kept_for_s,
@@ -137,7 +143,8 @@ class Api:
         if len(request.body) > self._settings.request_body_bytes:
             raise BodyTooLarge(f"The body is longer than {self._settings.request_body_bytes} bytes.")
         now = self._wall()
-        principal = self._authenticator.authenticate(request, now)
+        principal = await self._credentials.authenticate(request, now)
+        require_permission(principal, operation)
         version = version_of(request.query)
         warning = warning_for(version)
         if warning is not None:
@@ -151,11 +158,11 @@ class Api:
         _check_media_type(request.headers)
         request_id = self._repeatability.request_id(request.headers, now)
         decision = read(request.body)
-        self._authenticator.require_unseen(principal, request, now)
+        if principal.signature:
+            self._access_keys.require_unseen(principal, request, now)
         if request_id is None:
             return await self._decide(decision, principal, None)
-        scope = f"{principal.resource} {operation.method} {operation.path}"
-        repeat = Repeat(scope, request_id, _fingerprint(operation, version, request.headers))
+        repeat = Repeat(_scope(principal, operation), request_id, _fingerprint(operation, version, principal, request))
         outcome = await self._repeatability.once(repeat, lambda: self._decide(decision, principal, repeat))
         headers.append(("Repeatability-Result", "accepted"))
         return outcome
@@ -164,7 +171,7 @@ class Api:
         """Raises StoreUnavailable when nothing was done, or when a refusal could not be stored for its repeat."""
         receipt = None if repeat is None else repeat.receipt(self._wall(), 204)
         answer: Accepted | CallError = await awaited(
-            lambda answer: decision.submit(self._control, principal.resource, receipt, answer)
+            lambda answer: decision.submit(self._control, principal, receipt, answer)
         )
         if isinstance(answer, Accepted):
             return Outcome(204, correlation_id=answer.correlation_id)
@@ -182,9 +189,16 @@ class Api:
         )
 
 
-def _fingerprint(operation: Operation, version: str, headers: Headers) -> bytes:
+def _scope(principal: Principal, operation: Operation) -> str:
+    """Ids are the business of whoever sends them: nobody gets an answer that was meant for somebody else."""
+    who = f"{principal.resource} {principal.user}" if principal.user else principal.resource
+    return f"{who} {operation.method} {operation.path}"
+
+
+def _fingerprint(operation: Operation, version: str, principal: Principal, request: Request) -> bytes:
     # The hash was compared with the body's when the signature was checked; the body need not be hashed again.
-    return fingerprint(operation.method, operation.path, version, headers.first(CONTENT_HASH) or "")
+    written = request.headers.first(CONTENT_HASH) if principal.signature else None
+    return fingerprint(operation.method, operation.path, version, written or content_hash(request.body))
 
 
 def _may_be_echoed(client_id: str) -> bool:

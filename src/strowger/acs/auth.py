@@ -1,38 +1,27 @@
-"""Who sends a request: access keys, HMAC-SHA256 (ACS: Authenticate with an access key).
+"""Who sends a request, and what that lets it do.
 
-The key is not named in the request; it follows from the host, or from trying. A refusal says which part does not fit,
-so that a mistake can be found without a packet trace, and never more than the client knows already. Tokens are
-refused, with the reason.
+There are several kinds of credential, and for each an authenticator that proves it; `Credentials` asks them in turn.
+The result is a principal: a resource, or one user of a resource. A resource may do everything with what is its own. A
+user may decide about calls, and the exchange sees to it that they are its own calls.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import msgspec
 
-from strowger.acs import fixdate
-from strowger.acs.errors import CredentialRefused
-from strowger.acs.message import Request
-from strowger.acs.replay import SignatureMemory
-from strowger.acs.signature import (
-    CONTENT_HASH,
-    HOST,
-    Signed,
-    hosts,
-    read_signature,
-    signed_values,
-    split_host,
-    string_to_sign,
-    targets,
-)
+from strowger.acs.errors import CredentialRefused, PermissionMissing, TokenRefused
+from strowger.acs.message import Headers, Request
+from strowger.acs.operations.catalogue import REDIRECT_CALL, REJECT_CALL, Operation
 
-FORWARDED_HOST: Final = "x-forwarded-host"
-REQUEST_ID: Final = "repeatability-request-id"
+AUTHORIZATION: Final = "authorization"
+BEARER: Final = "bearer"
+VOIP: Final = "voip"
+"""The scope that a user needs to decide about its calls (ACS: Identity model, access token scopes)."""
+FOR_USERS: Final = frozenset((REDIRECT_CALL, REJECT_CALL))
+"""What users may do; everything else is for resources."""
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -46,132 +35,71 @@ class Resource(msgspec.Struct, frozen=True):
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False):
-    """Whoever proved to hold a key."""
+    """Whoever proved to be somebody."""
 
     resource: str
-    """Name of the resource whose key it is."""
+    """Name of the resource it is, or belongs to."""
+    user: str = ""
+    """The raw id of the user it is; empty for the resource itself."""
+    scopes: tuple[str, ...] = ()
+    """What a user's token is good for; empty for the resource, which needs none."""
     signature: bytes = b""
-    """The digest that was signed with."""
+    """The digest that was signed with; empty where nothing was."""
 
 
-class Authenticator:
-    """Checks signatures against the keys of all resources."""
+class Authenticator(Protocol):
+    """Proves one kind of credential."""
 
-    def __init__(
-        self,
-        resources: Sequence[Resource],
-        *,
-        clock_skew_s: float,
-        memory: SignatureMemory,
-        trusts_forwarded_host: bool = False,
-        shows_string_to_sign: bool = False,
-    ) -> None:
-        """`clock_skew_s` is how far a date may lie from ours; `shows_string_to_sign` is for development only."""
-        self._resources: Final = tuple(resources)
-        self._by_host: Final = _by_host(resources)
-        self._clock_skew_s: Final = clock_skew_s
-        self._memory: Final = memory
-        self._trusts_forwarded_host: Final = trusts_forwarded_host
-        self._shows_string_to_sign: Final = shows_string_to_sign
+    async def authenticate(self, request: Request, now: float) -> Principal | None:
+        """Who sent `request`, by the wall clock `now`; None when its credential is of another kind.
 
-    def authenticate(self, request: Request, now: float) -> Principal:
-        """Who signed `request`, by the wall clock `now`. Raises CredentialRefused."""
-        signed = read_signature(request.headers)
-        values = signed_values(signed, request.headers)
-        _check_content(values[CONTENT_HASH], request.body)
-        self._check_date(signed.date_name, values[signed.date_name], now)
-        resource, digest = self._find_key(request, signed, values)
-        return Principal(resource.name, digest)
-
-    def require_unseen(self, principal: Principal, request: Request, now: float) -> None:
-        """Refuse a signature that was used before under another request id; else remember it. Raises CredentialRefused.
-
-        For requests that are otherwise in order: a mistake that is mended within the second is no replay.
+        Raises CredentialRefused for one that proves nothing, PermissionMissing for one that proves somebody else.
         """
-        request_id = request.headers.first(REQUEST_ID)
-        request_id = request_id.lower() if request_id else None
-        if self._memory.is_replay(principal.signature, request.method, request_id, now):
-            raise CredentialRefused(
-                "The very same request, signed in the same second, was sent before under another "
-                "Repeatability-Request-ID. If it is meant twice, sign it again.",
+
+
+class Credentials:
+    """Every kind of credential that is believed."""
+
+    def __init__(self, authenticators: Sequence[Authenticator]) -> None:
+        self._authenticators: Final = tuple(authenticators)
+
+    async def authenticate(self, request: Request, now: float) -> Principal:
+        """Who sent `request`, by the wall clock `now`. Raises CredentialRefused, PermissionMissing."""
+        scheme = _scheme(request.headers)
+        for authenticator in self._authenticators:
+            principal = await authenticator.authenticate(request, now)
+            if principal is not None:
+                return principal
+        if scheme == BEARER:
+            raise TokenRefused(
+                "The token is of no kind that is accepted here: neither from an issuer that this server is told to "
+                "believe, nor a user access token of its own.",
                 "Authorization",
             )
-
-    def _check_date(self, name: str, written: str, now: float) -> None:
-        date = fixdate.parse(written)
-        if date is None:
-            raise CredentialRefused(
-                f"The header {name} is not a date like '{fixdate.EXAMPLE}' with English names of day and month.", name
-            )
-        ahead = date - now
-        if abs(ahead) > self._clock_skew_s:
-            raise CredentialRefused(
-                f"The date differs: {name} is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's "
-                f"clock, at most {self._clock_skew_s:.0f} s are allowed. Set the clocks.",
-                name,
-            )
-
-    def _find_key(self, request: Request, signed: Signed, values: dict[str, str]) -> tuple[Resource, bytes]:
-        forwarded = request.headers.first(FORWARDED_HOST) if self._trusts_forwarded_host else None
-        configured = self._configured(forwarded or values[HOST])
-        # First as nearly every client spells it; the other spellings are made up only when that does not fit.
-        as_sent = string_to_sign(request.method, request.target, values, values[HOST])
-        for resource in configured or self._resources:
-            for key in resource.keys:
-                digest = hmac.digest(key, as_sent, "sha256")
-                if hmac.compare_digest(digest, signed.signature):
-                    return resource, digest
-        for resource in configured or self._resources:
-            # Without a match by host the operator's spellings cannot help; leaving them out keeps the work small.
-            spellings = hosts(request, resource.hosts if configured else (), forwarded)
-            for text in _candidates(request, values, spellings):
-                for key in resource.keys:
-                    digest = hmac.digest(key, text, "sha256")
-                    if hmac.compare_digest(digest, signed.signature):
-                        return resource, digest
-        raise CredentialRefused(self._mismatch(request, values, is_configured=configured is not None), "Authorization")
-
-    def _configured(self, host: str) -> tuple[Resource, ...] | None:
-        found = self._by_host.get(host)
-        if found is None:
-            plain = _plain(host)
-            found = self._by_host.get(plain) or self._by_host.get(split_host(plain)[0])
-        return found
-
-    def _mismatch(self, request: Request, values: dict[str, str], *, is_configured: bool) -> str:
-        message = (
-            "The signature differs: date and content hash are right, so it is the access key, the method, the path "
-            "or the host."
-        )
-        if not is_configured:
-            message += f" The host '{values[HOST][:100]}' is not configured for any resource."
-        if self._shows_string_to_sign:
-            text = string_to_sign(request.method, request.target, values, values[HOST])
-            message += f" String to sign as the server sees it: '{text[:1_000].decode('latin-1')}'"
-        return message
+        raise CredentialRefused("The Authorization scheme is neither HMAC-SHA256 nor Bearer.", "Authorization")
 
 
-def _candidates(request: Request, values: dict[str, str], spellings: Iterable[str]) -> Iterator[bytes]:
-    for host in spellings:
-        for target in targets(request.target):
-            yield string_to_sign(request.method, target, values, host)
-
-
-def _check_content(written: str, body: bytes) -> None:
-    if written != base64.b64encode(hashlib.sha256(body).digest()).decode("ascii"):
+def _scheme(headers: Headers) -> str:
+    written = headers.first(AUTHORIZATION)
+    if written is None:
         raise CredentialRefused(
-            f"The content hash differs: {CONTENT_HASH} is not the base64 of the SHA-256 of the body as received.",
-            CONTENT_HASH,
+            "The Authorization header is missing; sign the request with an access key, or send a token.",
+            "Authorization",
         )
+    if headers.is_repeated(AUTHORIZATION):
+        raise CredentialRefused("There is more than one Authorization header.", "Authorization")
+    return written.partition(" ")[0].lower()
 
 
-def _plain(host: str) -> str:
-    return host.strip().rstrip("/").lower()
-
-
-def _by_host(resources: Iterable[Resource]) -> dict[str, tuple[Resource, ...]]:
-    found: dict[str, tuple[Resource, ...]] = {}
-    for resource in resources:
-        for host in dict.fromkeys(_plain(host) for host in resource.hosts):
-            found[host] = (*found.get(host, ()), resource)
-    return found
+def require_permission(principal: Principal, operation: Operation) -> None:
+    """Refuse what is not for users, or not for one without the scope. Raises PermissionMissing."""
+    if not principal.user:
+        return
+    if operation not in FOR_USERS:
+        raise PermissionMissing(
+            f"{operation.name} is for the resource itself: use an access key or an Entra token.", "Authorization"
+        )
+    if VOIP not in principal.scopes:
+        raise PermissionMissing(
+            f"{operation.name} needs a token with the scope {VOIP}; ask for one that has it.", "Authorization"
+        )

@@ -4,7 +4,8 @@ RequestRefused                status, error code, message, the part at fault, ex
 ├── ArgumentInvalid           400 8523  a part of the request is missing, malformed or contradicts another
 │   └── RepeatRefused         400 8523  the Repeatability headers, or an id used for another request
 ├── CredentialRefused         401 7509  the signature, or what it should cover
-│   └── TokenRefused          401 7501  a token; this server takes access keys
+│   └── TokenRefused          401 7501  a token that is false, over, or from somebody who is not believed
+├── PermissionMissing         403 7504  somebody who is known, and may not do this
 ├── PathUnknown               404 404
 ├── MethodRefused             405 405   with Allow
 ├── RequestSlow               408 408
@@ -109,9 +110,17 @@ class CredentialRefused(RequestRefused):
 
 
 class TokenRefused(CredentialRefused):
-    """A bearer token, which this server does not accept."""
+    """A bearer token that proves nothing (RFC 6750 §3.1)."""
 
     code = "7501"
+    challenge = (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
+
+
+class PermissionMissing(RequestRefused):
+    """Whoever sends the request is known, and may not do this."""
+
+    status = 403
+    code = "7504"
 
 
 class PathUnknown(RequestRefused):

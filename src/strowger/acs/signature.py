@@ -7,7 +7,9 @@ several candidates.
 
 from __future__ import annotations
 
+import base64
 import binascii
+import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -15,7 +17,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from strowger.acs.errors import CredentialRefused, TokenRefused
+from strowger.acs.errors import CredentialRefused
 from strowger.acs.message import Headers, Request
 
 SCHEME: Final = "HMAC-SHA256"
@@ -39,6 +41,11 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     signature: bytes
 
 
+def is_signed(headers: Headers) -> bool:
+    """Whether a request brings a signature, good or bad."""
+    return (headers.first("authorization") or "").partition(" ")[0].upper() == SCHEME
+
+
 def read_signature(headers: Headers) -> Signed:
     """The signature of a request. Raises CredentialRefused for none, or one that leaves essentials uncovered."""
     if headers.is_repeated("authorization"):
@@ -54,18 +61,10 @@ def read_signature(headers: Headers) -> Signed:
         )
     scheme, _, rest = authorization.partition(" ")
     if scheme.upper() != SCHEME:
-        raise _foreign_scheme(scheme)
+        raise CredentialRefused(f"The Authorization scheme is not {SCHEME}.", "Authorization")
     names, signature = _parameters(rest)
     signed, date_name = _covered(names)
     return Signed(signed, date_name, _octets(signature))
-
-
-def _foreign_scheme(scheme: str) -> CredentialRefused:
-    if scheme.lower() == "bearer":
-        return TokenRefused(
-            "Tokens are not accepted yet by this server; create the client with an access key instead.", "Authorization"
-        )
-    return CredentialRefused(f"The Authorization scheme is not {SCHEME}.", "Authorization")
 
 
 def _parameters(text: str) -> tuple[str, str]:
@@ -118,6 +117,11 @@ def signed_values(signed: Signed, headers: Headers) -> dict[str, str]:
             raise CredentialRefused(f"The signed header {name} is given more than once.", name)
         values[name] = value
     return values
+
+
+def content_hash(body: bytes) -> str:
+    """What x-ms-content-sha256 says of a body."""
+    return base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
 
 
 def string_to_sign(method: str, target: str, values: dict[str, str], host: str) -> bytes:

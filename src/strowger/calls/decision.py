@@ -30,6 +30,8 @@ class RedirectCall(msgspec.Struct, frozen=True, gc=False):
     target: Identifier
     receipt: Receipt | None = None
     """Written in the same transaction as the decision, with the correlation id filled in."""
+    user: str = ""
+    """The raw id of the user who decides; empty when the resource itself does. A user decides about calls to itself."""
 
 
 class RejectCall(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +41,7 @@ class RejectCall(msgspec.Struct, frozen=True, gc=False):
     incoming_call_context: str
     reason: RejectReason = RejectReason.NONE
     receipt: Receipt | None = None
+    user: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):

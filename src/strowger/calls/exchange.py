@@ -218,19 +218,21 @@ class Exchange:
                 raise ContextForeign(
                     "incomingCallContext belongs to another resource: sign with a key of that resource"
                 )
+            _require_own(self._ledger.call(claims.call_id), command.user)
         except DecisionRefused as refusal:
             answer(refusal)
             return
 
         def settle(live: LiveCall) -> None:
             try:
+                _require_own(live.call, command.user)
                 _require_open(live.call, claims.hop_index)
                 decide(live, claims)
             except DecisionRefused as refusal:
                 answer(refusal)
 
         if not self._ledger.tell(claims.call_id, settle, answer):
-            answer(CallOver("Call not found: it has ended, or it was never here."))
+            answer(_not_found())
 
     def _redirect(self, live: LiveCall, command: RedirectCall, answer: Answer) -> None:
         plan = self._directory.target(live.call.resource, command.target, live.call.caller)
@@ -361,6 +363,19 @@ class Exchange:
 def _tell_refused(refused: Callable[[], None], outcome: Accepted | CallError) -> None:
     if isinstance(outcome, CallError):
         refused()
+
+
+def _not_found() -> CallOver:
+    return CallOver("Call not found: it has ended, or it was never here.")
+
+
+def _require_own(call: Call | None, user: str) -> None:
+    """For a user, calls to anybody else do not exist; nothing in the answer tells whether one does.
+
+    Asked before the call's queue as well: waiting there for a commit would tell.
+    """
+    if user and (call is None or not call.hops or call.is_over or call.hop.to.raw_id.lower() != user.lower()):
+        raise _not_found()
 
 
 def _require_open(call: Call, hop_index: int) -> None:

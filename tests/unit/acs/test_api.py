@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from strowger.acs.api import IMPLEMENTED, MAX_CLIENT_REQUEST_ID_CHARACTERS, ApiSettings
-from strowger.acs.auth import Resource
+from strowger.acs.auth import Principal, Resource
 from strowger.acs.message import Headers, Request
 from strowger.acs.operations.catalogue import CATALOGUE, Operation
 from strowger.calls.decision import RedirectCall, RejectCall, RejectReason
@@ -263,6 +263,92 @@ async def test_what_is_not_implemented_says_so(bench: Bench, operation: Operatio
 async def test_bearer_tokens(bench: Bench) -> None:
     reply = await bench.send(bench.request(Authorization="Bearer eyJ.e30."))
     assert (reply.status, error_of(reply)["code"]) == (401, "7501")
+    assert reply.header("WWW-Authenticate") == 'Bearer error="invalid_token"'
+
+
+class TokensOf:
+    """Believes these bearer tokens."""
+
+    def __init__(self, **principals: Principal) -> None:
+        self._principals = principals
+
+    async def authenticate(self, request: Request, now: float) -> Principal | None:
+        return self._principals.get((request.headers.first("authorization") or "").removeprefix("Bearer "))
+
+
+USER = "8:acs:dev_alice"
+TOKENS = TokensOf(
+    alice=Principal("dev", USER, ("voip",)),
+    bob=Principal("dev", "8:acs:dev_bob", ("voip",)),
+    chatter=Principal("dev", USER, ("chat",)),
+    app=Principal("dev"),
+)
+
+
+def bearer(token: str, body: bytes = BODY, target: str = REDIRECT, more: dict[str, str] | None = None) -> Request:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(more or {})}
+    return Request("POST", target, Headers(headers.items()), body)
+
+
+@pytest.mark.asyncio
+async def test_a_decision_carries_the_user_who_takes_it() -> None:
+    bench = Bench(authenticators=[TOKENS])
+    for token in ("app", "alice"):
+        assert (await bench.send(bearer(token))).status == 204
+    assert (await bench.send(bearer("alice", b'{"incomingCallContext":"CTX"}', REJECT))).status == 204
+    assert bench.control.commands == [
+        RedirectCall("dev", "CTX", TARGET, None),
+        RedirectCall("dev", "CTX", TARGET, None, USER),
+        RejectCall("dev", "CTX", RejectReason.NONE, None, USER),
+    ]
+
+
+@pytest.mark.asyncio
+async def test_a_token_without_the_scope_decides_nothing() -> None:
+    bench = Bench(authenticators=[TOKENS])
+    reply = await bench.send(bearer("chatter"))
+    assert (reply.status, error_of(reply)["code"]) == (403, "7504")
+    reply = await bench.send(bearer("alice", target="/calling/callConnections:answer?api-version=2026-03-12"))
+    assert (reply.status, error_of(reply)["code"]) == (403, "7504")
+    assert bench.control.commands == []
+
+
+@pytest.mark.asyncio
+async def test_a_bearer_request_is_repeated_by_its_id_alone() -> None:
+    bench = Bench(authenticators=[TOKENS])
+    ids = {"Repeatability-Request-ID": REQUEST_ID, "Repeatability-First-Sent": bench.date}
+    for _ in range(2):
+        reply = await bench.send(bearer("app", more=ids))
+        assert (reply.status, reply.header("Repeatability-Result")) == (204, "accepted")
+    assert len(bench.control.commands) == 1
+    for _ in range(2):  # no signature, so none that was used before
+        assert (await bench.send(bearer("app"))).status == 204
+    assert len(bench.control.commands) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_repeat_with_another_body_is_found_out_whatever_its_unsigned_hash_says() -> None:
+    bench = Bench(authenticators=[TOKENS])
+    ids = {"Repeatability-Request-ID": REQUEST_ID, "Repeatability-First-Sent": bench.date}
+    hashed = ids | {"x-ms-content-sha256": "x"}
+    await bench.send(bearer("app", more=hashed))
+    reply = await bench.send(bearer("app", BODY.replace(b"CTX", b"CTY"), more=hashed))
+    assert (reply.status, error_of(reply)["code"]) == (400, "8523")
+    assert (await bench.send(bearer("app", more=ids))).status == 204
+    signed = bench.repeatable()
+    assert (await bench.send(signed)).status == 204  # the same resource, by its key: the same request
+    assert len(bench.control.commands) == 1
+
+
+@pytest.mark.asyncio
+async def test_nobody_gets_the_answer_to_the_id_of_somebody_else() -> None:
+    bench = Bench(authenticators=[TOKENS])
+    ids = {"Repeatability-Request-ID": REQUEST_ID, "Repeatability-First-Sent": bench.date}
+    await bench.send(bearer("app", more=ids))
+    bench.control.answer = CallOver("m")
+    for token in ("alice", "bob"):
+        assert (await bench.send(bearer(token, more=ids))).status == 404
+    assert [command.user for command in bench.control.commands] == ["", USER, "8:acs:dev_bob"]
 
 
 @pytest.mark.asyncio

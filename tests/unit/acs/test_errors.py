@@ -69,6 +69,7 @@ def test_the_reply_carries_code_type_and_own_headers() -> None:
         ("RepeatRefused", 400, "8523"),
         ("CredentialRefused", 401, "7509"),
         ("TokenRefused", 401, "7501"),
+        ("PermissionMissing", 403, "7504"),
         ("PathUnknown", 404, "404"),
         ("MethodRefused", 405, "405"),
         ("RequestSlow", 408, "408"),
@@ -89,7 +90,8 @@ def test_the_tree(name: str, status: int, code: str) -> None:
 
 
 def test_every_401_carries_a_challenge() -> None:
-    assert errors.TokenRefused("why").headers == (("WWW-Authenticate", "HMAC-SHA256"),)
+    assert errors.CredentialRefused("why").headers == (("WWW-Authenticate", "HMAC-SHA256"),)
+    assert errors.TokenRefused("why").headers == (("WWW-Authenticate", 'Bearer error="invalid_token"'),)
 
 
 def test_a_refusal_is_its_message() -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from strowger.acs.auth import Principal
 from strowger.acs.identifiers import CommunicationIdentifier, identify
 from strowger.acs.operations.body import decode
 from strowger.acs.operations.context import ContextText, context
@@ -27,9 +28,10 @@ class Redirect(msgspec.Struct, frozen=True, gc=False):
     incoming_call_context: str
     target: Identifier
 
-    def submit(self, control: CallControl, resource: str, receipt: Receipt | None, answer: Answer) -> None:
-        """Ask for the decision in the name of `resource`."""
-        control.redirect(RedirectCall(resource, self.incoming_call_context, self.target, receipt), answer)
+    def submit(self, control: CallControl, principal: Principal, receipt: Receipt | None, answer: Answer) -> None:
+        """Ask for the decision in the name of `principal`."""
+        command = RedirectCall(principal.resource, self.incoming_call_context, self.target, receipt, principal.user)
+        control.redirect(command, answer)
 
 
 _decoder: Final = msgspec.json.Decoder(RedirectCallRequest)

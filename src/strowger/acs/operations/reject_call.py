@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from strowger.acs.auth import Principal
 from strowger.acs.errors import ArgumentInvalid
 from strowger.acs.operations.body import decode
 from strowger.acs.operations.context import ContextText, context
@@ -26,9 +27,10 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
     incoming_call_context: str
     reason: RejectReason
 
-    def submit(self, control: CallControl, resource: str, receipt: Receipt | None, answer: Answer) -> None:
-        """Ask for the decision in the name of `resource`."""
-        control.reject(RejectCall(resource, self.incoming_call_context, self.reason, receipt), answer)
+    def submit(self, control: CallControl, principal: Principal, receipt: Receipt | None, answer: Answer) -> None:
+        """Ask for the decision in the name of `principal`."""
+        command = RejectCall(principal.resource, self.incoming_call_context, self.reason, receipt, principal.user)
+        control.reject(command, answer)
 
 
 _decoder: Final = msgspec.json.Decoder(RejectCallRequest)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from strowger.acs.auth import Principal
 from strowger.acs.errors import ArgumentInvalid
 from strowger.acs.operations.redirect_call import Redirect, read
 from strowger.calls.decision import RedirectCall
@@ -18,8 +19,8 @@ def test_a_body_becomes_a_command() -> None:
     receipt = Receipt("dev POST /", "id", b"", 1.0, 204)
     request = read(b'{"incomingCallContext":"CTX","target":{"phoneNumber":{"value":"+45"}}}')
     assert request == Redirect("CTX", NUMBER)
-    request.submit(control, "dev", receipt, answers.append)
-    assert control.commands == [RedirectCall("dev", "CTX", NUMBER, receipt)]
+    request.submit(control, Principal("dev", "8:acs:a_b"), receipt, answers.append)
+    assert control.commands == [RedirectCall("dev", "CTX", NUMBER, receipt, "8:acs:a_b")]
     assert answers == [control.answer]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from strowger.acs.auth import Principal
 from strowger.acs.errors import ArgumentInvalid
 from strowger.acs.operations.reject_call import Reject, read
 from strowger.calls.decision import RejectCall, RejectReason
@@ -22,8 +23,8 @@ def test_every_reason(member: bytes, reason: RejectReason) -> None:
     control = ScriptedControl()
     request = read(b'{"incomingCallContext":"CTX"' + member + b"}")
     assert request == Reject("CTX", reason)
-    request.submit(control, "dev", None, lambda answer: None)
-    assert control.commands == [RejectCall("dev", "CTX", reason, None)]
+    request.submit(control, Principal("dev", "8:acs:a_b"), None, lambda answer: None)
+    assert control.commands == [RejectCall("dev", "CTX", reason, None, "8:acs:a_b")]
 
 
 @pytest.mark.parametrize(
