@@ -10,6 +10,10 @@ CallError
 │   ├── TargetInvalid        400 8523   no such user, or not a target at all
 │   ├── TargetUnroutable     405 8520   no route leads there
 │   └── TargetUnreachable    400 8549   a route leads there, but none of its trunks serves now
+├── IdentityRefused          the application's fault; carries the ACS status and code to answer
+│   ├── IdentityUnknown      404 404    no such identity in this resource
+│   ├── IdentityOfSettings   400 8523   a user of the settings, which only they can end
+│   └── TooManyIdentities    429 429    as many as there may be
 ├── CallRefused              the caller's fault or ours; carries the SIP status to answer
 └── StoreUnavailable         ours: nothing was done; answer 503 and try again
 """
@@ -83,6 +87,36 @@ class TargetUnreachable(DecisionRefused):
 
     code = "8549"
     target = "target"
+
+
+class IdentityRefused(CallError):
+    """Something asked of an identity that was not carried out."""
+
+    status = 400
+    code = "8523"
+    target: str | None = None
+    """The part of the request at fault."""
+
+
+class IdentityUnknown(IdentityRefused):
+    """No identity of the resource has this id."""
+
+    status = 404
+    code = "404"
+    target = "id"
+
+
+class IdentityOfSettings(IdentityRefused):
+    """The settings say that this user exists; it ends with them."""
+
+    target = "id"
+
+
+class TooManyIdentities(IdentityRefused):
+    """The resource has as many identities as it may have."""
+
+    status = 429
+    code = "429"
 
 
 class CallRefused(CallError):

@@ -17,6 +17,7 @@ from strowger.calls.errors import CallError, StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
 from strowger.storage.bindings import MemoryBindings
 from strowger.storage.errors import RecordUnreadable
+from strowger.storage.identities import MemoryIdentities, MemorySigningKeys
 from strowger.storage.retention import ENDED_LEG_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
 from strowger.storage.statements import lost
 
@@ -48,6 +49,10 @@ class MemoryStore:
         """Undelivered events dropped because too many were pending."""
         self.bindings = MemoryBindings(later)
         """The contacts of users."""
+        self.identities = MemoryIdentities(later)
+        """Users that were created while the server ran."""
+        self.signing_keys = MemorySigningKeys(later)
+        """The keys that sign their tokens."""
         self._later = later
         self._retention = retention
         self._calls: dict[str, _Row] = {}
@@ -92,7 +97,8 @@ class MemoryStore:
     def close(self) -> None:
         """Take no further changes. May be called again."""
         self._closed = True
-        self.bindings.close()
+        for each in (self.bindings, self.identities, self.signing_keys):
+            each.close()
 
     def _closed_error(self) -> CallError | None:
         return StoreUnavailable("the store is closed") if self._closed else None

@@ -20,6 +20,7 @@ from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
 from strowger.storage.bindings import SqliteBindings
 from strowger.storage.database import Synchronous, insert_durably, make_directory, open_reader, open_writer
 from strowger.storage.errors import DatabaseUnusable, RecordUnreadable
+from strowger.storage.identities import SqliteIdentities, SqliteSigningKeys
 from strowger.storage.lock import DirectoryLock
 from strowger.storage.queries import QUERIES
 from strowger.storage.request_ids import RequestIds
@@ -37,7 +38,17 @@ _decode: Final = msgspec.json.Decoder(Call).decode
 class SqliteStore:
     """A `calls.ports.Store` in one SQLite database. All methods are for the event loop's thread."""
 
-    __slots__ = ("_closed", "_lock", "_path", "_reader", "_request_ids", "_writer", "bindings")
+    __slots__ = (
+        "_closed",
+        "_lock",
+        "_path",
+        "_reader",
+        "_request_ids",
+        "_writer",
+        "bindings",
+        "identities",
+        "signing_keys",
+    )
 
     def __init__(
         self, path: Path, lock: DirectoryLock, reader: sqlite3.Connection, writer: Writer, request_ids: RequestIds
@@ -51,6 +62,10 @@ class SqliteStore:
         self._closed = False
         self.bindings = SqliteBindings(writer, reader)
         """The contacts of users, in the same database."""
+        self.identities = SqliteIdentities(writer, reader)
+        """Users that were created while the server ran, there too."""
+        self.signing_keys = SqliteSigningKeys(writer, reader)
+        """The keys that sign their tokens."""
 
     @classmethod
     def open(

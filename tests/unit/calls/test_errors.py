@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.calls import errors
-from strowger.calls.errors import CallError, CallRefused, DecisionRefused, StoreUnavailable
+from strowger.calls.errors import CallError, CallRefused, DecisionRefused, IdentityRefused, StoreUnavailable
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,14 @@ from strowger.calls.errors import CallError, CallRefused, DecisionRefused, Store
         (errors.TooManyRedirects, 400, "8521", None),
         (errors.TargetInvalid, 400, "8523", "target"),
         (errors.TargetUnroutable, 405, "8520", "target"),
+        (errors.IdentityUnknown, 404, "404", "id"),
+        (errors.IdentityOfSettings, 400, "8523", "id"),
+        (errors.TooManyIdentities, 429, "429", None),
     ],
 )
-def test_a_refused_decision(kind: type[DecisionRefused], status: int, code: str, target: str | None) -> None:
+def test_a_refusal(
+    kind: type[DecisionRefused | IdentityRefused], status: int, code: str, target: str | None
+) -> None:
     refusal = kind("why")
     assert (refusal.status, refusal.code, refusal.target, str(refusal)) == (status, code, target, "why")
     assert kind.__name__ in str(errors.__doc__), "the tree at the top of the file is complete"

@@ -1,0 +1,156 @@
+"""Identities of users, those of the settings and those created while the server runs (ACS: Identity), and the port to
+where they are kept.
+
+An identity is a user that applications made: it can be dialled, redirected to, and be given access tokens. Its
+`not_before` ends all tokens given out so far. It counts up and is never compared with a clock, so that no clock that
+is set brings a revoked token back, or shuts out a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from strowger.calls.errors import (
+    CallError,
+    IdentityOfSettings,
+    IdentityUnknown,
+    TooManyIdentities,
+)
+from strowger.calls.ports import Done
+from strowger.calls.spelling import user_part
+
+
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """One user that tokens are given to."""
+
+    raw_id: str
+    """The ACS raw id, `8:acs:{resource}_{user}`."""
+    resource: str
+    """Name of the resource it belongs to."""
+    created_at: float
+    """Wall clock, seconds; 0 for a user of the settings."""
+    not_before: int = 0
+    """What a token has to carry to be good: it was given out after the latest revocation. 0 while there was none."""
+
+
+class IdentityStore(Protocol):
+    """Keeps identities over a restart."""
+
+    def save(self, identity: Identity, done: Done) -> None:
+        """Keep an identity, in place of what is kept under its id; `done(None)` only once that is durable, after this
+        returned. Changes take effect in the order given.
+        """
+
+    def delete(self, raw_id: str, done: Done) -> None:
+        """Forget an identity, known or not."""
+
+    def load(self) -> list[Identity]:
+        """Every identity, in the order of their first saving."""
+
+
+class Identities:
+    """All identities, ready for lookup; capitals in an id change nothing."""
+
+    def __init__(self, store: IdentityStore, *, users: Iterable[Identity] = (), limit: int = 100_000) -> None:
+        """`users` are those of the settings; `limit` is how many others there may be."""
+        self._store: Final = store
+        self._limit: Final = limit
+        self._users: Final = {user.raw_id.lower(): user for user in users}
+        self._created: Final[dict[str, Identity]] = {}
+        self._by_user_part: Final[dict[str, Identity]] = {}
+        self._coming = 0
+
+    def __len__(self) -> int:
+        """How many were created while a server ran."""
+        return len(self._created)
+
+    def restore(self) -> None:
+        """Take up what was kept before a restart. Raises StoreUnavailable."""
+        for identity in self._store.load():
+            key = identity.raw_id.lower()
+            user = self._users.get(key)
+            if user is not None:  # only the revocation is ours to remember, the rest is what the settings say now
+                self._users[key] = msgspec.structs.replace(user, not_before=identity.not_before)
+            elif identity.created_at:
+                self._keep(identity)
+
+    def find(self, raw_id: str) -> Identity | None:
+        """The identity with this id."""
+        key = raw_id.lower()
+        return self._users.get(key) or self._created.get(key)
+
+    def created(self, word: str) -> Identity | None:
+        """One that was created while a server ran, by its raw id or by the user part of that id."""
+        key = word.lower()
+        return self._created.get(key) or self._by_user_part.get(key)
+
+    def of_resource(self, raw_id: str, resource: str) -> Identity:
+        """The identity with this id. Raises IdentityUnknown, for one of another resource too."""
+        identity = self.find(raw_id)
+        if identity is None or identity.resource != resource:
+            raise IdentityUnknown("there is no identity with this id in this resource")
+        return identity
+
+    def create(self, identity: Identity, done: Done) -> None:
+        """Add a new identity. Raises TooManyIdentities."""
+        if len(self._created) + self._coming >= self._limit:
+            raise TooManyIdentities(
+                f"there are {self._limit} identities already, as many as limits.identities allows: delete some"
+            )
+        self._coming += 1
+        self._store.save(identity, lambda error: self._came(identity, error, done))
+
+    def delete(self, raw_id: str, resource: str, done: Done) -> None:
+        """End an identity and all its tokens. One that is not there is as good as deleted.
+
+        Raises IdentityOfSettings.
+        """
+        identity = self.find(raw_id)
+        if identity is not None and identity.resource == resource and raw_id.lower() in self._users:
+            raise IdentityOfSettings("this user is in the settings of the server: remove its [[user]] there")
+        if identity is None or identity.resource != resource:
+            done(None)
+            return
+        self._drop(identity)  # before it is durable, so that no token is given to one that leaves
+        self._store.delete(identity.raw_id, lambda error: self._left(identity, error, done))
+
+    def revoke(self, raw_id: str, resource: str, now: float, done: Done) -> None:
+        """End all tokens that the identity was given so far; `now` is the wall clock. Raises IdentityUnknown."""
+        identity = self.of_resource(raw_id, resource)
+        revoked = msgspec.structs.replace(identity, not_before=max(int(now), identity.not_before) + 1)
+        self._store.save(revoked, lambda error: self._revoked(revoked, error, done))
+
+    def _came(self, identity: Identity, error: CallError | None, done: Done) -> None:
+        self._coming -= 1
+        if error is None:
+            self._keep(identity)
+        done(error)
+
+    def _left(self, identity: Identity, error: CallError | None, done: Done) -> None:
+        if error is not None:
+            self._keep(identity)
+        done(error)
+
+    def _revoked(self, identity: Identity, error: CallError | None, done: Done) -> None:
+        known = self.find(identity.raw_id)
+        if error is None and known is not None:  # else it was deleted meanwhile
+            latest = max(known.not_before, identity.not_before)
+            self._replace(msgspec.structs.replace(known, not_before=latest))
+        done(error)
+
+    def _replace(self, identity: Identity) -> None:
+        if identity.raw_id.lower() in self._users:
+            self._users[identity.raw_id.lower()] = identity
+        else:
+            self._keep(identity)
+
+    def _keep(self, identity: Identity) -> None:
+        self._created[identity.raw_id.lower()] = identity
+        self._by_user_part[user_part(identity.raw_id).lower()] = identity
+
+    def _drop(self, identity: Identity) -> None:
+        del self._created[identity.raw_id.lower()]
+        self._by_user_part.pop(user_part(identity.raw_id).lower(), None)

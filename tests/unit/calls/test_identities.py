@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import pytest
+
+from strowger.calls.errors import (
+    IdentityOfSettings,
+    IdentityUnknown,
+    StoreUnavailable,
+    TooManyIdentities,
+)
+from strowger.calls.identities import Identities, Identity
+from strowger.calls.ports import Done
+
+BOB = Identity("8:acs:r1_bob", "one", 0.0)
+NEW = Identity("8:acs:r1_6d6c7a70-aaaa", "one", 100.0)
+OTHER = Identity("8:acs:r1_6d6c7a70-bbbb", "one", 101.0)
+
+
+class Store:
+    """Keeps, answers at once or when told, and fails when told."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Identity] = {}
+        self.fails = False
+        self.holds = False
+        self.waiting: list[Done] = []
+
+    def save(self, identity, done):
+        self._change(done, lambda: self.kept.__setitem__(identity.raw_id, identity))
+
+    def delete(self, raw_id, done):
+        self._change(done, lambda: self.kept.pop(raw_id, None))
+
+    def load(self):
+        return list(self.kept.values())
+
+    def _change(self, done, change):
+        if self.fails:
+            done(StoreUnavailable("full"))
+            return
+        change()
+        self.waiting.append(done)
+        if not self.holds:
+            self.release()
+
+    def release(self):
+        waiting, self.waiting = self.waiting, []
+        for done in waiting:
+            done(None)
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def identities(store):
+    return Identities(store, users=[BOB], limit=2)
+
+
+def create(identities, identity=NEW):
+    answers: list[object] = []
+    identities.create(identity, answers.append)
+    return answers
+
+
+def test_what_is_created_is_found_once_it_is_durable(identities, store):
+    store.holds = True
+    answers = create(identities)
+    assert (identities.find(NEW.raw_id), answers) == (None, [])
+    store.release()
+    assert (identities.find(NEW.raw_id), answers, len(identities)) == (NEW, [None], 1)
+
+
+@pytest.mark.parametrize("word", [NEW.raw_id, NEW.raw_id.upper(), "6d6c7a70-aaaa", "6D6C7A70-AAAA"])
+def test_it_may_be_dialled_by_its_id_or_the_user_part_of_it(identities, word):
+    create(identities)
+    assert identities.created(word) == NEW
+
+
+def test_users_of_the_settings_have_identities_but_were_not_created(identities):
+    assert identities.find(BOB.raw_id.upper()) == BOB
+    assert (identities.created("bob"), identities.created(BOB.raw_id), len(identities)) == (None, None, 0)
+
+
+def test_a_store_that_fails_leaves_nothing_behind(identities, store):
+    store.fails = True
+    (error,) = create(identities)
+    assert isinstance(error, StoreUnavailable)
+    assert (identities.find(NEW.raw_id), len(identities)) == (None, 0)
+    store.fails = False
+    assert create(identities) == [None]
+
+
+def test_no_more_than_may_be_those_on_the_way_included(identities, store):
+    store.holds = True
+    create(identities)
+    create(identities, OTHER)
+    with pytest.raises(TooManyIdentities, match=r"limits\.identities"):
+        create(identities, Identity("8:acs:r1_c", "one", 1.0))
+    store.release()
+    with pytest.raises(TooManyIdentities):
+        create(identities, Identity("8:acs:r1_c", "one", 1.0))
+    identities.delete(NEW.raw_id, "one", lambda error: None)
+    store.release()
+    create(identities, Identity("8:acs:r1_c", "one", 1.0))
+
+
+def test_what_is_deleted_is_gone_at_once_and_for_good(identities, store):
+    create(identities)
+    store.holds = True
+    answers: list[object] = []
+    identities.delete(NEW.raw_id.upper(), "one", answers.append)
+    assert (identities.find(NEW.raw_id), identities.created("6d6c7a70-aaaa"), answers) == (None, None, [])
+    store.release()
+    assert (answers, store.kept) == ([None], {})
+
+
+def test_what_could_not_be_deleted_is_still_there(identities, store):
+    create(identities)
+    store.fails = True
+    answers: list[object] = []
+    identities.delete(NEW.raw_id, "one", answers.append)
+    assert isinstance(answers[0], StoreUnavailable)
+    assert identities.created("6d6c7a70-aaaa") == NEW
+
+
+@pytest.mark.parametrize(("raw_id", "resource"), [("8:acs:r1_nobody", "one"), (NEW.raw_id, "two"), (BOB.raw_id, "two")])
+def test_deleting_what_is_not_there_changes_nothing(identities, raw_id, resource):
+    create(identities)
+    answers: list[object] = []
+    identities.delete(raw_id, resource, answers.append)
+    assert (answers, identities.find(NEW.raw_id), identities.find(BOB.raw_id)) == ([None], NEW, BOB)
+
+
+def test_a_user_of_the_settings_is_not_deleted(identities):
+    with pytest.raises(IdentityOfSettings):
+        identities.delete(BOB.raw_id, "one", lambda error: None)
+    assert identities.find(BOB.raw_id) == BOB
+
+
+def not_before(identities, raw_id=NEW.raw_id):
+    identity = identities.find(raw_id)
+    assert identity is not None
+    return identity.not_before
+
+
+def revoke(identities, raw_id, now):
+    answers: list[object] = []
+    identities.revoke(raw_id, "one", now, answers.append)
+    assert answers == [None]
+    return not_before(identities, raw_id)
+
+
+@pytest.mark.parametrize("raw_id", [NEW.raw_id, BOB.raw_id])
+def test_each_revocation_counts_up_whatever_the_clock_says(identities, raw_id):
+    create(identities)
+    assert revoke(identities, raw_id, 500.9) == 501
+    assert revoke(identities, raw_id, 500.9) == 502
+    assert revoke(identities, raw_id, -3_100.0) == 503
+    assert revoke(identities, raw_id, 4_100.0) == 4_101
+
+
+def test_a_revocation_holds_once_it_is_durable(identities, store):
+    create(identities)
+    store.holds = True
+    identities.revoke(NEW.raw_id, "one", 500.0, lambda error: None)
+    assert not_before(identities) == 0
+    store.release()
+    assert not_before(identities) == 501
+    store.fails = True
+    answers: list[object] = []
+    identities.revoke(NEW.raw_id, "one", 600.0, answers.append)
+    assert isinstance(answers[0], StoreUnavailable)
+    assert not_before(identities) == 501
+
+
+def test_a_revocation_brings_nobody_back(identities, store):
+    create(identities)
+    store.holds = True
+    identities.revoke(NEW.raw_id, "one", 500.0, lambda error: None)
+    identities.delete(NEW.raw_id, "one", lambda error: None)
+    store.release()
+    assert (identities.find(NEW.raw_id), store.kept) == (None, {})
+
+
+@pytest.mark.parametrize(("raw_id", "resource"), [("8:acs:r1_nobody", "one"), (NEW.raw_id, "two"), (BOB.raw_id, "two")])
+def test_what_is_of_another_resource_is_unknown(identities, raw_id, resource):
+    create(identities)
+    with pytest.raises(IdentityUnknown):
+        identities.revoke(raw_id, resource, 1.0, lambda error: None)
+    with pytest.raises(IdentityUnknown):
+        identities.of_resource(raw_id, resource)
+
+
+def test_a_restart_forgets_no_identity_and_no_revocation(identities, store):
+    create(identities)
+    revoke(identities, NEW.raw_id, 500.0)
+    revoke(identities, BOB.raw_id, 500.0)
+    again = Identities(store, users=[BOB], limit=2)
+    again.restore()
+    found = again.created("6d6c7a70-aaaa")
+    assert found is not None and found.not_before == 501
+    assert again.find(BOB.raw_id) == Identity(BOB.raw_id, "one", 0.0, 501)
+    assert len(again) == 1
+
+
+def test_a_user_that_left_the_settings_is_nobody(identities, store):
+    revoke(identities, BOB.raw_id, 500.0)
+    again = Identities(store)
+    again.restore()
+    assert again.find(BOB.raw_id) is None
