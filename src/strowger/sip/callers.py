@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from strowger.sip import arrival
-from strowger.sip.flow import any_word_of, word_of
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Leg
 from strowger.sip.message.build import cancel_for, response_to
@@ -123,11 +122,10 @@ class Callers:
         forwarded = forward_response(response)
         if leg.route_token:
             here, attempt = self._network.sent_by(leg.flow), leg.attempt_of(response)
-            flow = attempt.flow if attempt is not None else None
-            word = ""
-            if attempt is not None and flow is not None:
-                word = any_word_of(flow) if attempt.is_behind_nat else word_of(flow)
-            rewrite_for_caller(self._forwarding, forwarded, leg.route_token, here, leg.flow, word)
+            target, only_flow = (attempt.flow, attempt.is_behind_nat) if attempt is not None else (None, False)
+            rewrite_for_caller(
+                self._forwarding, forwarded, leg.route_token, here, leg.flow, target, only_flow=only_flow
+            )
         return with_own_from(forwarded, leg.request()) if leg.has_other_from else forwarded
 
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 CONNECTION_BOUND: Final = frozenset(("TLS", "WS", "WSS"))
 """Transports whose accepted connections nobody can open from our side: what goes back has to take the same one."""
-_WORD_PARTS: Final = 5
+_WORD_PARTS: Final = 6
 
 
 class Flow(NamedTuple):
@@ -61,12 +61,14 @@ def word_of(flow: Flow) -> str:
 
 def any_word_of(flow: Flow) -> str:
     """Any flow as such a word: for a party that nothing but this flow leads to."""
-    return f"{flow.listener}-{flow.connection}-{flow.transport.lower()}-{flow.host.encode().hex()}-{flow.port}"
+    word = f"{flow.listener}-{flow.connection}-{flow.transport.lower()}-{flow.host.encode().hex()}-{flow.port}"
+    return f"{word}-{flow.name.encode().hex()}" if flow.name else word
 
 
 def flow_of(word: str) -> Flow | None:
     """The flow that these wrote; None for the empty word. Only for words that are proven to be ours."""
     if not word:
         return None
-    listener, connection, transport, host, port = word.split("-", _WORD_PARTS - 1)
-    return Flow(transport.upper(), bytes.fromhex(host).decode(), int(port), int(listener), int(connection))
+    listener, connection, transport, host, port, *name = word.split("-", _WORD_PARTS - 1)
+    proven = bytes.fromhex(name[0]).decode() if name else ""
+    return Flow(transport.upper(), bytes.fromhex(host).decode(), int(port), int(listener), int(connection), proven)

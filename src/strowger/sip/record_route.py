@@ -24,6 +24,8 @@ from strowger.sip.proxy.forwarding import Forwarding
 
 _FLOW: Final = "flow "
 """Tells a digest over a flow from one over a host, which holds no space."""
+_TLS_PORT: Final = 5061
+"""Where TLS goes when a URI names no port (RFC 3261 §19.1.2). No other way of ours has a name to prove."""
 
 
 class Admission(NamedTuple):
@@ -65,19 +67,37 @@ def is_in_route_set(response: Response, token: str) -> bool:
 
 
 def rewrite_for_caller(
-    forwarding: Forwarding, response: Response, token: str, sent_by: str, flow: Flow, target_word: str = ""
+    forwarding: Forwarding,
+    response: Response,
+    token: str,
+    sent_by: str,
+    flow: Flow,
+    target: Flow | None = None,
+    *,
+    only_flow: bool = False,
 ) -> None:
     """Put the caller's token in the place of the target's, in a response for the caller.
 
-    `target_word`: the flow that the target is reached by, where nothing else leads there.
+    `target`: the flow that the target was reached by; `only_flow`: nothing else leads there.
     """
     values = response.values("Record-Route")
     ours = next((i for i, value in enumerate(values) if f"sip:{token}@" in value), None)
     if ours is None:
         return
     beyond = _uri(values[ours - 1]) if ours else _first(response, "Contact")
-    values[ours] = route_value(_token(forwarding, response, beyond, target_word), sent_by, flow)
+    word = "" if target is None else word_of(target)
+    if target is not None and (only_flow or _needs_name(target, beyond)):
+        word = any_word_of(target)
+    values[ours] = route_value(_token(forwarding, response, beyond, word), sent_by, flow)
     response.set("Record-Route", ", ".join(values))
+
+
+def _needs_name(target: Flow, beyond: str) -> bool:
+    """Whether a dialog leads to where a name was resolved to, but by the address, which no certificate there holds."""
+    uri = _sip(beyond) if target.name else None
+    if uri is None:
+        return False
+    return (uri.host.strip("[]"), uri.port or _TLS_PORT) == (target.host, target.port)
 
 
 def _token(forwarding: Forwarding, message: Message, beyond: str, word: str) -> str:

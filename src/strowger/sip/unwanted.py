@@ -56,6 +56,8 @@ class UnwantedAnswers:
         if attempt.is_behind_nat or flow.connection:
             return flow
         try:
-            return self._in_dialog.next_hop(request)
+            way = self._in_dialog.next_hop(request)
         except (Unreachable, ParseError):
             return flow
+        # By its address alone the peer could not prove who it is: a certificate is for the name.
+        return flow if way == flow._replace(name="") else way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.sip.flow import Flow, any_word_of, word_of
+from strowger.sip.flow import Flow, any_word_of
 from strowger.sip.message import Request, Response
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.record_route import (
@@ -82,10 +82,32 @@ def test_a_target_that_only_its_own_connection_reaches_is_reached_by_it() -> Non
     token, phone = route_towards_caller(FORWARDING, an_invite(), FLOW), Flow("WS", "192.0.2.7", 40_000, 2, 9)
     headers = [("Call-ID", "c"), ("Contact", "<sip:b@x.invalid>")]
     response = Response.make(200, "OK", [*headers, ("Record-Route", route_value(token, "192.0.2.1", phone))])
-    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW, word_of(phone))
+    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW, phone)
     route = response.first("Record-Route")
     assert route is not None
     assert take_route(FORWARDING, a_bye(route, "sip:b@x.invalid")) == Admission(phone)
+
+
+@pytest.mark.parametrize(
+    ("contact", "leads_by_name"),
+    [
+        ("sip:b@203.0.113.9:5061;transport=tls", True),
+        ("sip:b@203.0.113.9;transport=tls", True),
+        ("sip:b@203.0.113.9:5071;transport=tls", False),
+        ("sip:b@203.0.113.10:5061;transport=tls", False),
+        ("sip:b@sbc.example;transport=tls", False),
+    ],
+)
+def test_a_tls_peer_that_names_its_address_is_reached_by_the_name_it_has_proven(
+    contact: str, leads_by_name: bool
+) -> None:
+    went = Flow("TLS", "203.0.113.9", 5061, 1, name="sbc.example")
+    token = route_towards_caller(FORWARDING, an_invite(), FLOW)
+    headers = [("Call-ID", "c"), ("Contact", f"<{contact}>"), ("Record-Route", route_value(token, "192.0.2.1", went))]
+    response = Response.make(200, "OK", headers)
+    rewrite_for_caller(FORWARDING, response, token, "192.0.2.1", FLOW, went)
+    admission = take_route(FORWARDING, a_bye(response.first("Record-Route") or "", contact))
+    assert admission == Admission(went if leads_by_name else None)
 
 
 def test_a_proxy_beyond_us_comes_next() -> None:

@@ -22,6 +22,8 @@ class Rig:
     def __init__(self, flow: Flow = WENT, *, is_behind_nat: bool = False) -> None:
         self.wire, forwarding = Wire(), Forwarding(b"f" * 32)
         self.byes: list[tuple[str, str]] = []
+        self.flows: list[Flow] = []
+        """Of all ACKs and BYEs."""
         outgoing = Outgoing(self.wire, forwarding, NoTrunks(), record_route=False)
         in_dialog = InDialog(self.wire, forwarding)
         self.unwanted = UnwantedAnswers(self.wire, forwarding, in_dialog, outgoing, self._bye)
@@ -31,6 +33,7 @@ class Rig:
         attempt.flow, attempt.is_behind_nat = flow, is_behind_nat
 
     def _bye(self, leg: Leg, request: Request, flow: Flow) -> None:
+        self.flows.append(flow)
         self.byes.append((f"{flow.host} {request.method}", request.to_tag or ""))
 
     def end(self, tag: str = "t", contact: str = "<sip:b@192.0.2.77>") -> list[str]:
@@ -39,7 +42,9 @@ class Rig:
         headers += [("To", f"<sip:b@c>;tag={tag}"), ("Call-ID", "c"), ("CSeq", "1 INVITE"), ("Contact", contact)]
         answer = Response.make(200, "OK", headers)
         self.unwanted.end(self.leg, self.fork, self.fork.attempts[0], answer)
-        return [f"{flow.host} {m.method}" for flow, m in self.wire.take() if isinstance(m, Request)]
+        acks = [(flow, m) for flow, m in self.wire.take() if isinstance(m, Request)]
+        self.flows += [flow for flow, _ in acks]
+        return [f"{flow.host} {m.method}" for flow, m in acks]
 
 
 def test_each_repeat_is_acknowledged_and_the_dialog_ended_once() -> None:
@@ -54,6 +59,13 @@ def test_what_cannot_be_reached_otherwise_is_reached_where_the_invite_went() -> 
     assert Rig().end(contact="<sip:b@192.0.2.77;transport=sctp>") == ["192.0.2.10 ACK"]
     assert Rig(Flow("WS", "198.51.100.4", 40_000, 1, 7)).end() == ["198.51.100.4 ACK"]
     assert Rig(is_behind_nat=True).end() == ["192.0.2.10 ACK"]
+
+
+def test_a_tls_peer_that_names_its_address_is_reached_by_the_name_it_has_proven() -> None:
+    went = Flow("TCP", "192.0.2.10", 5061, 0, name="sbc.example")
+    rig = Rig(went)
+    rig.end(contact="<sip:b@192.0.2.10:5061;transport=tcp>")
+    assert rig.flows == [went, went]
 
 
 def test_an_answer_without_a_contact_cannot_be_ended() -> None:
