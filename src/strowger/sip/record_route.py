@@ -40,6 +40,8 @@ def is_behind_nat(invite: Request, flow: Flow) -> bool:
     if flow.transport in CONNECTION_BOUND or len(invite.vias) > 1:
         return False
     host = host_of(_first(invite, "Contact")).strip("[]")
+    if host == flow.received:  # almost always
+        return False
     try:
         return bool(host) and ip_address(host) != ip_address(flow.received)
     except ValueError:  # a name

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Generator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from strowger.sip.location.errors import Unlocatable
@@ -21,6 +22,9 @@ from strowger.sip.location.limits import LocationLimits
 from strowger.sip.location.records import ADDRESS_KINDS, Answer, Kind, Naptr, Question, Srv
 from strowger.sip.location.target import DEFAULT_PORTS, Target
 from strowger.sip.location.weighted import Draw, by_lot, in_order
+
+NUMERIC_REMEMBERED: Final = 1_024
+"""Hosts of which it is remembered whether they are addresses: those of trunks come again with each call."""
 
 _NAPTR_SERVICES: Final = {
     "SIP+D2U": "UDP",
@@ -107,6 +111,7 @@ def _usable(target: Target, reach: Reach) -> list[str]:
     return sorted(wanted, key=lambda each: each != default)
 
 
+@lru_cache(NUMERIC_REMEMBERED)
 def _numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
