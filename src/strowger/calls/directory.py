@@ -147,9 +147,14 @@ class Directory:
         first, *reserve = self._out.ways_out(target.kind, dialled)
         return RingPlan(target, (first.uri,), first.trunk, tuple(reserve))
 
-    def sends_back(self, trunk: str) -> bool:
-        """Whether callers that come by this trunk are told to call a new target themselves."""
-        return bool(trunk) and self._out is not None and self._out.sends_back(trunk)
+    def sends_back(self, trunk: str, plan: RingPlan) -> bool:
+        """Whether callers that come by this trunk are told to call the target themselves.
+
+        Not where a phone that registered is to ring: often nothing but our connection to it leads there.
+        """
+        if not trunk or self._out is None or not self._out.sends_back(trunk):
+            return False
+        return self._presence is None or not self._presence.contacts(plan.to.raw_id)
 
 
 def outside_id(target: Identifier) -> str:

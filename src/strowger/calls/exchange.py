@@ -240,7 +240,7 @@ class Exchange:
             self._end_chain(live, answer)
             return
         what, occurrence = self._opening(live, plan, f"redirect to {plan.to.raw_id}")
-        if what is Input.RING and self._directory.sends_back(live.call.came_by):
+        if what is Input.RING and self._directory.sends_back(live.call.came_by, plan):
             what, occurrence = Input.SEND_BACK, self._sending_back(live.call, plan)
         self._ledger.apply(live, what, occurrence, answer=answer, receipt=command.receipt)
 

@@ -186,7 +186,8 @@ class Trunk:
     mode: Literal["relay", "302"] = row(
         kinds.choice("relay", "302"),
         "relay",
-        "What follows when a call from it is redirected. relay: we ring the target. 302: it is told where to send it.",
+        "What follows when a call from it is redirected. relay: we ring the target. 302: it is told where to send it, "
+        "unless a phone that registered here is to ring.",
     )
     username: str = row(kinds.OPTIONAL_TEXT, "", "What we prove ourselves with when it challenges us, by digest.")
     password: str = row(kinds.PASSWORD, "", "The password of that user name.")

@@ -42,6 +42,16 @@ def test_registered_phones_are_rung_too_and_each_once() -> None:
     assert directory(presence=OnePhone()).target("dev", from_raw_id(BOB), CALLER).ring == contacts
 
 
+def test_a_trunk_is_sent_back_to_call_whom_it_can_reach_but_not_to_a_phone_that_only_we_reach() -> None:
+    known = directory(presence=OnePhone())
+    outside = phone_number("+18005550199")
+    for target, is_sent in ((from_raw_id(BOB), False), (from_raw_id(ALICE), True), (outside, True)):
+        plan = known.target("dev", target, CALLER)
+        assert known.sends_back("back", plan) is is_sent
+        assert not known.sends_back("near", plan)
+        assert not known.sends_back("", plan)
+
+
 @pytest.mark.parametrize(("caller", "who"), [("bob", BOB), ("alice", "sip:who@example")])
 def test_a_caller_is_believed_from_where_its_own_phone_registered(caller: str, who: str) -> None:
     here = arrival(caller=caller, source="192.0.2.44", caller_uri="sip:who@example")
