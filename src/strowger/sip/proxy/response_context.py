@@ -262,6 +262,8 @@ class ResponseContext:
         if any(self._branches[index].state is not BranchState.ENDED for index in counted):
             return ()
         self._reported = True
+        # A place that was given up for its silence may still have told that nobody wants the call at all.
+        counted += [i for i, each in enumerate(self._branches) if each.is_replaced and each.final >= _GLOBAL_FAILURE]
         index = min(counted, key=lambda i: _preference(self._branches[i].final))
         best = self._branches[index]
         # RFC 3261 §16.7 step 6: a 503 speaks of one target only and would make the caller avoid all of us.

@@ -215,3 +215,12 @@ def test_a_restored_context_cancels_at_once() -> None:
     context = a_context(2)
     context.adopt_ringing()
     assert context.cancel(NOW) == [CancelBranch(0), CancelBranch(1)]
+
+
+def test_a_place_that_was_given_up_may_still_say_that_nobody_wants_the_call() -> None:
+    context, decline = a_context(1), a(603)
+    context.add(NOW, replaces=0)
+    context.abandon(0, NOW)
+    context.receive(1, a(180), NOW)
+    assert context.receive(0, decline, NOW) == (CancelBranch(1),)
+    assert context.receive(1, a(487), NOW) == (Failed(603, decline, 0),)
