@@ -16,6 +16,7 @@ from strowger.sip.network import Network
 from strowger.sip.proxy.forwarding import Forwarding, forward_invite
 from strowger.sip.record_route import host_of, is_behind_nat, route_towards_caller, route_value
 from strowger.sip.trunk.headers import for_trunk
+from strowger.sip.trunk.identity import without_hidden
 from strowger.sip.trunk.trunk import Trunk
 
 
@@ -81,7 +82,7 @@ class Outgoing:
     def _told(self, leg: Leg, fork: Fork, attempt: Attempt, came: Request) -> Request:
         trunk = self._trunks.trunk(attempt.branch.trunk) if attempt.branch.trunk else None
         if trunk is None:
-            return came
+            return without_hidden(came)
         host = host_of(came.uri) or "anonymous.invalid"
         steps = [step._replace(uri=f"{step.uri}@{host}" if step.uri else came.uri) for step in fork.steps]
         told = for_trunk(came, trunk, fork.caller, steps, attempt.branch.uri)

@@ -118,3 +118,11 @@ def test_nobody_knows_anything_without_trunks() -> None:
     assert (none.trunk("a"), none.account("a")) == (None, None)
     none.heard("a", 503, None)
     none.failed("a", "silence")
+
+
+def test_a_phone_is_not_told_whom_the_caller_hides() -> None:
+    leg = a_leg()
+    hidden = b"P-Asserted-Identity: <sip:+31612345678@carrier>\r\nPrivacy: id\r\nContact"
+    leg.invite = leg.invite.replace(b"Contact", hidden)
+    invite = written(leg, a_fork(trunk=""))
+    assert (invite.has("P-Asserted-Identity"), invite.first("Privacy")) == (False, "id")

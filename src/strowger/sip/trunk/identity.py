@@ -17,6 +17,8 @@ from strowger.sip.trunk.privacy import ANONYMOUS_URI, hides_caller, privacy_of, 
 from strowger.sip.trunk.trunk import CallerId, Trunk
 
 _ASSERTED = "P-Asserted-Identity"
+_REMOTE_PARTY = "Remote-Party-ID"
+"""The older form of the same, which some carriers still believe."""
 
 
 class Caller(NamedTuple):
@@ -41,8 +43,21 @@ def identify(request: Request, trunk: Trunk, caller: Caller) -> None:
         _set_from(request, "", number)
     request.remove("P-Preferred-Identity")  # meant for us alone (RFC 3325 §9.2)
     if hides or number or not caller.is_trusted:
-        request.remove("Remote-Party-ID")  # the older form of the same, which some carriers still believe
+        request.remove(_REMOTE_PARTY)
     _set_privacy(request, trunk, hides=hides)
+
+
+def without_hidden(invite: Request) -> Request:
+    """The INVITE as a phone may see it: phones are of no trust domain, so that an identity is taken out which the
+    caller hides (RFC 3325 §7); a copy if it must change.
+    """
+    told = [name for name in (_ASSERTED, _REMOTE_PARTY) if invite.has(name)]
+    if not told or not hides_caller(invite):
+        return invite
+    copy = invite.copy()
+    for name in told:
+        copy.remove(name)
+    return copy
 
 
 def with_own_from(response: Response, invite: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.message import Request, Response
-from strowger.sip.trunk.identity import Caller, identify, with_own_from
+from strowger.sip.trunk.identity import Caller, identify, with_own_from, without_hidden
 from strowger.sip.trunk.numbers import NumberFormat
 from strowger.sip.trunk.trunk import CallerId, Trunk
 
@@ -154,3 +154,20 @@ def test_a_from_that_is_its_own_already_is_not_copied() -> None:
     invite = Request.make("INVITE", "sip:x@y", [("From", PLAIN)])
     response = Response.make(180, "Ringing", [("From", PLAIN)])
     assert with_own_from(response, invite) is response
+
+
+@pytest.mark.parametrize(
+    ("privacy", "from_", "is_told"), [("id", PLAIN, False), ("none", PLAIN, True), ("none", ANONYMOUS, False)]
+)
+def test_a_phone_is_not_told_whom_the_caller_hides(privacy: str, from_: str, is_told: bool) -> None:
+    both = [("P-Asserted-Identity", ASSERTED), ("Remote-Party-ID", ASSERTED)]
+    invite = Request.make("INVITE", "sip:x@y", [("From", from_), ("Privacy", privacy), *both])
+    told = without_hidden(invite)
+    assert [told.has(name) for name, _ in both] == [is_told] * 2
+    assert (told is invite) is is_told
+    assert invite.has("P-Asserted-Identity"), "what came in stays as it is"
+
+
+def test_whoever_asserts_nothing_is_not_looked_at() -> None:
+    invite = Request.make("INVITE", "sip:x@y", [("From", ANONYMOUS), ("Privacy", "id")])
+    assert without_hidden(invite) is invite
