@@ -140,7 +140,7 @@ class _Connection(web.RequestHandler):
             self._abort()
 
     def _abort(self) -> None:
-        if isinstance(self.transport, asyncio.Transport):
+        if self.transport is not None:
             self.transport.abort()
 
     def handle_error(

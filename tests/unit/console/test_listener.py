@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from unittest.mock import Mock
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from strowger.console.listener import Answer, Listener, ListenerLimits, serve_websocket
+from strowger.console.listener import Answer, Listener, ListenerLimits, _Connection, _Server, serve_websocket
 
 pytestmark = pytest.mark.asyncio
 
@@ -111,6 +112,14 @@ async def test_a_fault_of_ours_is_logged_and_not_shown(
 async def test_a_silent_client_is_cut_off(listening: Listening) -> None:
     client = await Client.connected(await listening(head_s=0.01))
     assert await client.answer_to(REQUEST[:-2]) == b""
+
+
+async def test_any_kind_of_transport_is_cut_off() -> None:
+    transport = Mock()  # like those of uvloop, no asyncio.Transport by inheritance
+    connection = _Connection(_Server(hello, ListenerLimits(connections=0)), None)
+    connection.connection_made(transport)
+    transport.abort.assert_called_once_with()
+    connection.connection_lost(None)
 
 
 async def test_there_is_a_most_of_connections(listening: Listening) -> None:
