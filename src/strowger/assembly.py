@@ -13,11 +13,13 @@ from typing import Final
 from strowger.accounts import Accounts
 from strowger.acs.api import ApiSettings
 from strowger.acs.auth import Resource
+from strowger.acs.http_limits import HttpLimits
 from strowger.calls import directory
 from strowger.calls.bindings import BindingStore
 from strowger.calls.directory import Directory, Presence
 from strowger.calls.exchange import Limits
 from strowger.calls.ports import WaysOut
+from strowger.console.listener import ListenerLimits
 from strowger.events.delivery import DeliverySettings
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
@@ -155,14 +157,10 @@ def failures(settings: Settings) -> Failures:
 def nonces(settings: Settings, key: bytes) -> Nonces:
     """The challenges of our realm."""
     limits = settings.limits
-    return Nonces(
-        key, settings.sip.realm, lifetime_s=limits.nonce_lifetime, used_limit=limits.nonces_remembered
-    )
+    return Nonces(key, settings.sip.realm, lifetime_s=limits.nonce_lifetime, used_limit=limits.nonces_remembered)
 
 
-def throttle(
-    settings: Settings, *, chance: Callable[[], float], resident_bytes: Callable[[], int]
-) -> Throttle:
+def throttle(settings: Settings, *, chance: Callable[[], float], resident_bytes: Callable[[], int]) -> Throttle:
     """Who is let in, how often, and until when."""
     limits = settings.limits
     rates = Rates(
@@ -211,6 +209,25 @@ def api_settings(settings: Settings) -> ApiSettings:
         repeatability_kept_for_s=limits.repeatability_kept_for,
         shows_string_to_sign=settings.tls.mode == "dev-ca",
     )
+
+
+def http_limits(settings: Settings) -> HttpLimits:
+    """The bounds of the listeners of the API."""
+    limits = settings.limits
+    return HttpLimits(
+        head_bytes=limits.http_head,
+        body_bytes=limits.request_body,
+        head_s=limits.http_head_within,
+        body_s=limits.http_body_within,
+        write_s=limits.http_reply_within,
+        idle_s=limits.http_idle,
+        connections=limits.http_connections,
+    )
+
+
+def console_limits(settings: Settings) -> ListenerLimits:
+    """The bounds of the listeners of the console."""
+    return ListenerLimits(head_s=settings.limits.http_head_within)
 
 
 def delivery_settings(settings: Settings) -> DeliverySettings:

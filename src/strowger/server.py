@@ -23,7 +23,6 @@ from strowger import assembly
 from strowger.accounts import accounts, without_passwords
 from strowger.acs.api import Api
 from strowger.acs.http import HttpListener
-from strowger.acs.http_limits import HttpLimits
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
 from strowger.base.memory import resident_bytes
@@ -327,8 +326,7 @@ class Server:
             token=self._ids.token,
             settings=assembly.api_settings(self.settings),
         )
-        limits = HttpLimits(body_bytes=self.settings.limits.request_body)
-        http = HttpListener(api.handle, wall=self._clock.wall, limits=limits)
+        http = HttpListener(api.handle, wall=self._clock.wall, limits=assembly.http_limits(self.settings))
         self._stack.push_async_callback(http.stop)
         certificate = assembly.api_certificate(self.settings, self.dev_ca)
         context = server_context(*certificate) if certificate is not None else None
@@ -337,9 +335,9 @@ class Server:
             self.api_addresses.append(host_port(listener.host, port))
 
     async def _open_console(self) -> None:
-        token = kept(self.admin_token_path, self._ids.token)
-        self._console = console = Console(self.inspection, token, self._clock.wall)
-        metrics = Metrics(self.inspection.samples)
+        token, limits = kept(self.admin_token_path, self._ids.token), assembly.console_limits(self.settings)
+        self._console = console = Console(self.inspection, token, self._clock.wall, limits=limits)
+        metrics = Metrics(self.inspection.samples, limits)
         self._stack.push_async_callback(metrics.stop)
         for listener in self.settings.listen.console:
             port = await self._start_console(console, listener)

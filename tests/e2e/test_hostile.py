@@ -125,6 +125,31 @@ async def test_what_is_no_tls(stage: Stage) -> None:
     await serves(stage)
 
 
+SLOW = {
+    "head": (b"POST /calling HTTP/1.1\r\nHost: x\r\nX-A: ", b"408"),
+    "body": (b"POST /calling HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1", b"408"),
+    "long head": (b"POST /calling HTTP/1.1\r\nHost: x\r\nX-A: " + b"1" * 5_000, b"431"),
+    "long body": (b"POST /calling HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n\r\n1", b"413"),
+}
+
+
+async def test_a_slow_client_of_the_api_is_told_and_cut_at_the_limits(stage: Stage) -> None:
+    limits = {"http_head": 4_096, "http_head_within": "300ms", "http_body_within": "300ms", "http_connections": 8}
+    server = await stage.serve(limits=limits)
+    trust = ssl.create_default_context(cafile=str(server.authority))
+    opened = [await asyncio.open_connection(HOST, server.api_port, ssl=trust) for _ in range(9)]
+    assert await asyncio.wait_for(opened[-1][0].read(), SOON) == b""
+    for (reader, writer), (octets, status) in zip(opened, SLOW.values(), strict=False):
+        writer.write(octets)
+        assert (await asyncio.wait_for(reader.read(), SOON)).startswith(b"HTTP/1.1 %s " % status)
+    opened.append(await asyncio.open_connection(HOST, server.console_port))
+    reader, writer = opened[-1]
+    writer.write(b"GET /healthz HTTP/1.1\r\nX-A: ")
+    assert await asyncio.wait_for(reader.read(), SOON) == b""
+    for _, each in opened:
+        each.close()
+
+
 async def pour(port: int, octets: bytes, *, reset: bool = False) -> None:
     """Send all of it over a connection of its own; then wait until the server closes it, or break it off at once."""
     reader, writer = await asyncio.open_connection(HOST, port)

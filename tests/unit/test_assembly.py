@@ -9,7 +9,9 @@ import pytest
 
 from strowger import assembly
 from strowger.accounts import accounts
+from strowger.acs.http_limits import HttpLimits
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
+from strowger.console.listener import ListenerLimits
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
 from strowger.sip.admission import Admission
@@ -109,6 +111,28 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
     assert (events.outbox.events_pending, events.event_bytes) == (10, 11)
     api = assembly.api_settings(settings)
     assert (api.request_body_bytes, api.clock_skew_s, api.shows_string_to_sign) == (12, 13.0, True)
+
+
+def test_limits_of_http_go_to_its_listeners(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [limits]
+        request_body = 1
+        http_head = "4KiB"
+        http_head_within = "3s"
+        http_body_within = "4s"
+        http_reply_within = "5s"
+        http_idle = "6s"
+        http_connections = 7
+        """,
+    )
+    assert assembly.http_limits(settings) == HttpLimits(
+        body_bytes=1, head_bytes=4_096, head_s=3.0, body_s=4.0, write_s=5.0, idle_s=6.0, connections=7
+    )
+    assert assembly.console_limits(settings) == ListenerLimits(head_s=3.0)
+    assert assembly.http_limits(Settings()) == HttpLimits()
+    assert assembly.console_limits(Settings()) == ListenerLimits()
 
 
 def test_limits_of_sip_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:

@@ -121,6 +121,22 @@ class Limits:
         "less than half as late for two seconds.",
     )
     request_body: int = row(kinds.SIZE, "64KiB", "Body of one API request; beyond it 413.")
+    http_head: int = row(
+        kinds.octets(4_096, 1 << 20), "16KiB", "Request line and headers of one API request; beyond it 431."
+    )
+    http_head_within: float = row(
+        kinds.DURATION,
+        "10s",
+        "How long these may take to arrive, at the API and at the console; beyond it 408, or the connection is closed.",
+    )
+    http_body_within: float = row(
+        kinds.DURATION, "20s", "How long the body of an API request may take to arrive; beyond it 408."
+    )
+    http_reply_within: float = row(
+        kinds.DURATION, "20s", "How long a client of the API may take to read a reply before it is cut."
+    )
+    http_idle: float = row(kinds.DURATION, "75s", "How long a connection of the API may be silent before it is closed.")
+    http_connections: int = row(kinds.count(1), 4_000, "Connections of the API at one time; further ones are cut.")
     event_bytes: int = row(kinds.SIZE, "32KiB", "One event as it is stored and sent.")
     events_pending: int = row(kinds.count(1), 100_000, "Events that wait for delivery.")
     calls_kept: int = row(kinds.count(0), 10_000, "Ended calls kept to look at.")
