@@ -20,8 +20,10 @@ from typing import Final
 import structlog
 
 from strowger import assembly
+from strowger.access_keys.errors import AccessKeysError
 from strowger.accounts import accounts, without_passwords
 from strowger.acs.api import Api
+from strowger.acs.auth import Resource
 from strowger.acs.http import HttpListener
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
@@ -35,8 +37,9 @@ from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
+from strowger.resource_keys import ResourceKeys
 from strowger.route_inspection import RouteInspection
-from strowger.settings import Listener, Settings, connection_string
+from strowger.settings import Listener, Settings
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
@@ -106,7 +109,7 @@ class Server:
         """Build and start everything. Raises StartError; whatever was started by then is stopped again."""
         try:
             await self._start()
-        except (StoreError, TransportError, OSError, ValueError) as error:
+        except (StoreError, AccessKeysError, TransportError, OSError, ValueError) as error:
             await self._stack.aclose()
             raise StartError(str(error)) from error
 
@@ -126,11 +129,6 @@ class Server:
         unwatch()
 
     @property
-    def connection_strings(self) -> dict[str, str]:
-        """What an application connects with, by resource (ACS: connection string)."""
-        return {row.name: connection_string(self.settings, row) for row in self.settings.resources}
-
-    @property
     def admin_token_path(self) -> Path:
         """The file with the token of the admin API, readable by its owner only."""
         return self.data_dir / ADMIN_TOKEN
@@ -142,6 +140,7 @@ class Server:
         self.store = self._open_store(loop)
         self._stack.callback(self.store.close)
         self._stack.push_async_callback(self._close_console)  # after the transports, who say goodbye to its WebSockets
+        self._keys = ResourceKeys(self.settings, self._clock.wall)
         self.delivery = self._delivery()
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
@@ -321,18 +320,22 @@ class Server:
         api = Api(
             self.exchange,
             self.store,
-            assembly.resources(self.settings),
+            self._resources(),
             wall=self._clock.wall,
             token=self._ids.token,
             settings=assembly.api_settings(self.settings),
         )
         http = HttpListener(api.handle, wall=self._clock.wall, limits=assembly.http_limits(self.settings))
         self._stack.push_async_callback(http.stop)
+        self._background(self._keys.watch(lambda: api.use(self._resources())), "keys")
         certificate = assembly.api_certificate(self.settings, self.dev_ca)
         context = server_context(*certificate) if certificate is not None else None
         for listener in self.settings.listen.api:
             port = await http.start(listener.host, listener.port, context)
             self.api_addresses.append(host_port(listener.host, port))
+
+    def _resources(self) -> list[Resource]:
+        return assembly.resources(self._keys.filled(self.settings))
 
     async def _open_console(self) -> None:
         token, limits = kept(self.admin_token_path, self._ids.token), assembly.console_limits(self.settings)

@@ -118,6 +118,10 @@ class Api:
             is_strict=self._settings.repeatability == "acs-strict",
         )
 
+    def use(self, resources: Sequence[Resource]) -> None:
+        """From now on believe the keys of these resources; requests that are under way were believed before."""
+        self._access_keys.use(resources)
+
     async def handle(self, request: Request) -> Reply:
         """The reply to one request. Never raises for what a client sends."""
         headers = [("MS-CV", f"{self._vector_base}.{next(self._vectors)}")]

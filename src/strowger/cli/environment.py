@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from strowger.cli.errors import Failed, Misconfigured, ProgramNotFound, ProgramUnusable
+from strowger.cli.resource import WHICH, chosen_resource, keyed
 from strowger.cli.target import json_option, server_options, settings_of
 
 if TYPE_CHECKING:
@@ -40,14 +41,19 @@ _app_option: Final = click.option("--app", metavar="URL", help="The application,
 @click.command("connection-string")
 @server_options
 @click.option("--resource", metavar="NAME", help="Which resource.  [default: the first]")
+@click.option("--key", "which", type=click.Choice(WHICH), default="primary", show_default=True, help="Which key.")
 @json_option
-def connection_string(config: Path | None, data_dir: Path | None, resource: str | None, as_json: bool) -> None:
+def connection_string(
+    config: Path | None, data_dir: Path | None, resource: str | None, which: str, as_json: bool
+) -> None:
     """Print what an application connects with."""
     from strowger.settings import connection_string as connection_string_of
 
     settings = settings_of(config, data_dir)
-    chosen = chosen_resource(settings, resource)
-    text = connection_string_of(settings, chosen)
+    chosen = keyed(settings, chosen_resource(settings, resource), makes=config is None)
+    if WHICH.index(which) >= len(chosen.keys):
+        raise Misconfigured(f"The settings give the resource {chosen.name!r} no {which} key.")
+    text = connection_string_of(settings, chosen, chosen.keys[WHICH.index(which)])
     if as_json:
         click.echo(json.dumps({"resource": chosen.name, "connection_string": text}))
     else:
@@ -61,7 +67,7 @@ def connection_string(config: Path | None, data_dir: Path | None, resource: str 
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def env(config: Path | None, data_dir: Path | None, app: str | None, form: str, as_json: bool) -> None:
     """Print the variables that a program needs: for a .env file, or eval "$(strowger env --format shell)"."""
-    values = variables(settings_of(config, data_dir), app)
+    values = variables(*_target(config, data_dir), app)
     if as_json or form == "json":
         click.echo(json.dumps(values, indent=2))
         return
@@ -78,7 +84,7 @@ def run(config: Path | None, data_dir: Path | None, app: str | None, command: tu
 
     The program takes the place of this one, so signals and its exit code are its own.
     """
-    environ = {**os.environ, **variables(settings_of(config, data_dir), app)}
+    environ = {**os.environ, **variables(*_target(config, data_dir), app)}
     try:
         os.execvpe(command[0], command, environ)
     except OSError as error:
@@ -86,22 +92,12 @@ def run(config: Path | None, data_dir: Path | None, app: str | None, command: tu
         raise kind(f"{command[0]} cannot be started: {error.strerror}") from error
 
 
-def chosen_resource(settings: Settings, name: str | None) -> Resource:
-    """The resource of this name, or the first. Raises Misconfigured."""
-    if not settings.resources:
-        raise Misconfigured("The settings have no [[resource]], so there is nothing to connect to.")
-    for resource in settings.resources:
-        if name is None or resource.name == name:
-            return resource
-    names = ", ".join(each.name for each in settings.resources)
-    raise Misconfigured(f"There is no resource {name!r}; there are {names}.")
-
-
-def variables(settings: Settings, app: str | None = None) -> dict[str, str]:
-    """Everything, in order; `app` is the application, else the one of the first subscription. Raises Failed."""
+def variables(settings: Settings, resource: Resource, app: str | None = None) -> dict[str, str]:
+    """Everything, in order, to connect to a resource that has its keys; `app` is the application, else the one of the
+    first subscription. Raises Failed.
+    """
     from strowger.settings import connection_string as connection_string_of
 
-    resource = chosen_resource(settings, None)
     values = dict.fromkeys(CONNECTION_STRING_NAMES, connection_string_of(settings, resource))
     for index, number in enumerate(settings.numbers, start=1):
         values[f"STROWGER_NUMBER_{index}"] = number.e164
@@ -144,6 +140,11 @@ def dotenv(value: str) -> str:
     if "'" not in value:
         return f"'{value}'"
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _target(config: Path | None, data_dir: Path | None) -> tuple[Settings, Resource]:
+    settings = settings_of(config, data_dir)
+    return settings, keyed(settings, chosen_resource(settings, None), makes=config is None)
 
 
 def _variable(name: str) -> str:

@@ -57,12 +57,13 @@ def settings_of(config: Path | None, data_dir: Path | None) -> Settings:
 
 def _dev_settings(path: Path) -> Settings:
     """As the development server was started last, or as it will be the first time."""
+    from strowger.access_keys.errors import AccessKeysError
     from strowger.cli.dev.directory import DevDirectory
 
     directory = DevDirectory(path)
     try:
         return directory.settings(directory.last_start(), os.environ)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AccessKeysError) as error:
         raise Failed(f"The data directory {path} cannot be used: {error}") from error
 
 

@@ -7,12 +7,15 @@ from urllib.parse import urlsplit
 from strowger.settings.rows import Resource, Settings
 
 
-def connection_string(settings: Settings, resource: Resource) -> str:
-    """Endpoint and primary key of a resource: the public URL, under the resource's own host if that is another."""
+def connection_string(settings: Settings, resource: Resource, key: str = "") -> str:
+    """Endpoint and key of a resource: the public URL, under the resource's own host if that is another.
+
+    Without a `key` it is the primary one, and there has to be one.
+    """
     url = urlsplit(settings.server.public_url)
     is_ours = url.hostname in resource.hosts or url.netloc in resource.hosts
     authority = url.netloc if is_ours else _authority(resource.hosts[0], url.port)
-    return f"endpoint={url.scheme}://{authority}/;accesskey={resource.keys[0]}"
+    return f"endpoint={url.scheme}://{authority}/;accesskey={key or resource.keys[0]}"
 
 
 def _authority(host: str, port: int | None) -> str:

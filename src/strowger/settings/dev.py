@@ -22,21 +22,18 @@ def dev_settings(
     data_dir: Path,
     app_url: str | None = None,
     *,
-    key: str,
     contacts: Mapping[str, Sequence[str]] | None = None,
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings for trying things out.
+    """Settings for trying things out, which leave the access keys to the server.
 
-    `key` is the access key in base64; whoever calls makes and keeps it. `app_url` is where events are posted.
-    `contacts` gives users SIP URIs, and makes users of names that are not there yet. `environ` and `overrides` weigh as
-    in `load`.
-    Raises SettingsError.
+    `app_url` is where events are posted. `contacts` gives users SIP URIs, and makes users of names that are not there
+    yet. `environ` and `overrides` weigh as in `load`. Raises SettingsError.
     """
     document: Document = {
         "server": {"data_dir": str(data_dir)},
-        "resource": [{"name": RESOURCE, "id": RESOURCE_ID, "hosts": list(HOSTS), "keys": [key]}],
+        "resource": [{"name": RESOURCE, "id": RESOURCE_ID, "hosts": list(HOSTS)}],
         "number": [{"resource": RESOURCE, "e164": e164} for e164 in NUMBERS],
         "user": _users(contacts or {}),
     }

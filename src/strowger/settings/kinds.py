@@ -157,8 +157,8 @@ HOSTS: Final = Kind(
 )
 KEYS: Final = Kind(
     "keys",
-    'one or two base64 texts of 16 octets or more, each also as "env:NAME" or "file:PATH"',
-    reader.each(reader.line, 1, 2),
+    'one or two base64 texts of 16 octets or more, each also as "env:NAME" or "file:PATH"; empty for none',
+    reader.each(reader.line, 0, 2),
     (),
     from_text=_list_from_text,
     secret=True,

@@ -91,7 +91,10 @@ class Resource:
         kinds.HOSTS, None, "The Host names by which requests name it; no two resources share one."
     )
     keys: tuple[str, ...] = row(
-        kinds.KEYS, None, "The access keys that sign requests: a primary and perhaps a secondary."
+        kinds.KEYS,
+        [],
+        "The access keys that sign requests: a primary and perhaps a secondary. Without any the server makes two at "
+        "its first start, which strowger key lists and rotates.",
     )
 
     @property

@@ -260,6 +260,15 @@ async def test_what_is_not_implemented_says_so(bench: Bench, operation: Operatio
 
 
 @pytest.mark.asyncio
+async def test_keys_are_replaced_while_it_serves(bench: Bench) -> None:
+    bench.api.use([Resource("dev", ("127.0.0.1",), (b"another key of the resource",))])
+    reply = await bench.send(bench.request())
+    assert (reply.status, error_of(reply)["code"]) == (401, "7509")
+    bench.api.use(bench.resources)
+    assert (await bench.send(bench.request())).status == 204
+
+
+@pytest.mark.asyncio
 async def test_bearer_tokens(bench: Bench) -> None:
     reply = await bench.send(bench.request(Authorization="Bearer eyJ.e30."))
     assert (reply.status, error_of(reply)["code"]) == (401, "7501")

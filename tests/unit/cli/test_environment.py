@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from strowger.cli import main
 from strowger.cli.environment import CONNECTION_STRING_NAMES, TRUST_NAMES, dotenv, origin, variables
 from strowger.cli.errors import Misconfigured
+from strowger.cli.resource import keyed
 from strowger.cli.target import settings_of
-from strowger.settings import Settings
 
 
 def invoke(*arguments: str, **environ: str):
@@ -24,8 +24,9 @@ def invoke(*arguments: str, **environ: str):
 
 def test_all_variables(tmp_path: Path) -> None:
     settings = settings_of(None, tmp_path)
-    values = variables(settings, "http://localhost:8080/api/incomingCall")
-    key = (tmp_path / "access.key").read_text().strip()
+    resource = keyed(settings, settings.resources[0], makes=True)
+    values = variables(settings, resource, "http://localhost:8080/api/incomingCall")
+    key = resource.keys[0]
     bundle = tmp_path / "tls" / "bundle.pem"
     assert values == {
         **dict.fromkeys(CONNECTION_STRING_NAMES, f"endpoint=https://localhost:7443/;accesskey={key}"),
@@ -85,16 +86,31 @@ def test_an_application_that_is_no_url(url: str, tmp_path: Path) -> None:
 def test_the_connection_string(tmp_path: Path) -> None:
     place = ("--data-dir", str(tmp_path))
     text = invoke("connection-string", *place).output.strip()
-    assert text == variables(settings_of(None, tmp_path))["CONNECTION_STRING"]
+    settings = settings_of(None, tmp_path)
+    primary, secondary = keyed(settings, settings.resources[0], makes=False).keys
+    assert text == f"endpoint=https://localhost:7443/;accesskey={primary}"
+    assert secondary in invoke("connection-string", *place, "--key", "secondary").output
     answer = json.loads(invoke("connection-string", *place, "--json", "--resource", "dev").output)
     assert answer == {"resource": "dev", "connection_string": text}
     result = invoke("connection-string", *place, "--resource", "prod")
     assert (result.exit_code, result.stderr) == (2, "Error: There is no resource 'prod'; there are dev.\n")
 
 
-def test_without_a_resource_there_is_nothing_to_connect_to() -> None:
-    with pytest.raises(Misconfigured, match="no \\[\\[resource\\]\\]"):
-        variables(Settings())
+def test_a_key_that_the_settings_do_not_give(tmp_path: Path) -> None:
+    arguments = ("connection-string", "--data-dir", str(tmp_path), "--key", "secondary")
+    result = invoke(*arguments, STROWGER__RESOURCE__0__KEYS="MDEyMzQ1Njc4OWFiY2RlZg==")
+    assert (result.exit_code, result.stderr) == (2, "Error: The settings give the resource 'dev' no secondary key.\n")
+
+
+def test_a_server_that_never_ran_has_no_keys_yet(tmp_path: Path) -> None:
+    config = tmp_path / "strowger.toml"
+    config.write_text(
+        f'[server]\ndata_dir = "{tmp_path / "data"}"\n[[resource]]\nname = "r"\nid = "1"\nhosts = ["x.test"]\n'
+    )
+    for command in (("connection-string",), ("env",)):
+        result = invoke(*command, "--config", str(config))
+        assert (result.exit_code, "there are no access keys in" in result.stderr) == (1, True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_run_becomes_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

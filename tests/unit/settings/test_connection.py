@@ -9,11 +9,14 @@ import pytest
 from strowger.settings import connection_string, dev_settings, load
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+OTHER = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
 
 
 def test_the_endpoint_is_the_public_url(tmp_path: Path) -> None:
-    settings = dev_settings(tmp_path, key=KEY)
+    settings = dev_settings(tmp_path, environ={"STROWGER__RESOURCE__0__KEYS": f"{KEY},{OTHER}"})
     assert connection_string(settings, settings.resources[0]) == f"endpoint=https://localhost:7443/;accesskey={KEY}"
+    other = connection_string(settings, settings.resources[0], OTHER)
+    assert other == f"endpoint=https://localhost:7443/;accesskey={OTHER}"
 
 
 @pytest.mark.parametrize(

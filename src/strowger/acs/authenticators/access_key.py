@@ -46,12 +46,16 @@ class AccessKeyAuthenticator:
         shows_string_to_sign: bool = False,
     ) -> None:
         """`clock_skew_s` is how far a date may lie from ours; `shows_string_to_sign` is for development only."""
-        self._resources: Final = tuple(resources)
-        self._by_host: Final = _by_host(resources)
+        self.use(resources)
         self._clock_skew_s: Final = clock_skew_s
         self._memory: Final = memory
         self._trusts_forwarded_host: Final = trusts_forwarded_host
         self._shows_string_to_sign: Final = shows_string_to_sign
+
+    def use(self, resources: Sequence[Resource]) -> None:
+        """From now on believe the keys of these, and of no others."""
+        self._resources = tuple(resources)
+        self._by_host = _by_host(resources)
 
     async def authenticate(self, request: Request, now: float) -> Principal | None:
         """Who signed `request`, by the wall clock `now`; None when nobody did. Raises CredentialRefused."""

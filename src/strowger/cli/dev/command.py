@@ -38,7 +38,7 @@ _port: Final = click.IntRange(0, LARGEST_PORT)
 @click.option("--app", metavar="URL", default="", help="Where IncomingCall events are posted.")
 @click.option("--phone", "phones", metavar="NAME=URI", multiple=True, help="A user's phone: bob=sip:bob@127.0.0.1:5071")
 @click.option("--memory", is_flag=True, help="Keep calls in memory only.")
-@click.option("--reset", is_flag=True, help="First forget all calls, the access key and the certificates.")
+@click.option("--reset", is_flag=True, help="First forget all calls, the access keys and the certificates.")
 @data_dir_option
 @click.option("--api-port", type=_port, metavar="N", help="Port of the API.  [default: 7443]")
 @click.option("--sip-port", type=_port, metavar="N", help="Port for SIP over UDP and TCP.  [default: 5060]")
@@ -47,7 +47,7 @@ _port: Final = click.IntRange(0, LARGEST_PORT)
 def dev(data_dir: Path | None, memory: bool, reset: bool, log_level: str, **choices: Any) -> None:
     """Run a server to develop against; it needs no file.
 
-    It has two numbers, two users and an access key that stays the same. The other commands find it by its data
+    It has two numbers, two users and access keys that stay the same. The other commands find it by its data
     directory.
     """
     from strowger.cli.dev.directory import DevDirectory
@@ -110,6 +110,7 @@ def _has_ipv6() -> bool:
 
 
 def _prepare(directory: DevDirectory, start: DevStart, *, reset: bool) -> Settings:
+    from strowger.access_keys.errors import AccessKeysError
     from strowger.settings import SettingsError
     from strowger.storage.errors import StoreError
 
@@ -121,7 +122,7 @@ def _prepare(directory: DevDirectory, start: DevStart, *, reset: bool) -> Settin
         raise misconfigured(error) from error
     except StoreError as error:
         raise Failed(f"{error}.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AccessKeysError) as error:
         raise Failed(f"The data directory {directory.path} cannot be used: {error}") from error
 
 
@@ -130,6 +131,7 @@ def announce(directory: DevDirectory, start: DevStart, server: Running) -> None:
     from strowger.cli.dev.banner import banner
     from strowger.cli.dev.directory import DevStart
     from strowger.cli.narration import Narrator
+    from strowger.cli.resource import keyed
     from strowger.cli.target import names_of
     from strowger.settings import connection_string
 
@@ -143,7 +145,8 @@ def announce(directory: DevDirectory, start: DevStart, server: Running) -> None:
     settings = directory.settings(actual, os.environ)
     directory.remember(actual)
     console = f"http://{server.console_addresses[0]}" if server.console_addresses else "nowhere"
-    click.echo(banner(settings, server.sip_addresses, console, connection_string(settings, settings.resources[0])))
+    resource = keyed(settings, settings.resources[0], makes=True)
+    click.echo(banner(settings, server.sip_addresses, console, connection_string(settings, resource)))
     server.inspection.subscribe(teller(Narrator(names_of(settings))))
 
 

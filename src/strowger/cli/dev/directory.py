@@ -1,25 +1,27 @@
-"""The data directory of a development server: its access key, how it was started last, and how to forget all.
+"""The data directory of a development server: its access keys, how it was started last, and how to forget all.
 
 Other commands read here which ports, application and phones a running server has.
 """
 
 from __future__ import annotations
 
-import base64
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from strowger.console.secret_file import ADMIN_TOKEN, kept
+from strowger.access_keys.directory import SUFFIX
+from strowger.access_keys.pair import AccessKey
+from strowger.base.clock import SystemClock
+from strowger.console.secret_file import ADMIN_TOKEN, read
+from strowger.resource_keys import KEYS, key_directory
 from strowger.settings import Settings, dev_settings
+from strowger.settings.dev import RESOURCE_ID
 
 ACCESS_KEY: Final = "access.key"
-ACCESS_KEY_OCTETS: Final = 64
-"""As long as the keys of ACS."""
+"""Where earlier versions kept the only key there was."""
 LAST_START: Final = "dev.json"
 DATABASE_FILES: Final = ("strowger.db", "strowger.db-wal", "strowger.db-shm")
 CERTIFICATES: Final = "tls"
@@ -45,7 +47,7 @@ class DevDirectory:
         self.path = path
 
     def settings(self, start: DevStart, environ: Mapping[str, str]) -> Settings:
-        """The settings that `start` means here. Raises SettingsError, OSError, ValueError."""
+        """The settings that `start` means here. Raises SettingsError, OSError, ValueError, AccessKeysError."""
         listen = {"api": start.api, "console": start.console, "sip": start.sip}
         overrides: dict[str, dict[str, object]] = {"listen": {key: value for key, value in listen.items() if value}}
         if "STROWGER__LISTEN__METRICS" not in environ:
@@ -53,9 +55,11 @@ class DevDirectory:
         if start.api and "STROWGER__SERVER__PUBLIC_URL" not in environ:
             scheme = "http" if environ.get("STROWGER__TLS__MODE") == "off" else "https"
             overrides["server"] = {"public_url": f"{scheme}://localhost:{start.api[0].rpartition(':')[2]}"}
-        return dev_settings(
-            self.path, start.app or None, key=self._key(), contacts=start.contacts, environ=environ, overrides=overrides
+        settings = dev_settings(
+            self.path, start.app or None, contacts=start.contacts, environ=environ, overrides=overrides
         )
+        self._adopt_key(settings)
+        return settings
 
     def last_start(self) -> DevStart:
         """How the server was started last; the defaults if it never was. Raises OSError, ValueError."""
@@ -74,7 +78,7 @@ class DevDirectory:
         new.replace(self.path / LAST_START)
 
     def reset(self) -> None:
-        """Forget every call, the key, the token and the certificates. Raises OSError, or StoreError while in use."""
+        """Forget every call, the keys, the token and the certificates. Raises OSError, or StoreError while in use."""
         from strowger.storage.lock import DirectoryLock
 
         if not self.path.exists():
@@ -85,9 +89,21 @@ class DevDirectory:
                 (self.path / name).unlink(missing_ok=True)
             for name in CERTIFICATE_FILES:
                 (self.path / CERTIFICATES / name).unlink(missing_ok=True)
+            for path in (self.path / KEYS).glob(f"*{SUFFIX}"):
+                path.unlink()
         finally:
             lock.release()
 
-    def _key(self) -> str:
-        """The access key in base64, made on first use."""
-        return kept(self.path / ACCESS_KEY, lambda: base64.b64encode(secrets.token_bytes(ACCESS_KEY_OCTETS)).decode())
+    def _adopt_key(self, settings: Settings) -> None:
+        """The key that an earlier version made becomes the primary one, so that applications go on with it."""
+        path = self.path / ACCESS_KEY
+        try:
+            made_at = path.stat().st_mtime
+        except FileNotFoundError:
+            return
+        try:
+            key = AccessKey(read(path), made_at)
+        except ValueError as error:
+            raise ValueError(f"{path} does not hold an access key ({error}); remove it, or use --reset") from error
+        key_directory(settings, SystemClock().wall).made(RESOURCE_ID, key)
+        path.unlink(missing_ok=True)

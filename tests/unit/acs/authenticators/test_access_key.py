@@ -119,6 +119,15 @@ def test_either_key_of_a_resource_does() -> None:
     assert authenticator().verify(signed(key=SECOND_KEY), NOW).resource == "dev"
 
 
+def test_a_key_that_was_rotated_is_refused_and_the_other_one_never() -> None:
+    checks = authenticator()
+    checks.use([Resource(DEV.name, DEV.hosts, (DEV.keys[0], OTHER_KEY))])
+    assert checks.verify(signed(), NOW).resource == "dev"
+    assert checks.verify(signed(key=OTHER_KEY), NOW).resource == "dev"
+    with pytest.raises(CredentialRefused, match="signature differs"):
+        checks.verify(signed(key=SECOND_KEY), NOW)
+
+
 def test_the_host_chooses_the_resource() -> None:
     other = Resource("other", ("calls.example",), (OTHER_KEY,))
     both = authenticator(DEV, other)

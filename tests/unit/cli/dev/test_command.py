@@ -16,6 +16,7 @@ from strowger.cli.dev.command import parse_phones, sip_listeners
 from strowger.cli.dev.directory import DevDirectory
 from strowger.cli.errors import Misconfigured
 from strowger.settings import Settings
+from strowger.settings.dev import RESOURCE_ID
 from strowger.storage.lock import DirectoryLock
 from tests.support.console import ScriptedQueries, a_call
 
@@ -83,13 +84,13 @@ def test_memory(started: Started, tmp_path: Path) -> None:
     assert started.memory is True
 
 
-def test_reset_makes_a_new_key(started: Started, tmp_path: Path) -> None:
+def test_reset_makes_new_keys(started: Started, tmp_path: Path) -> None:
     dev(tmp_path)
-    (before,) = started.settings.resources[0].keys
+    before = (tmp_path / "keys" / f"{RESOURCE_ID}.json").read_text()
     dev(tmp_path)
-    assert started.settings.resources[0].keys == (before,)
+    assert (tmp_path / "keys" / f"{RESOURCE_ID}.json").read_text() == before
     dev(tmp_path, "--reset")
-    assert started.settings.resources[0].keys != (before,)
+    assert (tmp_path / "keys" / f"{RESOURCE_ID}.json").read_text() != before
 
 
 def test_reset_of_a_directory_in_use(started: Started, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import stat
+import os
 from pathlib import Path
 
 import pytest
 
-from strowger.cli.dev.directory import ACCESS_KEY_OCTETS, CERTIFICATE_FILES, DATABASE_FILES, DevDirectory, DevStart
+from strowger.access_keys.errors import KeysUnusable
+from strowger.cli.dev.directory import CERTIFICATE_FILES, DATABASE_FILES, DevDirectory, DevStart
+from strowger.cli.resource import keyed
+from strowger.settings.dev import RESOURCE_ID
 from strowger.storage.errors import DirectoryInUse
 from strowger.storage.lock import DirectoryLock
 
@@ -21,12 +23,43 @@ START = DevStart(
 )
 
 
-def test_the_key_stays_and_is_private(tmp_path: Path) -> None:
-    directory = DevDirectory(tmp_path / "new")
-    (key,) = directory.settings(DevStart(), {}).resources[0].keys
-    assert len(base64.b64decode(key, validate=True)) == ACCESS_KEY_OCTETS
-    assert directory.settings(DevStart(), {}).resources[0].keys == (key,)
-    assert stat.S_IMODE((tmp_path / "new/access.key").stat().st_mode) == 0o600
+def keys_in(path: Path) -> tuple[str, ...]:
+    settings = DevDirectory(path).settings(DevStart(), {})
+    return keyed(settings, settings.resources[0], makes=True).keys
+
+
+def test_the_keys_stay(tmp_path: Path) -> None:
+    keys = keys_in(tmp_path / "new")
+    assert (len(set(keys)), keys_in(tmp_path / "new")) == (2, keys)
+
+
+def test_the_key_of_an_earlier_version_becomes_the_primary_one(tmp_path: Path) -> None:
+    (tmp_path / "access.key").write_text("MDEyMzQ1Njc4OWFiY2RlZg==\n")
+    os.utime(tmp_path / "access.key", (1_000, 1_000))
+    primary, secondary = keys_in(tmp_path)
+    assert (primary, secondary == primary) == ("MDEyMzQ1Njc4OWFiY2RlZg==", False)
+    assert not (tmp_path / "access.key").exists()
+    assert '"made_at": 1000.0' in (tmp_path / "keys" / f"{RESOURCE_ID}.json").read_text()
+    assert keys_in(tmp_path) == (primary, secondary)
+
+
+def test_keys_of_this_version_weigh_more_than_one_of_an_earlier_version(tmp_path: Path) -> None:
+    keys = keys_in(tmp_path)
+    (tmp_path / "access.key").write_text("MDEyMzQ1Njc4OWFiY2RlZg==\n")
+    assert keys_in(tmp_path) == keys
+    assert not (tmp_path / "access.key").exists()
+
+
+def test_an_earlier_key_that_is_none_is_told_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "access.key").write_text("abc")
+    with pytest.raises(ValueError, match=r"access\.key does not hold an access key \(a key is not base64\)"):
+        keys_in(tmp_path)
+    (tmp_path / "access.key").write_text("MDEyMzQ1Njc4OWFiY2RlZg==\n")
+    (tmp_path / "keys").mkdir(mode=0o755)
+    (tmp_path / "keys").chmod(0o755)
+    with pytest.raises(KeysUnusable):
+        keys_in(tmp_path)
+    assert (tmp_path / "access.key").exists()
 
 
 def test_settings_of_a_start(tmp_path: Path) -> None:
@@ -77,9 +110,12 @@ def test_reset_removes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     for name in (*CERTIFICATE_FILES, "other.pem"):
         (tmp_path / "tls" / name).write_text("x")
+    (tmp_path / "keys").mkdir()
+    for name in ("a.json", "b.json", "other.txt"):
+        (tmp_path / "keys" / name).write_text("x")
     DevDirectory(tmp_path).reset()
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert left == ["notes.txt", "strowger.lock", "tls/other.pem"]
+    assert left == ["keys/other.txt", "notes.txt", "strowger.lock", "tls/other.pem"]
 
 
 def test_nothing_is_reset_below_a_server_that_runs(tmp_path: Path) -> None:
