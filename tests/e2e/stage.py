@@ -61,6 +61,7 @@ class Stage:
         trunks: Mapping[str, str | dict[str, Any]] | None = None,
         routes: Sequence[tuple[str, str, str | list[str]]] | None = None,
         passwords: Mapping[str, str] | None = None,
+        keys: bool = True,
         **tables: dict[str, Any],
     ) -> Server:
         """Start the server. With a `trunk` outside numbers lead there, with `trunks`, which give all rows of each, to
@@ -73,6 +74,7 @@ class Stage:
             trunks=ways,
             routes=routes if routes is not None else to_outside(*ways),
             passwords=passwords,
+            keys=keys,
             **tables,
         )
         self.server = Server(self.directory, settings)

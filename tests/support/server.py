@@ -75,12 +75,13 @@ def document(
     trunks: Mapping[str, str | Document] | None = None,
     routes: Sequence[tuple[str, str, str | list[str]]] = (),
     passwords: Mapping[str, str] | None = None,
+    keys: bool = True,
     **tables: Document,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
-    match and trunk or trunks; `tables` lie over the rest."""
-    main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY]}
-    other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY]}
+    match and trunk or trunks; without `keys` the server makes them. `tables` lie over the rest."""
+    main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY] if keys else []}
+    other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY] if keys else []}
     names = {name: list(contacts) for name, contacts in (users or {}).items()}
     result: Document = {
         **tables,
@@ -120,13 +121,13 @@ class Server:
         self.ws_port, self.tls_port, self.wss_port = others
         self.directory = directory
         self.log_path = directory / "server.log"
-        self._config = directory / "strowger.toml"
-        self._config.write_text(toml(self._completed(settings)), encoding="utf-8")
+        self.config = directory / "strowger.toml"
+        self.config.write_text(toml(self._completed(settings)), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def _completed(self, settings: Document) -> Document:
         fixed: Document = {
-            "server": {"data_dir": str(self.directory / "data"), "node": "e2e"},
+            "server": {"data_dir": str(self.directory / "data"), "public_url": self.api_origin, "node": "e2e"},
             "listen": {
                 "api": [f"{HOST}:{self.api_port}"],
                 "console": [f"{HOST}:{self.console_port}"],
@@ -199,7 +200,7 @@ class Server:
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log_path.open("ab") as log:
             return subprocess.Popen(
-                [str(STROWGER), "serve", "--config", str(self._config), "--log-level", "debug"],
+                [str(STROWGER), "serve", "--config", str(self.config), "--log-level", "debug"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

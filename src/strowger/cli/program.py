@@ -14,6 +14,7 @@ from strowger.cli.call import call
 from strowger.cli.config import config
 from strowger.cli.dev.command import dev
 from strowger.cli.environment import connection_string, env, run
+from strowger.cli.key import key
 from strowger.cli.registration import registration
 from strowger.cli.route import route
 from strowger.cli.serve import serve
@@ -60,5 +61,7 @@ def main() -> None:
     """
 
 
-for _command in (dev, serve, config, connection_string, env, run, call, registration, trunk, route, user, simulate):
+for _command in (
+    dev, serve, config, connection_string, env, run, key, call, registration, trunk, route, user, simulate
+):
     main.add_command(_command)
