@@ -27,7 +27,12 @@ class Limits:
     )
     tcp_connecting: int = row(kinds.count(1), 256, "SIP connections being opened by us at one time.")
     connecting_queue: int = row(kinds.count(1), 64, "Messages that wait for one connection to stand.")
-    connect: float = row(kinds.DURATION, "5s", "How long a connection that we open may take to stand.")
+    connect: float = row(
+        kinds.DURATION,
+        "3s",
+        "How long a connection that we open may take to stand; less than the `patience` of a trunk, so that one that "
+        "lets no TCP in gets a long INVITE over UDP.",
+    )
     handshakes: int = row(
         kinds.count(1),
         256,

@@ -64,7 +64,7 @@ def test_the_defaults() -> None:
         ("tcp_connections_per_address", 100),
         ("tcp_connecting", 256),
         ("connecting_queue", 64),
-        ("connect", 5.0),
+        ("connect", 3.0),
         ("handshakes", 256),
         ("handshake", 5.0),
         ("tcp_message", 32.0),

@@ -8,6 +8,7 @@ from strowger.calls.call import Branch
 from strowger.sip import failover
 from strowger.sip.leg import Attempt, Fork
 from strowger.sip.location.resolve import Destination
+from strowger.sip.transport.limits import TransportLimits
 
 PLACES = tuple(Destination("UDP", f"192.0.2.{n}", 5060, "sbc.example") for n in (2, 3))
 
@@ -82,3 +83,7 @@ def test_why_a_place_was_left_is_kept_within_bounds() -> None:
     because = failover.take_next(fork, attempt).branch.because
     assert because.startswith("503 \\r\\nx")
     assert len(because) == failover.BECAUSE_LIMIT
+
+
+def test_a_place_that_lets_no_tcp_in_is_offered_the_call_over_udp_before_we_lose_patience() -> None:
+    assert TransportLimits().connect_timeout_s < failover.PATIENCE_S

@@ -40,8 +40,9 @@ class TransportLimits:
     ws_ping_s: float = 30.0
     """Seconds of silence after which a WebSocket peer is pinged; it has half of that to answer. Shorter than the time
     for which address translators and proxies keep a silent connection."""
-    connect_timeout_s: float = 5.0
-    """Seconds until a connection we open must stand."""
+    connect_timeout_s: float = 3.0
+    """Seconds until a connection we open must stand. Shorter than the patience with a trunk: one that lets no TCP in is
+    then offered a long INVITE over UDP before another trunk is (RFC 3261 §18.1.1)."""
     connecting_queue: int = 64
     """Messages that wait for one connection to stand, or for one host name to be resolved."""
     close_s: float = 1.0

@@ -22,7 +22,7 @@ def test_defaults():
         "ws_frame_bytes": 65_536,
         "ws_origins": (),
         "ws_ping_s": 30.0,
-        "connect_timeout_s": 5.0,
+        "connect_timeout_s": 3.0,
         "connecting_queue": 64,
         "close_s": 1.0,
         "udp_receive_buffer_bytes": 4_194_304,
