@@ -62,7 +62,7 @@ class InDialog:
         if admission is None:
             return False
         require_forwardable(request)
-        if admission.flow is not None and word_of(admission.flow) and not self._network.has(admission.flow):
+        if admission.flow is not None and admission.flow.connection and not self._network.has(admission.flow):
             raise Refusal(430, "Flow Failed")  # RFC 5626 §5.3.1: only its other end can open another
         self._send_on(request, came_by, admission.flow or self.next_hop(request))
         return True

@@ -79,6 +79,7 @@ def test_credentials_for_us_go_no_further() -> None:
     [
         (Flow("WS", "198.51.100.4", 40_000, 1, 7), True),
         (Flow("TLS", "198.51.100.4", 40_000, 1, 7), True),
+        (Flow("TCP", "198.51.100.4", 40_000, 1, 7), True),
         (Flow("WS", "198.51.100.4", 40_000, 1, 8), False),
         (Flow("UDP", "198.51.100.4", 40_000, 0), False),  # behind a NAT: nobody can know before trying
     ],
