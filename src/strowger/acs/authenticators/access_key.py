@@ -15,6 +15,7 @@ from strowger.acs.auth import Principal, Resource
 from strowger.acs.errors import CredentialRefused
 from strowger.acs.message import Request
 from strowger.acs.replay import SignatureMemory
+from strowger.acs.resources import HostedResources
 from strowger.acs.signature import (
     CONTENT_HASH,
     HOST,
@@ -24,12 +25,10 @@ from strowger.acs.signature import (
     is_signed,
     read_signature,
     signed_values,
-    split_host,
     string_to_sign,
     targets,
 )
 
-FORWARDED_HOST: Final = "x-forwarded-host"
 REQUEST_ID: Final = "repeatability-request-id"
 
 
@@ -46,16 +45,15 @@ class AccessKeyAuthenticator:
         shows_string_to_sign: bool = False,
     ) -> None:
         """`clock_skew_s` is how far a date may lie from ours; `shows_string_to_sign` is for development only."""
+        self._trusts_forwarded_host: Final = trusts_forwarded_host
         self.use(resources)
         self._clock_skew_s: Final = clock_skew_s
         self._memory: Final = memory
-        self._trusts_forwarded_host: Final = trusts_forwarded_host
         self._shows_string_to_sign: Final = shows_string_to_sign
 
     def use(self, resources: Sequence[Resource]) -> None:
         """From now on believe the keys of these, and of no others."""
-        self._resources = tuple(resources)
-        self._by_host = _by_host(resources)
+        self._resources = HostedResources(resources, trusts_forwarded_host=self._trusts_forwarded_host)
 
     async def authenticate(self, request: Request, now: float) -> Principal | None:
         """Who signed `request`, by the wall clock `now`; None when nobody did. Raises CredentialRefused."""
@@ -99,16 +97,16 @@ class AccessKeyAuthenticator:
             )
 
     def _find_key(self, request: Request, signed: Signed, values: dict[str, str]) -> tuple[Resource, bytes]:
-        forwarded = request.headers.first(FORWARDED_HOST) if self._trusts_forwarded_host else None
-        configured = self._configured(forwarded or values[HOST])
+        configured = self._resources.of(request)
+        forwarded = self._resources.forwarded(request)
         # First as nearly every client spells it; the other spellings are made up only when that does not fit.
         as_sent = string_to_sign(request.method, request.target, values, values[HOST])
-        for resource in configured or self._resources:
+        for resource in configured or self._resources.all:
             for key in resource.keys:
                 digest = hmac.digest(key, as_sent, "sha256")
                 if hmac.compare_digest(digest, signed.signature):
                     return resource, digest
-        for resource in configured or self._resources:
+        for resource in configured or self._resources.all:
             # Without a match by host the operator's spellings cannot help; leaving them out keeps the work small.
             spellings = hosts(request, resource.hosts if configured else (), forwarded)
             for text in _candidates(request, values, spellings):
@@ -117,13 +115,6 @@ class AccessKeyAuthenticator:
                     if hmac.compare_digest(digest, signed.signature):
                         return resource, digest
         raise CredentialRefused(self._mismatch(request, values, is_configured=configured is not None), "Authorization")
-
-    def _configured(self, host: str) -> tuple[Resource, ...] | None:
-        found = self._by_host.get(host)
-        if found is None:
-            plain = _plain(host)
-            found = self._by_host.get(plain) or self._by_host.get(split_host(plain)[0])
-        return found
 
     def _mismatch(self, request: Request, values: dict[str, str], *, is_configured: bool) -> str:
         message = (
@@ -150,15 +141,3 @@ def _check_content(written: str, body: bytes) -> None:
             f"The content hash differs: {CONTENT_HASH} is not the base64 of the SHA-256 of the body as received.",
             CONTENT_HASH,
         )
-
-
-def _plain(host: str) -> str:
-    return host.strip().rstrip("/").lower()
-
-
-def _by_host(resources: Iterable[Resource]) -> dict[str, tuple[Resource, ...]]:
-    found: dict[str, tuple[Resource, ...]] = {}
-    for resource in resources:
-        for host in dict.fromkeys(_plain(host) for host in resource.hosts):
-            found[host] = (*found.get(host, ()), resource)
-    return found
