@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/pytest -q
 PHONE  := tests/browser/node_modules/.bundle/jssip.js
+SDKS   := tests/javascript/node_modules/.package-lock.json
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -29,7 +30,7 @@ demo: setup      ## a whole redirected call on this machine, explained while it 
 dev: setup       ## run the server for development
 	$(BIN)/strowger dev
 
-test: system setup $(PHONE) lint types arch mirrored  ## everything, exactly what continuous integration runs
+test: system setup $(PHONE) $(SDKS) lint types arch mirrored  ## everything, exactly what continuous integration runs
 	$(PYTEST) tests
 
 check: setup lint types arch mirrored unit property conformance  ## the quick part of test: no system packages needed
@@ -40,6 +41,10 @@ system:
 
 $(PHONE): tests/browser/package.json tests/browser/package-lock.json tests/browser/.npmrc
 	cd tests/browser && npm ci --loglevel=error && npm run --silent bundle
+
+$(SDKS): tests/javascript/package.json tests/javascript/package-lock.json tests/javascript/.npmrc
+	cd tests/javascript && npm ci --loglevel=error
+	@touch $@
 
 lint: setup
 	$(BIN)/ruff check .
@@ -62,7 +67,7 @@ property: setup
 conformance: setup
 	$(PYTEST) tests/conformance
 
-e2e: system setup $(PHONE)  ## the program as a user starts it, against real peers
+e2e: system setup $(PHONE) $(SDKS)  ## the program as a user starts it, against real peers
 	$(PYTEST) tests/e2e
 
 fuzz: setup      ## twenty seconds of hostile input for every parser
@@ -82,5 +87,5 @@ lock: setup      ## resolve the versions anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet --no-header --generate-hashes --python-version 3.11 --group dev -c requirements/runtime.lock -o requirements/dev.lock
 
 clean:           ## forget the environment and all caches
-	rm -rf $(VENV) tests/browser/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/browser/node_modules tests/javascript/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -111,8 +111,8 @@ def test_a_source_without_its_test_is_found_and_an_old_exception_too(tmp_path: P
     ]
 
 
-def test_what_the_browser_tests_are_made_of_is_locked_and_comes_from_any_registry() -> None:
-    folder = ROOT / "tests/browser"
+@pytest.mark.parametrize("folder", [ROOT / "tests/browser", ROOT / "tests/javascript"], ids=lambda path: path.name)
+def test_what_the_tests_in_javascript_are_made_of_is_locked_and_comes_from_any_registry(folder: Path) -> None:
     wanted = json.loads((folder / "package.json").read_text())["dependencies"]
     packages = json.loads((folder / "package-lock.json").read_text())["packages"]
     assert packages.pop("")["dependencies"] == wanted

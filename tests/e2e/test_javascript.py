@@ -1,0 +1,76 @@
+"""The official SDKs for JavaScript as their users have them: run by Node.js, over TLS, told of our authority only by
+NODE_EXTRA_CA_CERTS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strowger.phones.behaviours import Answer
+from tests.e2e.stage import Stage
+from tests.support.server import KEY, OTHER_KEY, OUTSIDE, user_id
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
+
+PROGRAM = Path(__file__).resolve().parents[1] / "javascript" / "application.mjs"
+SOON = 5.0
+NODE_S = 30.0
+
+
+async def program(stage: Stage, action: str, **variables: str) -> dict[str, Any]:
+    """Run the program, and return what it says."""
+    server = stage.server
+    environ = {
+        "PATH": os.environ["PATH"],
+        "NODE_EXTRA_CA_CERTS": str(server.authority),
+        "CONNECTION_STRING": server.connection_string,
+        "ENDPOINT": server.api_origin,
+        "KEY": KEY,
+        **variables,
+    }
+    pipe = asyncio.subprocess.PIPE
+    node = await asyncio.create_subprocess_exec(
+        "node", str(PROGRAM), action, env=environ, stdout=pipe, stderr=pipe
+    )
+    try:
+        out, err = await asyncio.wait_for(node.communicate(), NODE_S)
+    finally:
+        if node.returncode is None:
+            node.kill()
+    assert (node.returncode, err.decode()) == (0, "")
+    told: dict[str, Any] = json.loads(out)
+    return told
+
+
+@pytest.mark.parametrize("action", ["redirect", "redirect-by-key"])
+@pytest.mark.parametrize("target", ["number", "user"])
+async def test_a_call_is_redirected(stage: Stage, action: str, target: str) -> None:
+    phone = await stage.phone("target", Answer())
+    await stage.serve(trunk=phone.uri, users={"bob": [phone.uri]})
+    call = stage.call(await stage.caller())
+    context = (await stage.application.event()).context
+    dialled = {"number": OUTSIDE, "user": user_id("bob")}[target]
+    assert await program(stage, action, CONTEXT=context, TARGET=dialled) == {"redirected": True}
+    assert (await call.final(SOON)).status == 200
+    assert len(phone.received) == 1
+
+
+async def test_refusals_have_their_published_codes(stage: Stage) -> None:
+    await stage.serve()
+    call = stage.call(await stage.caller())
+    context = (await stage.application.event()).context
+    wrong = f"endpoint={stage.server.api_origin}/;accesskey={OTHER_KEY}"
+    for variables, status, code in (
+        ({"CONTEXT": "no context at all"}, 400, "8523"),
+        ({"CONTEXT": context}, 405, "8520"),  # no route leads there
+        ({"CONTEXT": context, "CONNECTION_STRING": wrong}, 401, "7509"),
+    ):
+        refused = (await program(stage, "redirect", TARGET=OUTSIDE, **variables))["refused"]
+        assert (refused["name"], refused["status"], refused["code"]) == ("RestError", status, code)
+    call.cancel()
+    assert (await call.final(SOON)).status == 487
