@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strowger.sip.message.message import Request
-from strowger.sip.trunk.diversion import add_diversion
+from strowger.sip.trunk.diversion import add_diversion, hide_diversion
 from strowger.sip.trunk.history_info import add_history, hide_history
 from strowger.sip.trunk.identity import Caller, identify
 from strowger.sip.trunk.passage import Step
@@ -29,11 +29,7 @@ def for_trunk(request: Request, trunk: Trunk, caller: Caller, steps: Sequence[St
         add_diversion(told, steps, is_trusted=trunk.is_trusted)
     if not trunk.is_trusted and told.has("History-Info"):
         hide_history(told)
+    if not trunk.is_trusted and told.has("Diversion"):
+        hide_diversion(told)
     identify(told, trunk, caller)
     return told
-
-
-def reason(cause: int, text: str) -> str:
-    """The value of a Reason header (RFC 3326 §2). The text is quoted."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'SIP;cause={cause};text="{escaped}"'

@@ -9,17 +9,17 @@ and not in the Request-URI: a parameter that one of two URIs lacks leaves them e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError
-from strowger.sip.message.grammar import split_list
 from strowger.sip.message.message import Request
 from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.trunk.passage import Cause, Step
 from strowger.sip.trunk.privacy import ANONYMOUS_URI, privacy_of
+from strowger.sip.trunk.values import rewrite
 
 NAME: Final = "History-Info"
 MAX_ENTRIES: Final = 64
@@ -66,7 +66,7 @@ def hide_history(request: Request) -> None:
         parameters = "".join(f";{name}" + (f"={text}" if text else "") for name, text in entry.params.items())
         return f"<{ANONYMOUS_URI}>{parameters}"
 
-    _rewrite(request, hidden)
+    rewrite(request, NAME, hidden)
 
 
 def _entries(request: Request) -> list[Address] | None:
@@ -127,24 +127,7 @@ def _give_reason(request: Request, status: int) -> None:
     uri = Address.parse(last).uri
     before, found, after = last.rpartition(f"<{uri}>")
     reasoned = f"{before}<{_with_reason(uri, status)}>{after}" if found else last
-    _rewrite(request, lambda value: reasoned if value == last else value)
-
-
-def _rewrite(request: Request, change: Callable[[str], str]) -> None:
-    """Change values; lines in which none changes keep their bytes, and so does everything if none changes at all."""
-    lines = request.all(NAME)
-    changed = [_changed(line, change) for line in lines]
-    if changed == lines:
-        return
-    request.set(NAME, changed[0])
-    for line in changed[1:]:
-        request.append(NAME, line)
-
-
-def _changed(line: str, change: Callable[[str], str]) -> str:
-    values = split_list(line)
-    changed = [change(value) for value in values]
-    return line if changed == values else ", ".join(changed)
+    rewrite(request, NAME, lambda value: reasoned if value == last else value)
 
 
 def _same_target(one: str, other: str) -> bool:

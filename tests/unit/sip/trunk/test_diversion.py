@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.message import Request
-from strowger.sip.trunk.diversion import MAX_HEADERS, add_diversion
+from strowger.sip.trunk.diversion import MAX_HEADERS, add_diversion, hide_diversion
 from strowger.sip.trunk.passage import Cause, Step
 
 US = "sip:+31201110001@192.0.2.1"
@@ -51,3 +51,24 @@ def test_no_more_headers_than_allowed() -> None:
     came = [("Diversion", "<sip:a@b>")] * MAX_HEADERS
     assert diverted([Step(US, Cause.BUSY)], *came).count("Diversion") == MAX_HEADERS
     assert diverted([Step(US, Cause.BUSY)], *came[1:]).count("Diversion") == MAX_HEADERS
+
+
+@pytest.mark.parametrize(
+    ("came", "left"),
+    [
+        (
+            '"Ann" <sip:ann@b>;reason=away;privacy=full;counter=2',
+            "<sip:anonymous@anonymous.invalid>;reason=away;privacy=full;counter=2",
+        ),
+        ('<sip:ann@b>;privacy="uri"', '<sip:anonymous@anonymous.invalid>;privacy="uri"'),
+        ("<sip:ann@b>;privacy=off", "<sip:ann@b>;privacy=off"),
+        ("<sip:ann@b>;privacy=name", "<sip:ann@b>;privacy=name"),
+        ("<sip:ann@b", "<sip:ann@b"),
+        ("<sip:a@b> , <sip:ann@b>;privacy=full", "<sip:a@b>, <sip:anonymous@anonymous.invalid>;privacy=full"),
+        ("<sip:a@b>  ,<sip:c@d>", "<sip:a@b>  ,<sip:c@d>"),
+    ],
+)
+def test_who_wants_to_be_kept_private_is_not_shown_to_whoever_is_not_trusted(came: str, left: str) -> None:
+    request = Request.make("INVITE", US, [VIA, ("Diversion", came)])
+    hide_diversion(request)
+    assert request.all("Diversion") == [left]

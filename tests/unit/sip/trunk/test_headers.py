@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.message import Request, parse_message
-from strowger.sip.trunk.headers import for_trunk, reason
+from strowger.sip.trunk.headers import for_trunk
 from strowger.sip.trunk.identity import Caller
 from strowger.sip.trunk.passage import Cause, Step
 from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Trunk
@@ -81,8 +81,3 @@ def test_the_same_arguments_make_the_same_bytes() -> None:
     trunk = Trunk("t", "sip:c.example", caller_id=CallerId.TRUNK, number="+311", forwarded_as=frozenset(ForwardedAs))
     once, again = (for_trunk(an_invite(), trunk, Caller(), STEPS, OUT).to_bytes() for _ in range(2))
     assert once == again
-
-
-def test_a_reason() -> None:
-    assert reason(200, "Call completed elsewhere") == 'SIP;cause=200;text="Call completed elsewhere"'
-    assert reason(480, 'a "quoted" \\ word') == 'SIP;cause=480;text="a \\"quoted\\" \\\\ word"'
