@@ -25,7 +25,10 @@ def locked(directory: Path) -> Iterator[None]:
     Raises OSError, KeysUnusable when others may look into it.
     """
     for each in (directory.parent, directory):
-        each.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+        if not each.exists():
+            each.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
+            _give_to_owner_of(each.parent, each)
+            _sync(each.parent)
     require_private_directory(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -84,11 +87,11 @@ def _require_private(path: Path, status: os.stat_result, wanted: int, consequenc
         raise KeysUnusable(path, f"belongs to another user of this machine (uid {status.st_uid}, we are {ourselves})")
 
 
-def _give_to_owner_of(directory: Path, descriptor: int) -> None:
-    """What root rotates must stay readable for the user that the server runs as."""
+def _give_to_owner_of(directory: Path, what: Path | int) -> None:
+    """What root makes or rotates must stay readable for the user that the server runs as."""
     owner = directory.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.chown(what, owner.st_uid, owner.st_gid)
 
 
 def _sync(directory: Path) -> None:

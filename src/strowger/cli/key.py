@@ -81,7 +81,8 @@ def rotate(config: Path | None, data_dir: Path | None, resource: str | None, whi
     if as_json:
         print_json({"resource": chosen.name, "key": which, "fingerprint": new.fingerprint})
         return
-    click.echo(f"The {which} key of {printable(chosen.name)} is new: {new.fingerprint}. A running server takes it now.")
+    click.echo(f"The {which} key of {printable(chosen.name)} is new: {new.fingerprint}.")
+    click.echo("A running server takes it, and refuses the one before, within two seconds.")
     click.echo(f"See it by: strowger connection-string --key {which}, with the same options.")
 
 

@@ -76,7 +76,7 @@ def test_what_belongs_to_somebody_else_is_refused(tmp_path: Path, monkeypatch: p
 def test_what_root_writes_is_given_to_the_owner_of_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[tuple[int, int]] = []
+    given: list[tuple[object, int, int]] = []
     real = Path.stat
 
     def stat_of_another(path: Path, **more: bool) -> os.stat_result:
@@ -85,10 +85,15 @@ def test_what_root_writes_is_given_to_the_owner_of_the_directory(
         return os.stat_result(fields)
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "fchown", lambda descriptor, uid, gid: given.append((uid, gid)))
+    monkeypatch.setattr(os, "chown", lambda what, uid, gid: given.append((what, uid, gid)))
     monkeypatch.setattr(Path, "stat", stat_of_another)
-    private.replace(tmp_path / "r1.json", b"secret")
-    assert given == [(1234, 5678)]
+    directory = tmp_path / "keys"
+    for _ in range(2):
+        with private.locked(directory):
+            private.replace(directory / "r1.json", b"secret")
+    (first, *_), (descriptor, *_), (_, *_) = given
+    assert (first, type(descriptor)) == (directory, int)
+    assert {(uid, gid) for _, uid, gid in given} == {(1234, 5678)}
 
 
 def test_what_is_no_file_of_its_own_is_refused(tmp_path: Path) -> None:
