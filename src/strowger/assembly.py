@@ -14,11 +14,16 @@ from strowger.accounts import Accounts
 from strowger.acs.api import ApiSettings
 from strowger.acs.auth import Resource
 from strowger.acs.http_limits import HttpLimits
+from strowger.acs.operations.identity.service import LONGEST_MINUTES, IdentityService
+from strowger.acs.token_keys import TokenKeys
+from strowger.acs.user_tokens import UserTokens
 from strowger.calls import directory
 from strowger.calls.bindings import BindingStore
-from strowger.calls.directory import Directory, Presence
+from strowger.calls.directory import CreatedUsers, Directory, Presence
 from strowger.calls.exchange import Limits
+from strowger.calls.identities import Identities, Identity, IdentityStore
 from strowger.calls.ports import WaysOut
+from strowger.calls.signing_keys import SigningKeyStore
 from strowger.console.listener import ListenerLimits
 from strowger.events.delivery import DeliverySettings
 from strowger.events.outbox import OutboxLimits
@@ -198,6 +203,29 @@ def resources(settings: Settings) -> list[Resource]:
     return [Resource(row.name, row.hosts, row.key_octets) for row in settings.resources]
 
 
+def identities(settings: Settings, store: IdentityStore) -> Identities:
+    """Who may be given tokens: users of the settings, and those that applications create. Raises StoreUnavailable."""
+    users = [Identity(row.id, row.resource, 0.0) for row in settings.users]
+    known = Identities(store, users=users, limit=settings.limits.identities)
+    known.restore()
+    return known
+
+
+def user_tokens(settings: Settings, known: Identities, store: SigningKeyStore) -> UserTokens:
+    """What gives tokens and verifies them. Raises StoreUnavailable, ValueError for a key that cannot be read."""
+    keys = TokenKeys(store, max_age_s=settings.limits.token_key_age, longest_token_s=LONGEST_MINUTES * 60.0)
+    keys.restore()
+    return UserTokens(keys, known)
+
+
+def identity_service(
+    settings: Settings, known: Identities, tokens: UserTokens, new_id: Callable[[], str]
+) -> IdentityService:
+    """The identity service of all resources."""
+    resource_ids = {row.name: row.id for row in settings.resources}
+    return IdentityService(known, tokens, resource_ids=resource_ids, new_id=new_id)
+
+
 def api_settings(settings: Settings) -> ApiSettings:
     """How the API behaves."""
     limits, compat = settings.limits, settings.compat
@@ -278,7 +306,7 @@ def sip_tls(settings: Settings, dev_ca: DevCa | None) -> TlsContexts | None:
 # Who is ours, and which way leads out --------------------------------------------------------------------------------
 
 
-def the_directory(settings: Settings, presence: Presence, outside: WaysOut) -> Directory:
+def the_directory(settings: Settings, presence: Presence, outside: WaysOut, created: CreatedUsers) -> Directory:
     """Everything that can be dialled."""
     return Directory(
         numbers=[directory.Number(row.resource, row.e164) for row in settings.numbers],
@@ -286,6 +314,7 @@ def the_directory(settings: Settings, presence: Presence, outside: WaysOut) -> D
         user_may_dial_out=settings.compat.voip_to_phone == "allow",
         presence=presence,
         outside=outside,
+        created=created,
     )
 
 

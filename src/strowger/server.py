@@ -163,6 +163,8 @@ class Server:
             lost=self.driver.lost,
         )
         self._stack.push_async_callback(self.transports.stop)
+        self.identities = assembly.identities(self.settings, self.store.identities)
+        self.tokens = assembly.user_tokens(self.settings, self.identities, self.store.signing_keys)
         try:
             self.registration = self._registration()
         except CredentialInvalid as error:
@@ -243,7 +245,7 @@ class Server:
 
     def _exchange(self) -> Exchange:
         return Exchange(
-            directory=assembly.the_directory(self.settings, self.registration, self._ways_out()),
+            directory=assembly.the_directory(self.settings, self.registration, self._ways_out(), self.identities),
             contexts=ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname()),
             store=self.store,
             announcer=self.delivery,
@@ -324,6 +326,7 @@ class Server:
             wall=self._clock.wall,
             token=self._ids.token,
             settings=assembly.api_settings(self.settings),
+            identity=assembly.identity_service(self.settings, self.identities, self.tokens, self._ids.uuid4),
         )
         http = HttpListener(api.handle, wall=self._clock.wall, limits=assembly.http_limits(self.settings))
         self._stack.push_async_callback(http.stop)
@@ -381,6 +384,7 @@ class Server:
         while True:
             self.store.prune(self._clock.wall())
             self.store.bindings.prune(self._clock.wall())
+            self.tokens.keys.prune(self._clock.wall())
             await asyncio.sleep(PRUNE_EVERY_S)
 
     def _background(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -12,6 +12,7 @@ from strowger.acs.api import Api, ApiSettings
 from strowger.acs.auth import Authenticator, Resource
 from strowger.acs.fixdate import write
 from strowger.acs.message import Headers, Reply, Request
+from strowger.acs.operations.identity.service import IdentityService
 from strowger.base.clock import VirtualClock
 from strowger.calls.call import Call
 from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall
@@ -171,8 +172,10 @@ class Bench:
         settings: ApiSettings | None = None,
         resources: Iterable[Resource] | None = None,
         authenticators: Sequence[Authenticator] = (),
+        identity: IdentityService | None = None,
     ) -> None:
         self.authenticators = authenticators
+        self.identity = identity
         self.clock = VirtualClock()
         self.control = ScriptedControl()
         self.store = ReceiptStore()
@@ -191,6 +194,7 @@ class Bench:
             token=lambda: "AAAAAAAAAAAAAAAAAAAAAA",
             settings=self.settings,
             authenticators=self.authenticators,
+            identity=self.identity,
         )
         return self.api
 

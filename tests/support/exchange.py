@@ -11,7 +11,7 @@ import msgspec
 
 from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
-from strowger.calls.directory import Directory, Number, Presence, User
+from strowger.calls.directory import CreatedUsers, Directory, Number, Presence, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange, Limits
 from strowger.calls.identifier import from_raw_id
@@ -179,8 +179,11 @@ def arrival(dialled: str = NUMBER, **changes: object) -> Arrival:
     return msgspec.structs.replace(plain, **changes)
 
 
-def directory(presence: Presence | None = None, outside: WaysOut | None = None) -> Directory:
+def directory(
+    presence: Presence | None = None, outside: WaysOut | None = None, created: CreatedUsers | None = None
+) -> Directory:
     return Directory(
+        created=created,
         presence=presence,
         numbers=[Number("dev", NUMBER), Number("dev", OTHER_NUMBER), Number("other", "+4511223344")],
         users=[

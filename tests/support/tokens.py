@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
+from itertools import count
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -13,6 +14,7 @@ from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from strowger.acs.json_web_token import encode
+from strowger.acs.operations.identity.service import Asked, IdentityService
 from strowger.acs.token_keys import TokenKeys
 from strowger.acs.user_tokens import UserTokens
 from strowger.calls.errors import CallError
@@ -23,7 +25,9 @@ from strowger.calls.signing_keys import StoredKey
 NOW = 1_767_225_600.0
 DAY_S = 86_400.0
 KEY_AGE_S = 30 * DAY_S
-BOB = Identity("8:acs:1b5cc06b-f352_bob", "dev", 0.0)
+RESOURCE_ID = "1b5cc06b-f352"
+BOB = Identity(f"8:acs:{RESOURCE_ID}_bob", "dev", 0.0)
+FIRST_ID = f"8:acs:{RESOURCE_ID}_00000000-0000-4000-8000-000000000001"
 
 
 @cache
@@ -92,6 +96,17 @@ class Mint:
         self.keys.restore()
         self.tokens = UserTokens(self.keys, self.identities)
 
+    @property
+    def service(self) -> IdentityService:
+        """The identity service of resource `dev`, whose ids count up."""
+        counted = count(1)
+        return IdentityService(
+            self.identities,
+            self.tokens,
+            resource_ids={"dev": RESOURCE_ID},
+            new_id=lambda: f"00000000-0000-4000-8000-{next(counted):012}",
+        )
+
     def revoke(self, identity: Identity = BOB, now: float = NOW) -> None:
         """End all tokens of the identity."""
         self.identities.revoke(identity.raw_id, identity.resource, now, lambda error: None)
@@ -104,6 +119,12 @@ class Mint:
     def _make(self) -> RSAKey:
         self.made += 1
         return a_key(self.made)
+
+
+def asked(body: object = None, raw_id: str = BOB.raw_id, resource: str = "dev", verb: str = "") -> Asked:
+    """A request about an identity; a body that is no text is written as JSON."""
+    octets = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Asked(resource, f"/identities/{raw_id}{verb}", octets, NOW)
 
 
 def header_of(token: str) -> dict[str, Any]:

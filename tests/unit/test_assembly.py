@@ -10,7 +10,9 @@ import pytest
 from strowger import assembly
 from strowger.accounts import accounts
 from strowger.acs.http_limits import HttpLimits
+from strowger.calls.errors import TooManyIdentities
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
+from strowger.calls.identities import Identities, Identity
 from strowger.console.listener import ListenerLimits
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
@@ -35,6 +37,7 @@ from strowger.storage.bindings import MemoryBindings
 from strowger.tls import create_dev_ca
 from tests.support.admission import an_invite
 from tests.support.exchange import ways_out
+from tests.support.tokens import KeptIdentities, KeptKeys
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 NOBODY = MemoryBindings(lambda done: done())
@@ -330,12 +333,48 @@ def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
         to = "carrier"
         """,
     )
-    found = assembly.the_directory(settings, the_registration(settings), ways_out())
+    found = assembly.the_directory(settings, the_registration(settings), ways_out(), the_identities(settings))
     assert found.addressee("+31201110001")[0] == "one"
     assert found.addressee("alice")[1].ring == ("sip:alice@192.0.2.1",)
     caller = from_raw_id("4:+1")
     plan = found.target("one", phone_number("+12125550100"), caller)
     assert (plan.to.kind, plan.ring) == (Kind.PHONE_NUMBER, ("sip:+12125550100@sbc.example;transport=tcp",))
+
+
+def the_identities(settings: Settings, store: KeptIdentities | None = None) -> Identities:
+    return assembly.identities(settings, store or KeptIdentities())
+
+
+@pytest.mark.asyncio
+async def test_users_and_what_applications_create_get_tokens(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [[user]]
+        resource = "one"
+        name = "alice"
+        id = "8:acs:r1_a"
+        [limits]
+        identities = 2
+        token_key_age = "2h"
+        """,
+    )
+    created = Identity("8:acs:r1_new", "one", 5.0)
+    store = KeptIdentities()
+    store.save(created, lambda error: None)
+    known = the_identities(settings, store)
+    assert known.find("8:acs:r1_a") == Identity("8:acs:r1_a", "one", 0.0)
+    assert known.created("new") == created
+    tokens = assembly.user_tokens(settings, known, KeptKeys())
+    service = assembly.identity_service(settings, known, tokens, lambda: "x")
+    made = service.new_identity("one", 6.0)
+    assert made == Identity("8:acs:r1_x", "one", 6.0)
+    known.create(made, lambda error: None)
+    with pytest.raises(TooManyIdentities):
+        known.create(made, lambda error: None)
+    first = await tokens.keys.latest(0.0)
+    assert (await tokens.keys.latest(7_199.0)).kid == first.kid
+    assert (await tokens.keys.latest(7_200.0)).kid != first.kid
 
 
 def test_a_realm_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

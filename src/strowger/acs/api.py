@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from strowger.acs import token_keys
 from strowger.acs.auth import Authenticator, Credentials, Principal, Resource, require_permission
 from strowger.acs.authenticators.access_key import AccessKeyAuthenticator
 from strowger.acs.awaited import awaited
@@ -20,7 +21,9 @@ from strowger.acs.errors import (
     JSON_CONTENT_TYPE,
     BodyTooLarge,
     MediaTypeRefused,
+    MethodRefused,
     OperationNotImplemented,
+    PathUnknown,
     RepeatRefused,
     RepeatTooLate,
     RequestInFlight,
@@ -32,17 +35,22 @@ from strowger.acs.errors import (
 )
 from strowger.acs.message import Headers, Reply, Request
 from strowger.acs.operations import redirect_call, reject_call
-from strowger.acs.operations.catalogue import REDIRECT_CALL, REJECT_CALL, Operation, find_operation
+from strowger.acs.operations.catalogue import IDENTITY, REDIRECT_CALL, REJECT_CALL, Operation, find_operation
+from strowger.acs.operations.identity.carried_out import CARRIED_OUT
+from strowger.acs.operations.identity.service import Asked, IdentityService
 from strowger.acs.repeatability import Outcome, Repeat, Repeatability, fingerprint
 from strowger.acs.replay import SignatureMemory
 from strowger.acs.signature import CONTENT_HASH, content_hash
-from strowger.acs.versions import version_of, warning_for
+from strowger.acs.versions import IDENTITY_KNOWN, version_of, warning_for
 from strowger.calls.decision import Accepted, Answer, CallControl
-from strowger.calls.errors import CallError, DecisionRefused, StoreUnavailable
+from strowger.calls.errors import CallError, DecisionRefused, IdentityRefused, StoreUnavailable
 from strowger.calls.ports import Receipt, Store
 
 MAX_CLIENT_REQUEST_ID_CHARACTERS: Final = 256
 """Longest x-ms-client-request-id that is echoed."""
+JWKS_CONTENT_TYPE: Final = "application/jwk-set+json"
+JWKS_CACHING: Final = "max-age=300"
+"""Who sees a token with an unknown key asks again anyway."""
 
 
 class ApiSettings(msgspec.Struct, frozen=True):
@@ -92,13 +100,16 @@ class Api:
         token: Callable[[], str],
         settings: ApiSettings | None = None,
         authenticators: Sequence[Authenticator] = (),
+        identity: IdentityService | None = None,
     ) -> None:
         """`wall` tells seconds since 1970; `token` makes a URL-safe word of 22 characters, the base of each MS-CV.
 
-        `authenticators` are for credentials other than the access keys of `resources`.
+        `authenticators` are for credentials other than the access keys of `resources`; without an `identity` service
+        its operations are answered as not implemented.
         """
         self._settings: Final = settings or ApiSettings()
         self._control: Final = control
+        self._identity: Final = identity
         self._wall: Final = wall
         self._vector_base: Final = token()
         self._vectors: Final = count()
@@ -129,6 +140,8 @@ class Api:
         if client_id and _may_be_echoed(client_id):
             headers.append(("x-ms-client-request-id", client_id))
         try:
+            if request.path == token_keys.PATH:
+                return self._public_keys(request, headers)
             outcome = await self._answer(request, headers)
         except RequestRefused as refusal:
             return _refusal(refusal, headers)
@@ -137,7 +150,9 @@ class Api:
         if outcome.correlation_id:
             headers.append(("X-Microsoft-Skype-Chain-ID", outcome.correlation_id))
         if outcome.body:
-            headers += [("Content-Type", JSON_CONTENT_TYPE), ("x-ms-error-code", error_code(outcome.body))]
+            headers.append(("Content-Type", JSON_CONTENT_TYPE))
+        if outcome.status >= 400:
+            headers.append(("x-ms-error-code", error_code(outcome.body)))
         if outcome.status == 405:
             headers.append(("Allow", request.method))  # the decision was refused, not the method, but RFC 9110 wants it
         return Reply(outcome.status, tuple(headers), outcome.body)
@@ -150,9 +165,14 @@ class Api:
         principal = await self._credentials.authenticate(request, now)
         require_permission(principal, operation)
         version = version_of(request.query)
-        warning = warning_for(version)
+        of_identity = operation.service == IDENTITY
+        if of_identity:
+            headers.append(("api-supported-versions", ", ".join(IDENTITY_KNOWN)))
+        warning = warning_for(version, of_identity=of_identity)
         if warning is not None:
             headers.append(("Warning", warning))
+        if of_identity and self._identity is not None:
+            return await self._serve_identity(self._identity, operation, principal, request, now)
         read = IMPLEMENTED.get(operation)
         if read is None:
             raise OperationNotImplemented(
@@ -170,6 +190,27 @@ class Api:
         outcome = await self._repeatability.once(repeat, lambda: self._decide(decision, principal, repeat))
         headers.append(("Repeatability-Result", "accepted"))
         return outcome
+
+    async def _serve_identity(
+        self, service: IdentityService, operation: Operation, principal: Principal, request: Request, now: float
+    ) -> Outcome:
+        """These carry no Repeatability headers, and two users may well be created in the same second."""
+        if request.body:
+            _check_media_type(request.headers)
+        asked = Asked(principal.resource, request.path, request.body, now)
+        try:
+            return await CARRIED_OUT[operation](service, asked)
+        except IdentityRefused as refusal:
+            return Outcome(refusal.status, error_body(refusal.code, str(refusal), refusal.target))
+
+    def _public_keys(self, request: Request, headers: list[tuple[str, str]]) -> Reply:
+        """For anybody who wants to verify a user access token."""
+        if self._identity is None:
+            raise PathUnknown("This server gives out no tokens.")
+        if request.method != "GET":
+            raise MethodRefused("This path is used with GET only.", headers=(("Allow", "GET"),))
+        described = (("Content-Type", JWKS_CONTENT_TYPE), ("Cache-Control", JWKS_CACHING))
+        return Reply(200, (*headers, *described), self._identity.tokens.keys.public())
 
     async def _decide(self, decision: Decision, principal: Principal, repeat: Repeat | None) -> Outcome:
         """Raises StoreUnavailable when nothing was done, or when a refusal could not be stored for its repeat."""

@@ -41,7 +41,7 @@ class UserClaims(msgspec.Struct, frozen=True, gc=False):
     raw_id: str
     resource: str
     """Name of the resource that the user belongs to."""
-    scopes: frozenset[str]
+    scopes: tuple[str, ...]
     issued_at: float
     """Wall clock, seconds."""
     expires_at: float
@@ -84,7 +84,7 @@ class UserTokens:
         return UserClaims(
             identity.raw_id,
             identity.resource,
-            frozenset(claims["acsScope"].split(",")),
+            tuple(claims["acsScope"].split(",")),
             float(claims["iat"]),
             float(claims["exp"]),
         )

@@ -1,4 +1,4 @@
-"""The api-version of a request (ACS: Call Automation, api-versions).
+"""The api-version of a request (ACS: Call Automation and Identity, api-versions).
 
 Redirect and reject are the same in every version that carries them, so one code path serves all. A version nobody has
 published yet is answered as the newest known one, with a warning: an application may be newer than this server.
@@ -35,6 +35,19 @@ KNOWN: Final = frozenset(
         NEWEST,
     )
 )
+IDENTITY_NEWEST: Final = "2023-10-01"
+IDENTITY_KNOWN: Final = (
+    "2020-07-20-preview2",
+    "2021-02-22-preview1",
+    "2021-03-07",
+    "2021-10-31-preview",
+    "2021-11-01",
+    "2022-06-01",
+    "2022-10-01",
+    "2023-08-01",
+    IDENTITY_NEWEST,
+)
+"""Those of the identity service, oldest first; its operations are the same in all of them."""
 _USUAL_QUERY: Final = f"{PARAMETER}={NEWEST}"
 _SHAPE: Final = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:-preview[0-9]?)?")
 
@@ -60,8 +73,9 @@ def version_of(query: str) -> str:
     return given[0]
 
 
-def warning_for(version: str) -> str | None:
+def warning_for(version: str, *, of_identity: bool = False) -> str | None:
     """The value of the Warning header for a version that this server does not know."""
-    if version in KNOWN:
+    if version in (IDENTITY_KNOWN if of_identity else KNOWN):
         return None
-    return f'299 - "{PARAMETER} {version} is unknown to this server and is answered as {NEWEST}"'
+    newest = IDENTITY_NEWEST if of_identity else NEWEST
+    return f'299 - "{PARAMETER} {version} is unknown to this server and is answered as {newest}"'

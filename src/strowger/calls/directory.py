@@ -12,8 +12,9 @@ import msgspec
 
 from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
 from strowger.calls.identifier import ANONYMOUS_CALLER, Identifier, Kind, from_raw_id, phone_number
+from strowger.calls.identities import Identity
 from strowger.calls.ports import Arrival, RingPlan, WaysOut
-from strowger.calls.spelling import spellings
+from strowger.calls.spelling import spellings, user_part
 
 NOT_FOUND: Final = 404
 
@@ -50,6 +51,13 @@ class Presence(Protocol):
         """The addresses those phones registered from."""
 
 
+class CreatedUsers(Protocol):
+    """Users that applications created while the server runs."""
+
+    def created(self, word: str) -> Identity | None:
+        """The one with this raw id, or with this user part of it; capitals change nothing."""
+
+
 class Directory:
     """Everything that can be dialled, ready for lookup."""
 
@@ -61,9 +69,10 @@ class Directory:
         user_may_dial_out: bool = True,
         presence: Presence | None = None,
         outside: WaysOut | None = None,
+        created: CreatedUsers | None = None,
     ) -> None:
         """`presence` knows the phones that users have registered, beside those they always have; without an `outside`
-        nothing but what is ours can be reached.
+        nothing but what is ours can be reached. `created` may know users that are not among `users`.
         """
         self._presence = presence
         self._numbers = {number.e164: number for number in numbers}
@@ -74,6 +83,7 @@ class Directory:
         }
         self._users_by_address = _by_address(self._users_by_name.values())
         self._out = outside
+        self._created = created
         self._user_may_dial_out = user_may_dial_out
 
     def addressee(self, dialled: str) -> tuple[str, RingPlan]:
@@ -81,17 +91,20 @@ class Directory:
         number = self._numbers.get(dialled) or self._numbers.get(f"+{dialled}")
         if number:
             return number.resource, RingPlan(phone_number(number.e164), announced=True)
-        user = self._users.get(dialled.lower())
+        user = self._users.get(dialled.lower()) or self._created_user(dialled)
         if user:
             return user.resource, self._user_plan(user)
-        raise CallRefused(NOT_FOUND, f"nobody here is called {dialled!r}: add a [[number]] or a [[user]] for it")
+        raise CallRefused(
+            NOT_FOUND,
+            f"nobody here is called {dialled!r}: add a [[number]] or a [[user]] for it, or create an identity",
+        )
 
     def caller(self, arrival: Arrival) -> Identifier:
         """Who calls. A user is believed that proved to be one, or calls from the address of one of its own phones."""
-        proven = self._users_by_id.get(arrival.caller_user)
+        proven = self._user(arrival.caller_user)
         if proven:
             return from_raw_id(proven.id)
-        user = self._users.get(arrival.caller.lower())
+        user = self._users.get(arrival.caller.lower()) or self._created_user(arrival.caller)
         if user and not arrival.is_stranger and self._is_at(user, arrival.source):
             return from_raw_id(user.id)
         if arrival.caller.lower() == "anonymous" or not arrival.caller:
@@ -99,6 +112,16 @@ class Directory:
         if _DIALLABLE.fullmatch(arrival.caller):
             return phone_number(arrival.caller)
         return Identifier(Kind.UNKNOWN, arrival.caller_uri)
+
+    def _user(self, raw_id: str) -> User | None:
+        user = self._users_by_id.get(raw_id.lower()) or self._created_user(raw_id)
+        return user if user is not None and user.id.lower() == raw_id.lower() else None
+
+    def _created_user(self, word: str) -> User | None:
+        identity = self._created.created(word) if self._created is not None and word else None
+        if identity is None:
+            return None
+        return User(identity.resource, user_part(identity.raw_id), identity.raw_id)
 
     def _is_at(self, user: User, source: str) -> bool:
         if source in self._users_by_address.get(user.name, ()):
@@ -119,10 +142,11 @@ class Directory:
         return self._outside(target, outside_id(target))
 
     def _user_target(self, resource: str, target: Identifier) -> RingPlan:
-        user = self._users_by_id.get(target.raw_id.lower())
+        user = self._user(target.raw_id)
         if user is None or user.resource != resource:
             raise TargetInvalid(
-                "there is no user with the id of the target in this resource: add a [[user]] with that id"
+                "there is no user with the id of the target in this resource: add a [[user]] with that id, or create "
+                "an identity and take the id that it gets"
             )
         return self._user_plan(user)
 

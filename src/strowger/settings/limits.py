@@ -83,6 +83,14 @@ class Limits:
     registration_contacts: int = row(
         kinds.count(1, 100), 10, "Phones of one user that are registered at one time; beyond it 403."
     )
+    identities: int = row(
+        kinds.count(1), 100_000, "Users that applications may create, beside those of [[user]]; beyond it 429."
+    )
+    token_key_age: float = row(
+        kinds.DURATION,
+        "30d",
+        "How long a key signs user access tokens before a new one does. An old one verifies until its last token ends.",
+    )
     registration_min: float = row(kinds.DURATION, "60s", "A phone that registers for less gets 423.")
     registration_default: float = row(kinds.DURATION, "1h", "How long a registration lasts that names no time.")
     registration_max: float = row(kinds.DURATION, "1h", "A registration for more is cut to this.")

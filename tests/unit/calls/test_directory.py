@@ -8,6 +8,7 @@ import pytest
 from strowger.calls.directory import Directory, Number, escape_user, outside_id
 from strowger.calls.errors import CallRefused, TargetInvalid, TargetUnroutable
 from strowger.calls.identifier import Identifier, Kind, from_raw_id, phone_number, teams_app, teams_user
+from strowger.calls.identities import Identity
 from strowger.calls.ports import RingPlan
 from tests.support.exchange import ALICE, BOB, NUMBER, arrival, directory
 
@@ -167,3 +168,48 @@ def test_nothing_ends_a_user_part_early() -> None:
 )
 def test_what_a_trunk_is_asked_for(target: Identifier, asked_for: str) -> None:
     assert outside_id(target) == asked_for
+
+
+CREATED = Identity("8:acs:dev_6d6c7a70-aaaa", "dev", 1_000.0)
+
+
+class OneCreated:
+    """An application created one user; words are compared without capitals."""
+
+    def created(self, word: str) -> Identity | None:
+        return CREATED if word.lower() in (CREATED.raw_id, "6d6c7a70-aaaa") else None
+
+
+class ItsPhone:
+    """And it has registered a phone."""
+
+    def contacts(self, user: str) -> tuple[str, ...]:
+        return ("sip:phone@192.0.2.44",) if user == CREATED.raw_id else ()
+
+    def addresses(self, user: str) -> frozenset[str]:
+        return frozenset(("192.0.2.44",)) if user == CREATED.raw_id else frozenset()
+
+
+@pytest.mark.parametrize("dialled", [CREATED.raw_id, CREATED.raw_id.upper(), "6d6c7a70-aaaa", "6D6C7A70-AAAA"])
+def test_a_user_that_was_created_is_dialled_like_any_other(dialled: str) -> None:
+    plan = RingPlan(from_raw_id(CREATED.raw_id), announced=True)
+    assert directory(created=OneCreated()).addressee(dialled) == ("dev", plan)
+    with_phone = msgspec.structs.replace(plan, ring=("sip:phone@192.0.2.44",))
+    assert directory(ItsPhone(), created=OneCreated()).addressee(dialled) == ("dev", with_phone)
+
+
+def test_a_user_that_was_created_is_a_target_in_its_resource_only() -> None:
+    known, target = directory(created=OneCreated()), from_raw_id(CREATED.raw_id)
+    assert known.target("dev", target, CALLER) == RingPlan(target, announced=True)
+    for resource, raw_id in (("other", CREATED.raw_id), ("dev", "6d6c7a70-aaaa"), ("dev", "8:acs:dev_else")):
+        with pytest.raises(TargetInvalid):
+            known.target(resource, Identifier(Kind.COMMUNICATION_USER, raw_id), CALLER)
+
+
+def test_a_user_that_was_created_calls_once_it_has_proved_to_be_one() -> None:
+    known = directory(ItsPhone(), created=OneCreated())
+    assert known.caller(arrival(caller_user=CREATED.raw_id)) == from_raw_id(CREATED.raw_id)
+    at_home = arrival(caller="6d6c7a70-aaaa", source="192.0.2.44")
+    assert known.caller(at_home) == from_raw_id(CREATED.raw_id)
+    elsewhere = arrival(caller="6d6c7a70-aaaa", source="192.0.2.45", caller_uri="sip:who@example")
+    assert known.caller(elsewhere).raw_id == "sip:who@example"

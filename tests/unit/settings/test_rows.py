@@ -81,6 +81,8 @@ def test_the_defaults() -> None:
         ("sip_addresses", 64),
         ("sip_uri", 2_048),
         ("registration_contacts", 10),
+        ("identities", 100_000),
+        ("token_key_age", 2_592_000.0),
         ("registration_min", 60.0),
         ("registration_default", 3_600.0),
         ("registration_max", 3_600.0),

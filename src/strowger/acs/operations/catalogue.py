@@ -38,9 +38,23 @@ _RECORDINGS: Final = "/calling/recordings"
 _RECORDING: Final = _RECORDINGS + "/{recordingId}"
 _STORED: Final = "/v1/objects/{documentId}"
 _IDENTITIES: Final = "/identities"
+_IDENTITY: Final = _IDENTITIES + "/{identityId}"
 
 REDIRECT_CALL: Final = Operation("Redirect Call", "POST", _CALLS + ":redirect", 204)
 REJECT_CALL: Final = Operation("Reject Call", "POST", _CALLS + ":reject", 204)
+CREATE_IDENTITY: Final = Operation("Create Identity", "POST", _IDENTITIES, 201, IDENTITY)
+DELETE_IDENTITY: Final = Operation("Delete Identity", "DELETE", _IDENTITY, 204, IDENTITY)
+ISSUE_ACCESS_TOKEN: Final = Operation("Issue Access Token", "POST", _IDENTITY + "/:issueAccessToken", 200, IDENTITY)
+REVOKE_ACCESS_TOKENS: Final = Operation(
+    "Revoke Access Tokens", "POST", _IDENTITY + "/:revokeAccessTokens", 204, IDENTITY
+)
+EXCHANGES: Final = (
+    Operation("Exchange Teams User Access Token", "POST", "/teamsUser/:exchangeAccessToken", 200, IDENTITY),
+    Operation("Exchange Entra Access Token", "POST", "/access/entra/:exchangeAccessToken", 200, IDENTITY),
+    Operation(
+        "Exchange Teams Extension Access Token", "POST", "/access/teamsExtension/:exchangeAccessToken", 200, IDENTITY
+    ),
+)
 
 CATALOGUE: Final[tuple[Operation, ...]] = (
     Operation("Create Call", "POST", _CALLS, 201),
@@ -79,15 +93,11 @@ CATALOGUE: Final[tuple[Operation, ...]] = (
     Operation("Resume Recording", "POST", _RECORDING + ":resume", 202),
     Operation("Download Recording", "GET", _STORED + "/content/{contentKind}", 200),
     Operation("Delete Recording", "DELETE", _STORED, 200),
-    Operation("Create Identity", "POST", _IDENTITIES, 201, IDENTITY),
-    Operation("Delete Identity", "DELETE", _IDENTITIES + "/{identityId}", 204, IDENTITY),
-    Operation("Issue Access Token", "POST", _IDENTITIES + "/{identityId}/:issueAccessToken", 200, IDENTITY),
-    Operation("Revoke Access Tokens", "POST", _IDENTITIES + "/{identityId}/:revokeAccessTokens", 204, IDENTITY),
-    Operation("Exchange Teams User Access Token", "POST", "/teamsUser/:exchangeAccessToken", 200, IDENTITY),
-    Operation("Exchange Entra Access Token", "POST", "/access/entra/:exchangeAccessToken", 200, IDENTITY),
-    Operation(
-        "Exchange Teams Extension Access Token", "POST", "/access/teamsExtension/:exchangeAccessToken", 200, IDENTITY
-    ),
+    CREATE_IDENTITY,
+    DELETE_IDENTITY,
+    ISSUE_ACCESS_TOKEN,
+    REVOKE_ACCESS_TOKENS,
+    *EXCHANGES,
 )
 
 _MAY_HOLD_COLONS: Final = frozenset(("participantRawId", "identityId"))

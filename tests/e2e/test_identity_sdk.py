@@ -1,0 +1,180 @@
+"""The official identity SDK, unmodified and over TLS, and what its users can do with what it gives them."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import ssl
+import urllib.request
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.communication.identity import (
+    CommunicationIdentityClient,
+    CommunicationTokenScope,
+    CommunicationUserIdentifier,
+)
+from azure.communication.identity.aio import CommunicationIdentityClient as AsyncCommunicationIdentityClient
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.e2e.stage import Stage, code
+from tests.support.server import KEY, OTHER_KEY, RESOURCE_ID, Server, user_id
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
+
+VOIP, CHAT = CommunicationTokenScope.VOIP, CommunicationTokenScope.CHAT
+Ask = Callable[..., Awaitable[Any]]
+
+
+@asynccontextmanager
+async def asking(server: Server, client: str, key: str = KEY, host: str = "127.0.0.1"):
+    """Call a method of the synchronous or of the asynchronous client by its name."""
+    where = f"endpoint=https://{host}:{server.api_port}/;accesskey={key}"
+    options = {"connection_verify": str(server.authority), "retry_total": 0}
+    kind = AsyncCommunicationIdentityClient if client == "aio" else CommunicationIdentityClient
+    made: Any = kind.from_connection_string(where, **options)
+
+    async def ask(method: str, *arguments: Any, **more: Any) -> Any:
+        function = getattr(made, method)
+        if inspect.iscoroutinefunction(function):
+            return await function(*arguments, **more)
+        return await asyncio.to_thread(function, *arguments, **more)
+
+    if client == "aio":
+        async with made:
+            yield ask
+    else:
+        with made._identity_service_client:
+            yield ask
+
+
+async def published(server: Server) -> KeySet:
+    """The keys that anybody can verify tokens by."""
+
+    def read() -> bytes:
+        context = ssl.create_default_context(cafile=str(server.authority))
+        with urllib.request.urlopen(f"{server.api_origin}/.well-known/jwks.json", timeout=5, context=context) as reply:
+            return reply.read()
+
+    return KeySet.import_key_set(json.loads(await asyncio.to_thread(read)))
+
+
+@pytest.mark.parametrize("client", ["sync", "aio"])
+async def test_the_life_of_an_identity(stage: Stage, client: str) -> None:
+    server = await stage.serve()
+    async with asking(server, client) as ask:
+        user = await ask("create_user")
+        assert user.raw_id.startswith(f"8:acs:{RESOURCE_ID}_") and user.raw_id.count("_") == 1
+        assert isinstance(user, CommunicationUserIdentifier)
+        token = await ask("get_token", user, [CHAT, VOIP])
+        claims = jwt.decode(token.token, await published(server), ["RS256"]).claims
+        assert claims["skypeid"] == user.raw_id[2:]
+        assert claims["acsScope"] == "chat,voip"
+        await ask("revoke_tokens", user)
+        again = await ask("get_token", user, ["voip.join"])
+        assert again.token != token.token
+        await ask("delete_user", user)
+        await ask("delete_user", user)
+        with pytest.raises(HttpResponseError) as refused:
+            await ask("get_token", user, [VOIP])
+        assert refused.value.status_code == 404
+
+
+@pytest.mark.parametrize("client", ["sync", "aio"])
+async def test_tokens_live_as_long_as_was_asked(stage: Stage, client: str) -> None:
+    async with asking(await stage.serve(), client) as ask:
+        user, _ = await ask("create_user_and_token", [CHAT])
+        for hours in (None, 1, 24):
+            more = {"token_expires_in": timedelta(hours=hours)} if hours else {}
+            for given in (
+                await ask("get_token", user, [VOIP], **more),
+                (await ask("create_user_and_token", [VOIP], **more))[1],
+            ):
+                left = (datetime.fromisoformat(given.expires_on) - datetime.now(UTC)).total_seconds()
+                assert left == pytest.approx((hours or 24) * 3_600, rel=0.05)
+
+
+@pytest.mark.parametrize("client", ["sync", "aio"])
+async def test_what_cannot_be_had(stage: Stage, client: str) -> None:
+    server = await stage.serve()
+    async with asking(server, client) as ask:
+        user = await ask("create_user")
+        for arguments, more in (
+            ((user, [VOIP]), {"token_expires_in": timedelta(minutes=59)}),
+            ((user, [VOIP]), {"token_expires_in": timedelta(minutes=1_441)}),
+            ((user, ["fly"]), {}),
+            ((user, []), {}),
+        ):
+            with pytest.raises(HttpResponseError) as refused:
+                await ask("get_token", *arguments, **more)
+            assert refused.value.status_code == 400
+            if arguments[1]:
+                with pytest.raises(HttpResponseError) as refused:
+                    await ask("create_user_and_token", arguments[1], **more)
+                assert refused.value.status_code == 400
+        with pytest.raises(HttpResponseError) as refused:
+            await ask("get_token_for_teams_user", "aad token", "client", "user")
+        assert (refused.value.status_code, code(refused.value)) == (501, "8520")
+        assert "no Microsoft Entra tenant" in str(refused.value)
+    async with asking(server, client, key=OTHER_KEY) as ask:
+        with pytest.raises(ClientAuthenticationError):
+            await ask("create_user")
+    async with asking(server, client, key=OTHER_KEY, host="localhost") as ask:
+        foreign: list[tuple[Any, ...]] = [("get_token", user, [VOIP]), ("revoke_tokens", user)]
+        for each in foreign:
+            with pytest.raises(HttpResponseError) as refused:
+                await ask(*each)
+            assert refused.value.status_code == 404, "a user of another resource does not exist"
+
+
+async def test_a_user_of_the_settings_gets_tokens_too_and_stays(stage: Stage) -> None:
+    server = await stage.serve(users={"bob": []})
+    bob = CommunicationUserIdentifier(user_id("bob"))
+    async with asking(server, "sync") as ask:
+        token = await ask("get_token", bob, [VOIP])
+        assert jwt.decode(token.token, await published(server), ["RS256"]).claims["skypeid"] == user_id("bob")[2:]
+        with pytest.raises(HttpResponseError, match=r"\[\[user\]\]"):
+            await ask("delete_user", bob)
+
+
+@pytest.mark.parametrize("end", ["kill", "terminate"])
+async def test_a_restart_keeps_identities_and_keys(stage: Stage, end: str) -> None:
+    server = await stage.serve()
+    async with asking(server, "sync") as ask:
+        (user, token), gone = await ask("create_user_and_token", [VOIP]), await ask("create_user")
+        await ask("revoke_tokens", user)
+        await ask("delete_user", gone)
+        getattr(server, end)()
+        await server.start()
+        assert jwt.decode(token.token, await published(server), ["RS256"]).claims["skypeid"] == user.raw_id[2:]
+        after = await ask("get_token", user, [VOIP])
+        assert jwt.decode(after.token, await published(server), ["RS256"]).claims["issuedUnder"] > 0
+        with pytest.raises(HttpResponseError):
+            await ask("get_token", gone, [VOIP])
+
+
+async def test_a_call_is_redirected_to_a_user_that_was_just_created(stage: Stage) -> None:
+    server = await stage.serve()
+    async with asking(server, "sync") as ask:
+        user = await ask("create_user")
+        call = stage.call(await stage.caller())
+        first = await stage.application.event(0)
+        await stage.client.redirect_call(first.context, user)
+        second = await stage.application.event(1)
+        assert (second.to, second.correlation_id) == (user.raw_id, first.correlation_id)
+        await ask("delete_user", user)
+        await stage.client.reject_call(second.context)
+        assert (await call.final(5.0)).status == 603
+        late = stage.call(await stage.caller())
+        third = await stage.application.event(2)
+        with pytest.raises(HttpResponseError) as refused:
+            await stage.client.redirect_call(third.context, user)
+        assert (refused.value.status_code, code(refused.value)) == (400, "8523")
+        await stage.client.reject_call(third.context)
+        await late.final(5.0)
