@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from strowger.base.clock import SystemClock
+from strowger.console.views import seconds
 from strowger.phones.behaviours import Answer
 from tests.e2e.stage import Stage
-from tests.support.server import KEY, OTHER_KEY, OUTSIDE, user_id
+from tests.support.server import KEY, OTHER_KEY, OUTSIDE, RESOURCE_ID, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -74,3 +76,22 @@ async def test_refusals_have_their_published_codes(stage: Stage) -> None:
         assert (refused["name"], refused["status"], refused["code"]) == ("RestError", status, code)
     call.cancel()
     assert (await call.final(SOON)).status == 487
+
+
+async def test_a_user_and_its_tokens_live_and_end(stage: Stage) -> None:
+    await stage.serve()
+    begun = SystemClock().wall()
+    told = await program(stage, "identities")
+    user, other = told["user"]["communicationUserId"], told["both"]["user"]["communicationUserId"]
+    assert user.startswith(f"8:acs:{RESOURCE_ID}_")
+    assert other.startswith(f"8:acs:{RESOURCE_ID}_")
+    assert user != other
+    assert seconds(told["token"]["expiresOn"]) - begun == pytest.approx(86_400, rel=0.05)
+    assert seconds(told["both"]["expiresOn"]) - begun == pytest.approx(3_600, rel=0.05)
+    assert len({told["token"]["token"], told["second"]["token"], told["both"]["token"]}) == 3
+    assert told["deleted"]["refused"]["status"] == 404
+
+
+async def test_an_exchange_with_teams_is_refused_honestly(stage: Stage) -> None:
+    await stage.serve()
+    assert (await program(stage, "teams", TOKEN="a token"))["refused"]["status"] == 501

@@ -2,23 +2,43 @@
 //
 //   node application.mjs redirect           by the connection string
 //   node application.mjs redirect-by-key    by an AzureKeyCredential
+//   node application.mjs identities         a user and its tokens, from beginning to end
+//   node application.mjs teams              the token of a Teams user, exchanged
 //
 // It takes what it needs from the environment and prints one line of JSON: what happened, or how it was refused.
 
 import { CallAutomationClient } from "@azure/communication-call-automation";
+import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { AzureKeyCredential } from "@azure/core-auth";
 
-const { CONNECTION_STRING, ENDPOINT, KEY, CONTEXT, TARGET } = process.env;
+const { CONNECTION_STRING, ENDPOINT, KEY, TOKEN, CONTEXT, TARGET } = process.env;
 
 const actions = {
   redirect: () => redirect(new CallAutomationClient(CONNECTION_STRING)),
   "redirect-by-key": () => redirect(new CallAutomationClient(ENDPOINT, new AzureKeyCredential(KEY))),
+  identities: () => identities(new CommunicationIdentityClient(CONNECTION_STRING)),
+  teams: () => teams(new CommunicationIdentityClient(CONNECTION_STRING)),
 };
 
 async function redirect(client) {
   const target = TARGET.startsWith("+") ? { phoneNumber: TARGET } : { communicationUserId: TARGET };
   await client.redirectCall(CONTEXT, { targetParticipant: target });
   return { redirected: true };
+}
+
+async function identities(client) {
+  const user = await client.createUser();
+  const token = await client.getToken(user, ["voip"]);
+  const both = await client.createUserAndToken(["chat", "voip.join"], { tokenExpiresInMinutes: 60 });
+  await client.revokeTokens(user);
+  const second = await client.getToken(user, ["voip"]);
+  await client.deleteUser(user);
+  const deleted = await client.getToken(user, ["voip"]).then(() => "a token", refusal);
+  return { user, token, both, second, deleted };
+}
+
+async function teams(client) {
+  return client.getTokenForTeamsUser({ teamsUserAadToken: TOKEN, clientId: "app", userObjectId: "object" });
 }
 
 function refusal({ name, statusCode, code, message }) {
