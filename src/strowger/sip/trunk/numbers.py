@@ -52,6 +52,16 @@ class NumberFormat:
             return f"+{self.country_code}{written.removeprefix(self.national_prefix)}"
         return written
 
+    def keeps(self, number: str) -> bool:
+        """Whether the trunk will read the same number as we do. A number in E.164 form that goes on with 0 behind its
+        plus or its country code may become an international prefix, and so a call to somewhere else.
+        """
+        if self.form == "e164" or not number.startswith("+"):
+            return True
+        if self.form == "digits" or not number.startswith(f"+{self.country_code}"):
+            return not number.startswith("+0")
+        return not (self.international_prefix and self.shown(number).startswith(self.international_prefix))
+
     def shown(self, number: str) -> str:
         """The number as the trunk wants to have it shown: as dialled, without `prefix`."""
         if self.form == "e164" or not number.startswith("+"):

@@ -17,6 +17,8 @@ from strowger.sip.trunk.errors import EveryTrunkDown, NoRoute
 from strowger.sip.trunk.selection import Selection
 from strowger.sip.trunk.trunk import Mode
 
+_SHOWN: Final = 64
+"""Characters of a target in a reason."""
 _PREFIX: Final = 3
 """Characters of an unroutable target in the advice: country code and a digit."""
 
@@ -39,7 +41,10 @@ class TrunkWays:
             raise TargetUnroutable(f"{error}: {advice}") from error
         except EveryTrunkDown as error:
             raise TargetUnreachable(f"{error}: try again later, or redirect to another target") from error
-        return [Branch(candidate.uri, candidate.trunk) for candidate in candidates]
+        exact = [each for each in candidates if self._selection.trunk(each.trunk).number_format.keeps(dialled)]
+        if not exact:
+            raise TargetUnroutable(f"{printable(dialled, _SHOWN)} would be another number in the form its trunk wants")
+        return [Branch(candidate.uri, candidate.trunk) for candidate in exact]
 
     def sends_back(self, trunk: str) -> bool:
         """Whether callers that come by this trunk are told to call a new target themselves."""

@@ -57,3 +57,25 @@ def test_a_number_is_shown_without_the_prefix() -> None:
 def test_a_national_form_needs_its_country(country_code: str) -> None:
     with pytest.raises(ValueError, match="country code"):
         NumberFormat("national", country_code)
+
+
+@pytest.mark.parametrize(
+    ("form", "number", "keeps"),
+    [
+        (DUTCH, "+31201110001", True),
+        (DUTCH, "+49301110001", True),
+        (DUTCH, "+31088216123456", False),  # 0 and 088216… is 0088216…, a satellite
+        (DUTCH, "+310201110001", False),
+        (DUTCH, "+0088216123456", False),
+        (DUTCH, "0088216123456", True),  # written so, and judged so
+        (AMERICAN, "+1088216123456", True),
+        (ITALIAN, "+390612345678", True),
+        (ITALIAN, "+390088216123456", False),
+        (NumberFormat("national", "31", international_prefix=""), "+310201110001", True),
+        (NumberFormat("digits"), "+31201110001", True),
+        (NumberFormat("digits"), "+0088216123456", False),
+        (NumberFormat(), "+0088216123456", True),
+    ],
+)
+def test_a_number_that_would_become_another_one_is_known(form: NumberFormat, number: str, keeps: bool) -> None:
+    assert form.keeps(number) is keeps
