@@ -9,6 +9,8 @@ CallError
 │   ├── TooManyRedirects     400 8521   the chain of hops is as long as it may get
 │   ├── TargetInvalid        400 8523   no such user, or not a target at all
 │   ├── TargetUnroutable     405 8520   no route leads there
+│   ├── TargetForbidden      405 8520   a route leads there, but the resource may not take it
+│   ├── CallThrottled        429 85xx   too many calls to the outside; its own code says of what limit
 │   └── TargetUnreachable    400 8549   a route leads there, but none of its trunks serves now
 ├── IdentityRefused          the application's fault; carries the ACS status and code to answer
 │   ├── IdentityUnknown      404 404    no such identity in this resource
@@ -80,6 +82,26 @@ class TargetUnroutable(DecisionRefused):
     status = 405
     code = "8520"
     target = "target"
+
+
+class TargetForbidden(DecisionRefused):
+    """The target is outside, and no number that the resource may call."""
+
+    status = 405
+    code = "8520"
+    target = "target"
+
+
+class CallThrottled(DecisionRefused):
+    """The resource or the caller has as many calls to the outside as it may. Another decision is still possible."""
+
+    status = 429
+    target = "target"
+
+    def __init__(self, why: str, code: str) -> None:
+        """`code` is 8516, 8529 or 8530 (ACS: Call Automation error codes)."""
+        super().__init__(why)
+        self.code = code
 
 
 class TargetUnreachable(DecisionRefused):

@@ -18,6 +18,7 @@ from strowger.calls.errors import CallError, CallRefused, DecisionRefused, Ident
         (errors.TooManyRedirects, 400, "8521", None),
         (errors.TargetInvalid, 400, "8523", "target"),
         (errors.TargetUnroutable, 405, "8520", "target"),
+        (errors.TargetForbidden, 405, "8520", "target"),
         (errors.IdentityUnknown, 404, "404", "id"),
         (errors.IdentityOfSettings, 400, "8523", "id"),
         (errors.TooManyIdentities, 429, "429", None),
@@ -29,6 +30,11 @@ def test_a_refusal(
     refusal = kind("why")
     assert (refusal.status, refusal.code, refusal.target, str(refusal)) == (status, code, target, "why")
     assert kind.__name__ in str(errors.__doc__), "the tree at the top of the file is complete"
+
+
+def test_a_throttled_call_says_by_which_limit() -> None:
+    refusal = errors.CallThrottled("why", "8530")
+    assert (refusal.status, refusal.code, refusal.target, str(refusal)) == (429, "8530", "target", "why")
 
 
 def test_a_refused_call_says_what_to_answer() -> None:

@@ -1,0 +1,251 @@
+"""Toll fraud control: whether a call may leave for the outside now, asked before a trunk is.
+
+A stolen access key is worth what it can make us dial. So, beside the rules about numbers, calls are counted by resource
+and by caller: how many there are at one time, in any minute and in any 24 hours. Counts are kept in memory only; calls
+that live on over a restart are counted again. What we do not see is a call's length: it is over for us with its answer.
+
+Pure: the time comes in, on the monotonic clock and in seconds. Logging a refusal is the shell's (`refused`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from strowger.base.text import printable
+from strowger.calls.call import Call
+from strowger.calls.decision import Accepted, Answer
+from strowger.calls.errors import CallError, CallThrottled, DecisionRefused, TargetForbidden
+from strowger.calls.identifier import Kind
+from strowger.calls.number_ranges import NETWORKS, PREMIUM, SATELLITE
+from strowger.calls.outside_rules import EMERGENCY_CALL, NOT_ALLOWED, NUMBER_REASONS, OutsideRules
+
+MINUTE_S: Final = 60.0
+DAY_S: Final = 86_400.0
+
+CALLS: Final = "calls"
+PER_MINUTE: Final = "calls_per_minute"
+PER_DAY: Final = "calls_per_day"
+OF_CALLER: Final = "caller_"
+LIMIT_REASONS: Final = tuple(f"{of}{limit}" for of in ("", OF_CALLER) for limit in (CALLS, PER_MINUTE, PER_DAY))
+"""Why a call may not go out just now: the names of the settings that decide it."""
+REASONS: Final = (*NUMBER_REASONS, *LIMIT_REASONS)
+
+_CODES: Final = {CALLS: "8530", PER_MINUTE: "8516", PER_DAY: "8529"}
+"""ACS: Call Automation error codes; active calls limit, throttled, and the limit of a longer time."""
+_SPANS: Final = {CALLS: "at one time", PER_MINUTE: "in a minute", PER_DAY: "in 24 hours"}
+_GROUPS: Final = {
+    PREMIUM: "a premium rate number",
+    SATELLITE: "a satellite number",
+    NETWORKS: "a number of no country",
+}
+_KEY_CHARACTERS: Final = 100
+"""Of a caller's raw id; longer ones that begin alike are counted together."""
+_SHOWN: Final = 64
+
+
+class Attempt(NamedTuple):
+    """A call that is to leave."""
+
+    resource: str
+    caller: str
+    """Raw id of who calls. All who hide their number are one caller."""
+    dialled: str
+    """What the trunk would be asked for."""
+    called: tuple[str, ...] = ()
+    """The numbers of ours that it was for until now."""
+
+
+def attempt_of(call: Call, dialled: str) -> Attempt:
+    """What a call attempts that is to leave for `dialled`."""
+    called = tuple(hop.to.number for hop in call.hops if hop.to.kind is Kind.PHONE_NUMBER)
+    return Attempt(call.resource, call.caller.raw_id, dialled, called)
+
+
+Refused = Callable[[Attempt, str, str], None]
+"""Told of every refusal: what was refused, the reason, and the sentence for a person."""
+
+
+class _Running(NamedTuple):
+    resource: str
+    caller: str
+    began_at: float
+
+
+class OutsidePolicy:
+    """Every rule and every count."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, OutsideRules] | None = None,
+        usual: OutsideRules | None = None,
+        *,
+        callers: int = 10_000,
+        refused: Refused = lambda attempt, reason, why: None,
+    ) -> None:
+        """`rules` by resource, `usual` for the rest. `callers` are remembered of all resources together, each with the
+        calls of a day; beyond it the one without a new call for the longest time begins anew.
+        """
+        self._rules = rules or {}
+        self._usual = usual or OutsideRules()
+        self.most_callers = callers
+        self._refused = refused
+        self._running: dict[str, _Running] = {}
+        self._numbers: Counter[tuple[str, str]] = Counter()
+        """Calls outside now, by resource and caller; with an empty caller those of the whole resource."""
+        self._of_resources: dict[str, deque[float]] = {}
+        self._of_callers: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        self.refusals: Counter[str] = Counter()
+        """How often each of `REASONS` was given."""
+
+    def rules(self, resource: str) -> OutsideRules:
+        """What a resource may do."""
+        return self._rules.get(resource, self._usual)
+
+    def running(self) -> Iterable[tuple[str, int]]:
+        """Calls that ring outside, of each resource that has some."""
+        return sorted((resource, number) for (resource, caller), number in self._numbers.items() if not caller)
+
+    def callers_remembered(self) -> int:
+        """How many callers have counts."""
+        return len(self._of_callers)
+
+    def verdict(self, attempt: Attempt, now: float) -> DecisionRefused | None:
+        """What `begin` would raise. Changes nothing and tells nobody."""
+        found = self._judge(attempt, now)
+        return found[1] if found is not None else None
+
+    def begin(self, call_id: str, attempt: Attempt, now: float, answer: Answer) -> Answer:
+        """Count a call that is about to leave. Raises TargetForbidden or CallThrottled; then nothing is counted.
+
+        What is returned is to be told how the decision went, and passes it on: one that was not written never left.
+        """
+        found = self._judge(attempt, now)
+        if found is not None:
+            reason, refusal = found
+            self.refusals[reason] += 1
+            self._refused(attempt, reason, str(refusal))
+            raise refusal
+        self._note(attempt.resource, _key(attempt.caller), now)
+        self._run(call_id, _Running(attempt.resource, _key(attempt.caller), now))
+
+        def told(outcome: Accepted | CallError) -> None:
+            if isinstance(outcome, CallError):
+                self._undo(call_id)
+            answer(outcome)
+
+        return told
+
+    def took_effect(self, call: Call) -> None:
+        """Every change of a call comes by here: one that is answered, over, or here again is no longer outside."""
+        if call.is_over or not call.hop.via:
+            self._end(call.call_id)
+
+    def resume(self, call: Call, now: float) -> None:
+        """Count a call again that is outside since before a restart; how many there were is not remembered."""
+        if call.hop.via:
+            self._run(call.call_id, _Running(call.resource, _key(call.caller.raw_id), now))
+
+    def _undo(self, call_id: str) -> None:
+        call = self._running.get(call_id)
+        self._end(call_id)
+        if call is not None:
+            for log in (self._of_resources.get(call.resource), self._of_callers.get((call.resource, call.caller))):
+                if log is not None and call.began_at in log:
+                    log.remove(call.began_at)
+
+    def _end(self, call_id: str) -> None:
+        call = self._running.pop(call_id, None)
+        if call is not None:
+            for key in ((call.resource, ""), (call.resource, call.caller)):
+                self._numbers[key] -= 1
+                if not self._numbers[key]:
+                    del self._numbers[key]
+
+    def _run(self, call_id: str, call: _Running) -> None:
+        self._end(call_id)
+        self._running[call_id] = call
+        self._numbers[call.resource, ""] += 1
+        self._numbers[call.resource, call.caller] += 1
+
+    # Judging ---------------------------------------------------------------------------------------------------------
+
+    def _judge(self, attempt: Attempt, now: float) -> tuple[str, DecisionRefused] | None:
+        rules = self.rules(attempt.resource)
+        reason = EMERGENCY_CALL if any(map(rules.is_emergency, attempt.called)) else rules.refuses(attempt.dialled)
+        if reason:
+            return reason, TargetForbidden(_why_not_this(reason, attempt))
+        key = _key(attempt.caller)
+        limit = _over(
+            (rules.caller_calls, rules.caller_calls_per_minute, rules.caller_calls_per_day),
+            self._numbers.get((attempt.resource, key), 0),
+            self._of_callers.get((attempt.resource, key), ()),
+            now,
+        )
+        if limit:
+            most: int = getattr(rules, f"{OF_CALLER}{limit}")
+            return f"{OF_CALLER}{limit}", _throttled(limit, f"{OF_CALLER}{limit}", most, "this caller")
+        limit = _over(
+            (rules.calls, rules.calls_per_minute, rules.calls_per_day),
+            self._numbers.get((attempt.resource, ""), 0),
+            self._of_resources.get(attempt.resource, ()),
+            now,
+        )
+        return (limit, _throttled(limit, limit, getattr(rules, limit), attempt.resource)) if limit else None
+
+    # Remembering -----------------------------------------------------------------------------------------------------
+
+    def _note(self, resource: str, caller: str, now: float) -> None:
+        rules = self.rules(resource)
+        _append(self._of_resources.setdefault(resource, deque()), rules.calls_per_minute, rules.calls_per_day, now)
+        log = self._of_callers.setdefault((resource, caller), deque())
+        self._of_callers.move_to_end((resource, caller))
+        _append(log, rules.caller_calls_per_minute, rules.caller_calls_per_day, now)
+        if len(self._of_callers) > self.most_callers:
+            self._of_callers.popitem(last=False)
+
+
+def _append(log: deque[float], per_minute: int, per_day: int, now: float) -> None:
+    """Write down a call and drop what no limit asks for: so a log is never longer than the greater of its limits."""
+    span_s = DAY_S if per_day else MINUTE_S if per_minute else 0.0
+    log.append(now)
+    while log and log[0] <= now - span_s:
+        log.popleft()
+
+
+def _over(limits: tuple[int, int, int], running: int, log: deque[float] | tuple[()], now: float) -> str:
+    at_once, per_minute, per_day = limits
+    if at_once and running >= at_once:
+        return CALLS
+    if _is_full(log, per_minute, MINUTE_S, now):
+        return PER_MINUTE
+    return PER_DAY if _is_full(log, per_day, DAY_S, now) else ""
+
+
+def _is_full(log: deque[float] | tuple[()], most: int, span_s: float, now: float) -> bool:
+    """Whether `most` calls began within the span that ends now; the log is in order of time."""
+    return 0 < most <= len(log) and log[-most] > now - span_s
+
+
+def _key(caller: str) -> str:
+    return caller.lower()[:_KEY_CHARACTERS] or "?"
+
+
+def _throttled(limit: str, setting: str, most: int, whose: str) -> CallThrottled:
+    return CallThrottled(
+        f"{whose} may have no further call to the outside {_SPANS[limit]} ([[outside]] {setting} = {most}): "
+        "redirect to somebody else, reject the call, or raise the limit",
+        _CODES[limit],
+    )
+
+
+def _why_not_this(reason: str, attempt: Attempt) -> str:
+    dialled = printable(attempt.dialled, _SHOWN)
+    if reason == EMERGENCY_CALL:
+        return f"no call is redirected to an emergency number, nor away from one: {dialled} ([[outside]] emergency)"
+    if reason == NOT_ALLOWED:
+        return f"{attempt.resource} may not redirect to numbers that begin like {dialled}: see [[outside]] allow"
+    if reason in _GROUPS:
+        return f"{dialled} is {_GROUPS[reason]}, which {attempt.resource} may not redirect to: see [[outside]] costly"
+    return f"{attempt.resource} may not redirect to {dialled}: see [[outside]] deny"

@@ -1,0 +1,273 @@
+"""How many calls may leave for the outside: each limit at its edge, and counts that come down again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from strowger.calls.call import Call, Hop, State
+from strowger.calls.decision import Accepted
+from strowger.calls.errors import CallThrottled, DecisionRefused, StoreUnavailable, TargetForbidden
+from strowger.calls.identifier import phone_number
+from strowger.calls.outside_policy import DAY_S, MINUTE_S, REASONS, Attempt, OutsidePolicy, attempt_of
+from strowger.calls.outside_rules import OutsideRules
+
+FREE = OutsideRules(
+    calls=0,
+    calls_per_minute=0,
+    calls_per_day=0,
+    caller_calls=0,
+    caller_calls_per_minute=0,
+    caller_calls_per_day=0,
+)
+OUT = "+31612345678"
+LIMITS = [f"{of}{limit}" for of in ("", "caller_") for limit in ("calls", "calls_per_minute", "calls_per_day")]
+CODES = {"calls": "8530", "calls_per_minute": "8516", "calls_per_day": "8529"}
+
+
+def only(limit: str, most: int) -> OutsideRules:
+    """Rules with one limit."""
+    limits: Any = {limit: most}
+    return replace(FREE, **limits)
+
+
+class Bench:
+    """A policy, and calls with numbers for names."""
+
+    def __init__(self, usual: OutsideRules = FREE, rules: dict[str, OutsideRules] | None = None, **more: Any) -> None:
+        self.told: list[tuple[str, str, str]] = []
+        self.policy = OutsidePolicy(
+            rules, usual, refused=lambda attempt, reason, why: self.told.append((attempt.dialled, reason, why)), **more
+        )
+        self.outcomes: list[object] = []
+        self.number = 0
+
+    def begin(self, now: float, caller: str = "4:+1", resource: str = "dev", dialled: str = OUT) -> str:
+        """Begin a call and have it written; its reason when it is refused, else its id."""
+        self.number += 1
+        call_id = f"call-{self.number}"
+        try:
+            answer = self.policy.begin(call_id, Attempt(resource, caller, dialled), now, self.outcomes.append)
+        except DecisionRefused:
+            return self.told[-1][1]
+        answer(Accepted(call_id))
+        return call_id
+
+
+def a_call(call_id: str, state: State = State.RINGING, *, via: str = "carrier", resource: str = "dev") -> Call:
+    hop = Hop(phone_number(OUT), 0.0, 60.0, via=via)
+    return Call(call_id, resource, phone_number("+1"), "", 0.0, [hop], state)
+
+
+def test_what_a_call_attempts() -> None:
+    hops = [Hop(phone_number("+112"), 0.0, 1.0), Hop(phone_number("+31201110001"), 0.0, 1.0)]
+    call = msgspec.structs.replace(a_call("c"), hops=hops)
+    assert attempt_of(call, OUT) == Attempt("dev", "4:+1", OUT, ("+112", "+31201110001"))
+
+
+# Limits --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_is_reached_by_one_call_more(limit: str) -> None:
+    bench = Bench(only(limit, 3))
+    assert [bench.begin(now) for now in (0.0, 1.0, 2.0, 3.0)] == ["call-1", "call-2", "call-3", limit]
+    assert bench.policy.refusals == {limit: 1}
+    with pytest.raises(CallThrottled, match=rf"may have no further call .* \(\[\[outside\]\] {limit} = 3\)") as refused:
+        bench.policy.begin("x", Attempt("dev", "4:+1", OUT), 3.0, bench.outcomes.append)
+    code = CODES[limit.removeprefix("caller_")]
+    assert (refused.value.status, refused.value.code, refused.value.target) == (429, code, "target")
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_zero_is_no_limit(limit: str) -> None:
+    bench = Bench(FREE)
+    assert bench.begin(0.0) == "call-1"
+    assert all(bench.begin(0.0).startswith("call-") for _ in range(200)), limit
+
+
+@pytest.mark.parametrize(
+    ("limit", "span_s"),
+    [
+        ("calls_per_minute", MINUTE_S),
+        ("caller_calls_per_minute", MINUTE_S),
+        ("calls_per_day", DAY_S),
+        ("caller_calls_per_day", DAY_S),
+    ],
+)
+def test_a_call_counts_for_exactly_its_span(limit: str, span_s: float) -> None:
+    bench = Bench(only(limit, 2))
+    assert [bench.begin(10.0), bench.begin(20.0)] == ["call-1", "call-2"]
+    assert bench.begin(10.0 + span_s - 0.5) == limit
+    assert bench.begin(10.0 + span_s) == "call-4"
+    assert bench.begin(20.0 + span_s - 0.5) == limit
+
+
+def test_a_refused_call_counts_for_nothing() -> None:
+    bench = Bench(replace(FREE, calls_per_minute=1))
+    assert bench.begin(0.0) == "call-1"
+    assert [bench.begin(float(now)) for now in range(1, 60)] == ["calls_per_minute"] * 59
+    assert bench.begin(60.0) == "call-61"
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_whose_calls_a_limit_counts(limit: str) -> None:
+    bench = Bench(only(limit, 1))
+    assert bench.begin(0.0) == "call-1"
+    other_caller = bench.begin(0.0, caller="4:+2")
+    assert other_caller == ("call-2" if limit.startswith("caller") else limit)
+    assert bench.begin(0.0, resource="other") == "call-3"
+
+
+def test_callers_are_known_by_their_raw_id_whatever_its_capitals() -> None:
+    bench = Bench(replace(FREE, caller_calls=1))
+    assert bench.begin(0.0, caller="8:acs:A_1") == "call-1"
+    assert bench.begin(0.0, caller="8:ACS:a_1") == "caller_calls"
+    assert bench.begin(0.0, caller="4:anonymous") == "call-3"
+    assert bench.begin(0.0, caller="4:anonymous") == "caller_calls"
+    assert bench.begin(0.0, caller="") == "call-5"
+    assert bench.begin(0.0, caller="") == "caller_calls"
+
+
+def test_a_resource_has_rules_of_its_own_or_the_usual_ones() -> None:
+    bench = Bench(replace(FREE, calls=1), {"big": replace(FREE, calls=2)})
+    assert [bench.begin(0.0, resource="big") for _ in range(3)] == ["call-1", "call-2", "calls"]
+    assert [bench.begin(0.0, resource="small") for _ in range(2)] == ["call-4", "calls"]
+    assert list(bench.policy.running()) == [("big", 2), ("small", 1)]
+
+
+def test_the_defaults_leave_an_attacker_ten_calls_a_minute() -> None:
+    bench = Bench(OutsideRules())
+    outcomes = [bench.begin(now / 20, caller=f"4:+{now}") for now in range(1_000)]
+    assert sum(each.startswith("call-") for each in outcomes) == 10
+    assert bench.policy.refusals["calls_per_minute"] == 990
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dialled", "reason", "why"),
+    [
+        ("+31900123456", "premium", r"\+31900123456 is a premium rate number, .* \[\[outside\]\] costly"),
+        ("+88216123456", "satellite", "is a satellite number"),
+        ("+87812345678", "networks", "is a number of no country"),
+        ("112", "emergency", r"emergency number, nor away from one: 112"),
+        ("0201110001", "not_allowed", r"dev may not redirect to numbers that begin like 0201110001: see .* allow"),
+        ("+4930123456", "denied", r"dev may not redirect to \+4930123456: see \[\[outside\]\] deny"),
+    ],
+)
+def test_a_number_is_refused_with_its_reason(dialled: str, reason: str, why: str) -> None:
+    bench = Bench(OutsideRules(deny=frozenset(("+49",))))
+    with pytest.raises(TargetForbidden, match=why) as refused:
+        bench.policy.begin("c", Attempt("dev", "4:+1", dialled), 0.0, bench.outcomes.append)
+    assert (refused.value.status, refused.value.code, refused.value.target) == (405, "8520", "target")
+    assert bench.told == [(dialled, reason, str(refused.value))]
+    assert bench.policy.refusals == {reason: 1}
+    assert list(bench.policy.running()) == []
+    assert reason in REASONS
+
+
+def test_a_call_for_an_emergency_number_of_ours_does_not_leave() -> None:
+    bench = Bench()
+    with pytest.raises(TargetForbidden, match="nor away from one"):
+        bench.policy.begin("c", Attempt("dev", "4:+1", OUT, ("+112",)), 0.0, bench.outcomes.append)
+
+
+def test_foreign_text_in_a_reason_is_printable_and_bounded() -> None:
+    bench = Bench()
+    attempt = Attempt("dev", "4:+1", "+31900" + "1" * 3_000)
+    refusal = OutsidePolicy().verdict(attempt, 0.0)
+    assert len(str(refusal)) < 200
+    assert bench.begin(0.0, dialled="0\x1b[2J") == "call-1"  # no number, so that nothing is said of it
+
+
+# Counts that come down -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "state", [State.ANSWERED, State.SENT_BACK, State.REJECTED, State.CANCELLED, State.EXPIRED, State.FAILED]
+)
+def test_a_call_is_released_however_it_ends(state: State) -> None:
+    bench = Bench(replace(FREE, calls=1, caller_calls=1))
+    call_id = bench.begin(0.0)
+    bench.policy.took_effect(a_call(call_id))
+    assert bench.begin(0.0) == "caller_calls"
+    bench.policy.took_effect(a_call(call_id, state))
+    bench.policy.took_effect(a_call(call_id, state))
+    assert bench.begin(0.0) == "call-3"
+    assert list(bench.policy.running()) == [("dev", 1)]
+
+
+def test_a_call_that_is_with_us_again_is_released() -> None:
+    bench = Bench(replace(FREE, calls=1))
+    bench.policy.took_effect(a_call(bench.begin(0.0), State.HELD, via=""))
+    assert bench.begin(0.0) == "call-2"
+
+
+def test_a_decision_that_was_not_written_never_left() -> None:
+    bench = Bench(OutsideRules(calls=1, calls_per_minute=1, caller_calls_per_day=1))
+    answer = bench.policy.begin("c", Attempt("dev", "4:+1", OUT), 5.0, bench.outcomes.append)
+    assert bench.begin(5.0) == "caller_calls_per_day"
+    error = StoreUnavailable("full")
+    answer(error)
+    assert bench.outcomes == [error]
+    assert bench.begin(5.0) == "call-2"
+    answer(error)  # told twice, it takes nothing from others
+    assert bench.begin(5.0) == "caller_calls_per_day"
+
+
+def test_undoing_takes_back_its_own_call_only() -> None:
+    bench = Bench(replace(FREE, calls_per_minute=2))
+    answer = bench.policy.begin("c", Attempt("dev", "4:+1", OUT), 0.0, bench.outcomes.append)
+    assert bench.begin(30.0) == "call-1"
+    answer(StoreUnavailable("full"))
+    assert [bench.begin(30.0), bench.begin(89.0), bench.begin(90.0)] == ["call-2", "calls_per_minute", "call-4"]
+
+
+def test_a_written_decision_is_passed_on_and_stays_counted() -> None:
+    bench = Bench(replace(FREE, calls=1))
+    call_id = bench.begin(0.0)
+    assert bench.outcomes == [Accepted(call_id)]
+    assert list(bench.policy.running()) == [("dev", 1)]
+
+
+def test_a_call_that_outlived_a_restart_counts_again() -> None:
+    bench = Bench(replace(FREE, calls=1, calls_per_minute=1))
+    bench.policy.resume(a_call("old"), 0.0)
+    bench.policy.resume(a_call("held", State.HELD, via=""), 0.0)
+    assert list(bench.policy.running()) == [("dev", 1)]
+    assert bench.begin(0.0) == "calls"
+    bench.policy.took_effect(a_call("old", State.ANSWERED))
+    assert bench.begin(0.0) == "call-2", "how many calls there were before is not remembered"
+
+
+# Bounds --------------------------------------------------------------------------------------------------------------
+
+
+def test_looking_changes_nothing() -> None:
+    bench = Bench(replace(FREE, calls=1))
+    attempt = Attempt("dev", "4:+1", OUT)
+    assert [bench.policy.verdict(attempt, 0.0) for _ in range(3)] == [None] * 3
+    bench.begin(0.0)
+    assert isinstance(bench.policy.verdict(attempt, 0.0), CallThrottled)
+    assert (bench.told, bench.policy.refusals) == ([], {})
+
+
+def test_of_too_many_callers_the_one_idle_for_longest_is_forgotten() -> None:
+    bench = Bench(replace(FREE, caller_calls_per_day=1), callers=2)
+    assert [bench.begin(now, caller=f"4:+{now}") for now in (1.0, 2.0)] == ["call-1", "call-2"]
+    assert bench.begin(3.0, caller="4:+1.0") == "caller_calls_per_day"
+    assert bench.begin(4.0, caller="4:+4.0") == "call-4"
+    assert bench.policy.callers_remembered() == 2
+    assert bench.begin(5.0, caller="4:+2.0") == "caller_calls_per_day"
+    assert bench.begin(5.0, caller="4:+1.0") == "call-6", "its count began anew"
+
+
+def test_a_long_caller_id_is_cut() -> None:
+    bench = Bench(replace(FREE, caller_calls=1))
+    assert bench.begin(0.0, caller="x" * 5_000) == "call-1"
+    assert bench.begin(0.0, caller="x" * 100 + "y") == "caller_calls"
