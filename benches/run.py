@@ -41,6 +41,13 @@ number = [{{resource = "bench", e164 = "{NUMBER}"}}]
 subscription = [{{resource = "bench", name = "app", endpoint = "APPLICATION"}}]
 trunk = [{{name = "target", uri = "sip:127.0.0.1:{TARGET}", options = "off"}}]
 route = [{{kind = "phoneNumber", match = "+316*", to = "target"}}]
+[[outside]]
+calls = 0
+calls_per_minute = 0
+calls_per_day = 0
+caller_calls = 0
+caller_calls_per_minute = 0
+caller_calls_per_day = 0
 """
 
 

@@ -22,6 +22,8 @@ from strowger.calls.bindings import BindingStore
 from strowger.calls.directory import CreatedUsers, Directory, Presence
 from strowger.calls.exchange import Limits
 from strowger.calls.identities import Identities, Identity, IdentityStore
+from strowger.calls.outside_policy import OutsidePolicy, Refused
+from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import WaysOut
 from strowger.calls.signing_keys import SigningKeyStore
 from strowger.console.listener import ListenerLimits
@@ -30,6 +32,7 @@ from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
 from strowger.events.subscription import Subscription
+from strowger.settings import Outside as OutsideRow
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
 from strowger.settings import Trunk as TrunkRow
@@ -315,6 +318,28 @@ def the_directory(settings: Settings, presence: Presence, outside: WaysOut, crea
         presence=presence,
         outside=outside,
         created=created,
+    )
+
+
+def outside_policy(settings: Settings, refused: Refused) -> OutsidePolicy:
+    """What each resource may call outside; `refused` is told of every refusal."""
+    rules = {row.resource: _outside_rules(row) for row in settings.outside}
+    usual = rules.pop("", None)
+    return OutsidePolicy(rules, usual, callers=settings.limits.outside_callers, refused=refused)
+
+
+def _outside_rules(row: OutsideRow) -> OutsideRules:
+    return OutsideRules(
+        allow=frozenset(row.allow),
+        deny=frozenset(row.deny),
+        costly=row.costly,
+        emergency=frozenset(row.emergency),
+        calls=row.calls,
+        calls_per_minute=row.calls_per_minute,
+        calls_per_day=row.calls_per_day,
+        caller_calls=row.caller_calls,
+        caller_calls_per_minute=row.caller_calls_per_minute,
+        caller_calls_per_day=row.caller_calls_per_day,
     )
 
 

@@ -13,6 +13,7 @@ import structlog
 from strowger.base.text import printable
 from strowger.calls.call import FINAL_STATES, Call
 from strowger.calls.exchange import Exchange
+from strowger.calls.outside_policy import REASONS as ALERTS
 from strowger.calls.ports import Store
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion, Watcher
@@ -119,6 +120,7 @@ class Inspection:
             yield Sample("strowger_trunk_calls", "counter", "Calls by how they ended, of each trunk.", of, number)
         for what, number in sorted(self._decided.items()):
             yield Sample("strowger_call_inputs", "counter", "What happened to calls.", (("input", what),), number)
+        yield from self._outside_samples()
         yield Sample("strowger_events_pending", "gauge", "Events not delivered yet.", (), self._delivery.pending())
         events = self._delivery.counters
         for outcome in ("attempts", "delivered", "failed", "expired", "dropped"):
@@ -138,6 +140,15 @@ class Inspection:
         for name, number in sorted(self._driver.counters.items()):
             yield Sample("strowger_sip_messages", "counter", "Messages not acted upon.", (("reason", name),), number)
 
+
+    def _outside_samples(self) -> Iterator[Sample]:
+        outside = self._exchange.outside
+        for resource, number in outside.running():
+            labels = (("resource", resource),)
+            yield Sample("strowger_outside_calls", "gauge", "Calls that ring outside.", labels, number)
+        for reason in ALERTS:
+            help_ = "Calls to the outside that were refused, by the rule that decided it."
+            yield Sample("strowger_alerts", "counter", help_, (("reason", reason),), outside.refusals[reason])
 
     def _throttle_samples(self) -> Iterator[Sample]:
         overload = self._throttle.overload

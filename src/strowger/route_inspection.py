@@ -20,6 +20,7 @@ from strowger.calls.identifier import (
     teams_app,
     teams_user,
 )
+from strowger.calls.outside_policy import Attempt, OutsidePolicy
 from strowger.calls.ports import RingPlan
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import RouteQuestion
@@ -43,6 +44,7 @@ class RouteInspection:
         monotonic: Callable[[], float],
         resources: Sequence[str],
         is_told: Callable[[str], bool],
+        outside: OutsidePolicy,
     ) -> None:
         """`resources` are the names of all, `is_told` says whether anybody hears of the calls of one."""
         self._selection = selection
@@ -50,6 +52,7 @@ class RouteInspection:
         self._monotonic = monotonic
         self._resources = resources
         self._is_told = is_told
+        self._outside = outside
 
     def test_route(self, question: RouteQuestion) -> RouteTestView:
         """What a redirect would do now. Raises QueryInvalid for what cannot be asked."""
@@ -57,13 +60,17 @@ class RouteInspection:
         resource = question.resource or owner or next(iter(self._resources), "")
         if resource not in self._resources:
             raise QueryInvalid(f"There is no resource {printable(resource, _SHOWN)!r} in the settings.")
+        caller = self._caller(question.caller)
         try:
-            plan = self._directory.target(resource, target, self._caller(question.caller))
-        except DecisionRefused as refusal:
-            refused = RingPlan(target)
-            return self._view(question, resource, refused, REFUSED, str(refusal), code=refusal.code)
+            plan = self._directory.target(resource, target, caller)
+        except DecisionRefused as error:
+            return self._view(question, resource, RingPlan(target), REFUSED, str(error), code=error.code)
         if plan.announced:
             return self._view(question, resource, plan, OURS, self._says_ours(resource, plan))
+        attempt = Attempt(resource, caller.raw_id, outside_id(plan.to))
+        refusal = self._outside.verdict(attempt, self._monotonic())
+        if refusal is not None:
+            return self._view(question, resource, plan, REFUSED, str(refusal), code=refusal.code)
         return self._view(question, resource, plan, OUTSIDE, self._says_outside(plan.to))
 
     # Who is meant ----------------------------------------------------------------------------------------------------

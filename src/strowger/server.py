@@ -37,6 +37,7 @@ from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
+from strowger.outside_log import log_refusal
 from strowger.resource_keys import ResourceKeys
 from strowger.route_inspection import RouteInspection
 from strowger.settings import Listener, Settings
@@ -253,6 +254,7 @@ class Server:
             deadlines=TimerHeap(),
             new_id=self._ids.uuid4,
             limits=assembly.exchange_limits(self.settings),
+            outside=assembly.outside_policy(self.settings, log_refusal),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 
@@ -269,9 +271,8 @@ class Server:
 
     def _inspection(self) -> Inspection:
         resources = [row.name for row in self.settings.resources]
-        routes = RouteInspection(
-            self.selection, self.exchange.directory, self._clock.monotonic, resources, self.delivery.subscribers
-        )
+        monotonic, told, outside = self._clock.monotonic, self.delivery.subscribers, self.exchange.outside
+        routes = RouteInspection(self.selection, self.exchange.directory, monotonic, resources, told, outside)
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(
             self._clock,

@@ -15,6 +15,8 @@ from strowger.calls.directory import CreatedUsers, Directory, Number, Presence, 
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange, Limits
 from strowger.calls.identifier import from_raw_id
+from strowger.calls.outside_policy import OutsidePolicy
+from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, Receipt, StoredCall, WaysOut
 from strowger.sip.transaction.timers import TimerHeap
 from strowger.sip.trunk.selection import Selection
@@ -137,7 +139,11 @@ class Bench:
     """One exchange on the bench."""
 
     def __init__(
-        self, limits: Limits | None = None, store: HandStore | None = None, clock: HandClock | None = None
+        self,
+        limits: Limits | None = None,
+        store: HandStore | None = None,
+        clock: HandClock | None = None,
+        outside: OutsideRules | None = None,
     ) -> None:
         self.clock = clock or HandClock()
         self.store = store or HandStore()
@@ -155,6 +161,7 @@ class Bench:
             deadlines=TimerHeap(),
             new_id=self.new_id,
             limits=self.limits,
+            outside=OutsidePolicy(usual=outside),
             observe=lambda call, what: self.seen.append((call.state.value, what)),
         )
         self.exchange.telephony = self.recorder

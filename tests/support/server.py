@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 HOST = "127.0.0.1"
 RESOURCE_ID = "1b5cc06b-f352-4571-b1e6-d9b259b7c776"
@@ -68,6 +68,12 @@ async def until(condition: Callable[[], object], timeout_s: float, what: Callabl
         await asyncio.sleep(0.02)
 
 
+UNLIMITED: Final[Document] = {
+    f"{of}{limit}": 0 for of in ("", "caller_") for limit in ("calls", "calls_per_minute", "calls_per_day")
+}
+"""Calls to the outside: tests place more of them in a minute than a stolen key should."""
+
+
 def document(
     *,
     endpoint: str,
@@ -76,10 +82,12 @@ def document(
     routes: Sequence[tuple[str, str, str | list[str]]] = (),
     passwords: Mapping[str, str] | None = None,
     keys: bool = True,
+    outside: Document = UNLIMITED,
     **tables: Document,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
-    match and trunk or trunks; without `keys` the server makes them. `tables` lie over the rest."""
+    match and trunk or trunks; without `keys` the server makes them. An empty `outside` is for the limits that calls to
+    there have by default; `tables` lie over the rest."""
     main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY] if keys else []}
     other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY] if keys else []}
     names = {name: list(contacts) for name, contacts in (users or {}).items()}
@@ -98,9 +106,10 @@ def document(
             {"name": name, "options": "off", **(rows if isinstance(rows, dict) else {"uri": rows})}
             for name, rows in (trunks or {}).items()
         ],
+        "outside": [outside],
         "route": [{"kind": kind, "match": match, "to": to} for kind, match, to in routes],
     }
-    return {name: value for name, value in result.items() if value}
+    return {name: value for name, value in result.items() if value and value != [{}]}
 
 
 def toml(settings: Document) -> str:

@@ -10,9 +10,11 @@ import pytest
 from strowger import assembly
 from strowger.accounts import accounts
 from strowger.acs.http_limits import HttpLimits
-from strowger.calls.errors import TooManyIdentities
+from strowger.calls.errors import TargetForbidden, TooManyIdentities
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.calls.identities import Identities, Identity
+from strowger.calls.outside_policy import Attempt
+from strowger.calls.outside_rules import OutsideRules
 from strowger.console.listener import ListenerLimits
 from strowger.events.retry import Profile
 from strowger.settings import Settings, load
@@ -502,3 +504,48 @@ def test_who_may_call(tmp_path: Path) -> None:
     assert the_admission(trusted).sender_of(invite, flow, 0.0) == TRUSTED
     accepting = the_settings(tmp_path, '[sip]\nstrangers = "accept"')
     assert the_admission(accepting).sender_of(invite, flow, 0.0) == STRANGER
+
+
+def test_each_resource_has_its_rules_for_the_outside(tmp_path: Path) -> None:
+    text = """
+        [[outside]]
+        calls = 7
+        [[outside]]
+        resource = "one"
+        allow = ["+31*", "0"]
+        deny = ["+3190"]
+        costly = ["satellite"]
+        emergency = ["112"]
+        calls = 1
+        calls_per_minute = 2
+        calls_per_day = 3
+        caller_calls = 4
+        caller_calls_per_minute = 5
+        caller_calls_per_day = 6
+        [limits]
+        outside_callers = 8
+        """
+    told: list[str] = []
+    policy = assembly.outside_policy(the_settings(tmp_path, text), lambda attempt, reason, why: told.append(reason))
+    assert policy.rules("one") == OutsideRules(
+        allow=frozenset(("+31", "0")),
+        deny=frozenset(("+3190",)),
+        costly=("satellite",),
+        emergency=frozenset(("112",)),
+        calls=1,
+        calls_per_minute=2,
+        calls_per_day=3,
+        caller_calls=4,
+        caller_calls_per_minute=5,
+        caller_calls_per_day=6,
+    )
+    assert policy.rules("two") == OutsideRules(calls=7)
+    assert policy.most_callers == 8
+    with pytest.raises(TargetForbidden):
+        policy.begin("c", Attempt("two", "4:+1", "112"), 0.0, lambda outcome: None)
+    assert told == ["emergency"]
+
+
+def test_without_a_table_a_resource_has_the_defaults(tmp_path: Path) -> None:
+    policy = assembly.outside_policy(the_settings(tmp_path), lambda attempt, reason, why: None)
+    assert policy.rules("one") == OutsideRules()

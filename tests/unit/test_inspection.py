@@ -6,10 +6,13 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from strowger.calls.call import Branch, Call, Hop, State
+from strowger.calls.errors import TargetForbidden
 from strowger.calls.identifier import phone_number
+from strowger.calls.outside_policy import REASONS, Attempt
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion
 from strowger.events.delivery import Counters as EventCounters
@@ -96,6 +99,18 @@ def test_every_measurement_has_its_value() -> None:
     assert values["strowger_sip_troubles", (("kind", "unframeable"),)] == 7
     assert values["strowger_sip_messages", (("reason", "garbled"),)] == 10
     assert values["strowger_registrations", ()] == 11
+
+
+def test_refused_calls_to_the_outside_raise_an_alert() -> None:
+    inspection, bench, _ = an_inspection()
+    outside = bench.exchange.outside
+    outside.begin("c", Attempt("dev", "4:+1", "+31612345678"), 0.0, lambda outcome: None)
+    with pytest.raises(TargetForbidden):
+        outside.begin("d", Attempt("dev", "4:+1", "112"), 0.0, lambda outcome: None)
+    values = {(sample.name, sample.labels): sample.value for sample in inspection.samples()}
+    assert values["strowger_outside_calls", (("resource", "dev"),)] == 1
+    alerts = {dict(labels)["reason"]: value for (name, labels), value in values.items() if name == "strowger_alerts"}
+    assert alerts == {reason: float(reason == "emergency") for reason in REASONS}
 
 
 def test_calls_are_counted_by_the_trunk_they_came_by_and_the_last_they_went_to() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from strowger.calls.directory import Directory, Number, User
 from strowger.calls.identifier import Identifier, Kind, phone_number, teams_app, teams_user
+from strowger.calls.outside_policy import OutsidePolicy
+from strowger.calls.outside_rules import OutsideRules
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import RouteQuestion
 from strowger.console.sip_views import RouteTestView, RouteView, WayView
@@ -48,14 +50,24 @@ ROUTES = [
 ]
 
 
-def asked(target: str, *, told: bool = True, holds: tuple[str, ...] = (), may_dial_out: bool = True, **more: str):
+def asked(
+    target: str,
+    *,
+    told: bool = True,
+    holds: tuple[str, ...] = (),
+    may_dial_out: bool = True,
+    rules: OutsideRules | None = None,
+    **more: str,
+):
     roster = Roster((Entry(trunk.name, HealthPolicy()) for trunk in TRUNKS), 0.0, lambda: 0.0)
     for name in holds:
         roster[name].call_answered(503, 20.0, 0.0)
     selection = Selection(TRUNKS, ROUTES, roster)
     ways = TrunkWays(selection, draw=lambda: 0.0, monotonic=lambda: 5.0)
     directory = Directory(numbers=NUMBERS, users=USERS, user_may_dial_out=may_dial_out, outside=ways)
-    inspection = RouteInspection(selection, directory, lambda: 5.0, ["dev", "other"], lambda resource: told)
+    inspection = RouteInspection(
+        selection, directory, lambda: 5.0, ["dev", "other"], lambda resource: told, OutsidePolicy(usual=rules)
+    )
     return inspection.test_route(RouteQuestion(target, **more))
 
 
@@ -207,3 +219,14 @@ def test_what_cannot_be_asked(question: dict[str, Any], problem: str) -> None:
 )
 def test_what_somebody_typed(text: str, kind: str, expected: Identifier) -> None:
     assert identifier_of(text, kind) == expected
+
+
+def test_a_number_that_the_resource_may_not_call_is_told_with_the_way_it_would_take() -> None:
+    found = asked("+31612345678", rules=OutsideRules(deny=frozenset(("+316",))))
+    assert (found.outcome, found.code) == ("refused", "8520")
+    assert found.says == "dev may not redirect to +31612345678: see [[outside]] deny"
+    assert [way.trunk for way in found.ways] == ["a", "b", "c"]
+
+
+def test_looking_counts_no_call() -> None:
+    assert [asked("+31612345678", rules=OutsideRules(calls=1)).outcome for _ in range(3)] == ["outside"] * 3

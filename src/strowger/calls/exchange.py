@@ -16,7 +16,7 @@ from typing import Final
 from strowger.calls.call import Branch, Call, State
 from strowger.calls.context import Claims, ContextSigner
 from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, RejectReason
-from strowger.calls.directory import Directory
+from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import (
     CallError,
     CallOver,
@@ -28,6 +28,7 @@ from strowger.calls.errors import (
 )
 from strowger.calls.ledger import UNSAVED, Clock, Deadlines, Ledger, LiveCall, Observer
 from strowger.calls.machine import Input, Occurrence
+from strowger.calls.outside_policy import OutsidePolicy, attempt_of
 from strowger.calls.ports import Announcer, Arrival, RingPlan, Store, StoredCall, Telephony
 
 _REJECT_PHRASES: Final = {
@@ -70,6 +71,7 @@ class Exchange:
         new_id: Callable[[], str],
         limits: Limits | None = None,
         observe: Observer | None = None,
+        outside: OutsidePolicy | None = None,
     ) -> None:
         self._directory = directory
         self._contexts = contexts
@@ -78,13 +80,15 @@ class Exchange:
         self._deadlines = deadlines
         self._new_id = new_id
         self._limits = limits or Limits()
+        self._observe = observe or (lambda call, what: None)
+        self.outside = outside or OutsidePolicy()
         self._ledger = Ledger(
             store=store,
             announcer=announcer,
             contexts=contexts,
             clock=clock,
             deadlines=deadlines,
-            observe=observe or (lambda call, what: None),
+            observe=self._took_effect,
             unsaved_limit=self._limits.held_calls,
         )
         self.is_draining = False
@@ -240,9 +244,16 @@ class Exchange:
             self._end_chain(live, answer)
             return
         what, occurrence = self._opening(live, plan, f"redirect to {plan.to.raw_id}")
+        if plan.via:
+            attempt = attempt_of(live.call, outside_id(plan.to))
+            answer = self.outside.begin(live.call.call_id, attempt, self._clock.monotonic(), answer)
         if what is Input.RING and self._directory.sends_back(live.call.came_by, plan):
             what, occurrence = Input.SEND_BACK, self._sending_back(live.call, plan)
         self._ledger.apply(live, what, occurrence, answer=answer, receipt=command.receipt)
+
+    def _took_effect(self, call: Call, what: str) -> None:
+        self.outside.took_effect(call)
+        self._observe(call, what)
 
     def _sending_back(self, call: Call, plan: RingPlan) -> Occurrence:
         at = self._clock.wall()
@@ -315,6 +326,7 @@ class Exchange:
         left = min(max(call.hop.expires_at - self._clock.wall(), 0.0), call.hop.expires_at - call.hop.opened_at)
         live.began_at -= max(0.0, self._clock.wall() - call.created_at)
         self._deadlines.arm(call.call_id, self._clock.monotonic() + left)
+        self.outside.resume(call, self._clock.monotonic())
         if not self.telephony.restore(stored):
             why = "the call could not be taken up again after a restart: the listener it came by is gone"
             self._settle(live, Input.DEADLINE, 480, "Temporarily Unavailable", why)

@@ -12,6 +12,7 @@ from strowger.settings.connection import connection_string
 from strowger.settings.dev import dev_settings
 from strowger.settings.limits import Limits
 from strowger.settings.load import load
+from strowger.settings.outside import Outside
 from strowger.settings.problem import Problem, SettingsError
 from strowger.settings.rows import (
     Certificate,
@@ -36,6 +37,7 @@ __all__ = [
     "Listen",
     "Listener",
     "Number",
+    "Outside",
     "Problem",
     "Resource",
     "Route",

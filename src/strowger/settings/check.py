@@ -31,6 +31,7 @@ def check(settings: Settings) -> list[Problem]:
         _hosts,
         _resource_ids,
         _references,
+        _outside,
         _user_ids,
         _user_spellings,
         _user_hashes,
@@ -116,8 +117,18 @@ def _references(settings: Settings) -> Iterator[Problem]:
         ("number", settings.numbers),
         ("user", settings.users),
         ("subscription", settings.subscriptions),
+        ("outside", settings.outside),
     ):
         yield from _unknown(_column(section, "resource", (each.resource for each in tables)), resources, "resource")
+
+
+def _outside(settings: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, each in enumerate(settings.outside):
+        other = first.setdefault(each.resource, index)
+        if other != index:
+            whose = f'"{each.resource}"' if each.resource else "every other resource"
+            yield Problem(f"$.outside[{index}].resource", f"{whose} has $.outside[{other}] already", "join the two")
 
 
 def _route_trunks(settings: Settings) -> Iterator[Problem]:

@@ -197,3 +197,17 @@ NETWORKS: Final = Kind(
     from_text=_list_from_text,
 )
 MATCH: Final = Kind("match", 'how the value begins; a "*" at the end changes nothing', reader.match, "")
+PREFIXES: Final = Kind(
+    "prefixes",
+    '["+31", "+4420", …], how numbers begin; "+" is every number in E.164 form',
+    reader.each(reader.number_prefix),
+    (),
+    from_text=_list_from_text,
+)
+SHORT_NUMBERS: Final = Kind(
+    "numbers",
+    '["112", "911", …], as they are dialled',
+    reader.each(reader.short_number),
+    (),
+    from_text=_list_from_text,
+)

@@ -122,6 +122,11 @@ class Limits:
         "password within the hour; beyond it datagrams are dropped unread, and others get 503.",
     )
     sources: int = row(kinds.count(1), 20_000, "Sources whose rates are remembered; the first met is forgotten first.")
+    outside_callers: int = row(
+        kinds.count(1, 1_000_000),
+        10_000,
+        "Callers whose calls to the outside are remembered for a day; who made none for longest is forgotten first.",
+    )
     memory: int = row(
         kinds.OPTIONAL_SIZE,
         "1GiB",

@@ -217,6 +217,28 @@ def match(value: object) -> str:
     return text
 
 
+LONGEST_NUMBER: Final = 15
+"""Digits of a telephone number (ITU-T E.164 §6)."""
+
+
+def number_prefix(value: object) -> str:
+    """How a number begins, without the star that may follow."""
+    text = line(value)
+    prefix = text.removesuffix("*")
+    digits = prefix.removeprefix("+")
+    if len(digits) > LONGEST_NUMBER or not ((digits.isascii() and digits.isdigit()) or not digits):
+        raise ValueError(f"{text!r} is not how a number begins")
+    return prefix
+
+
+def short_number(value: object) -> str:
+    """The digits of a number as they are dialled, without a country code."""
+    text = line(value)
+    if len(text) > LONGEST_NUMBER or not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is not a number as it is dialled")
+    return text
+
+
 def password(text: str, where: Where) -> str:
     """The password that `text` says or points to."""
     return where.secret(text) if text else ""

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from strowger.settings import kinds
 from strowger.settings.address import Listener, SipListener
 from strowger.settings.limits import Limits
+from strowger.settings.outside import Outside
 from strowger.settings.row import Section, row, sections_of, table, tables
 
 ROUTE_KINDS: Final = ("phoneNumber", "microsoftTeamsUser", "microsoftTeamsApp", "teamsExtensionUser", "unknown")
@@ -335,6 +336,9 @@ class Settings:
     )
     trunks: tuple[Trunk, ...] = tables("trunk", Trunk, "Ways to and from the outside.")
     routes: tuple[Route, ...] = tables("route", Route, "Which trunks lead to which targets.")
+    outside: tuple[Outside, ...] = tables(
+        "outside", Outside, "What keeps a stolen key from running up a bill; a resource without one has the defaults."
+    )
     limits: Limits = table("limits", Limits, "What keeps everything bounded.")
     compat: Compat = table("compat", Compat, "Where a user may want the other behaviour.")
     sip: Sip = table("sip", Sip, "How we speak SIP.")

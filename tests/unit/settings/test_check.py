@@ -13,6 +13,7 @@ from strowger.settings import (
     Listen,
     Listener,
     Number,
+    Outside,
     Resource,
     Route,
     Settings,
@@ -84,6 +85,18 @@ def test_a_full_configuration_is_good() -> None:
         (
             replace(GOOD, subscriptions=(APP, APP)),
             '$.subscription[1].name: "app" is already at $.subscription[0].name (choose another name)',
+        ),
+        (
+            replace(GOOD, outside=(Outside(resource="dev"), Outside(), Outside(resource="dev"))),
+            '$.outside[2].resource: "dev" has $.outside[0] already (join the two)',
+        ),
+        (
+            replace(GOOD, outside=(Outside(), Outside(resource="dev"), Outside())),
+            "$.outside[2].resource: every other resource has $.outside[0] already (join the two)",
+        ),
+        (
+            replace(GOOD, outside=(Outside(resource="gone"),)),
+            '$.outside[0].resource: there is no resource called "gone" (there are dev, prod)',
         ),
         (
             replace(GOOD, trunks=(CARRIER, CARRIER)),

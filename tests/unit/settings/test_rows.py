@@ -105,6 +105,7 @@ def test_the_defaults() -> None:
         ("http_reply_within", 20.0),
         ("http_idle", 75.0),
         ("http_connections", 4_000),
+        ("outside_callers", 10_000),
         ("event_bytes", 32_768),
         ("events_pending", 100_000),
         ("calls_kept", 10_000),

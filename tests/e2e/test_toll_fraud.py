@@ -1,0 +1,116 @@
+"""Somebody has the access key and an open call, and wants to spend our money. And an ordinary day's limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from azure.communication.callautomation import PhoneNumberIdentifier, UnknownIdentifier
+from azure.core.exceptions import HttpResponseError
+
+from strowger.phones.behaviours import NoAnswer
+from strowger.phones.outgoing import OutgoingCall
+from tests.e2e.stage import Stage, code
+from tests.support.server import OUTSIDE, UNLIMITED, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
+
+SOON = 5.0
+ALERT_S = 10.0
+NUMBERS = 1_000
+MOST_PLACED = 20
+CALLS_HELD = 25
+DEFAULTS: dict[str, object] = {}
+
+
+async def several_calls(stage: Stage, number: int) -> list[OutgoingCall]:
+    """Calls that wait for a decision, each from another number."""
+    calls = []
+    for caller in range(number):
+        calls.append(stage.call(await stage.phone(f"+3168765{caller:04d}")))
+        await stage.application.event(caller)
+    return calls
+
+
+async def attempt(stage: Stage, call: int, target: str) -> str:
+    """Redirect a call that waits: the status and code of the answer."""
+    event = await stage.application.event(call)
+    try:
+        await stage.redirect(event, PhoneNumberIdentifier(target))
+    except HttpResponseError as error:
+        return f"{error.status_code} {code(error)}"
+    return "204"
+
+
+def alerts(stage: Stage) -> float:
+    return sum(value for name, value in stage.server.metrics.items() if name.startswith("strowger_alerts_total"))
+
+
+async def test_a_stolen_key_places_few_calls_and_raises_the_alert(stage: Stage) -> None:
+    target = await stage.phone("target", NoAnswer())
+    server = await stage.serve(trunk=target.uri, users={"bob": []}, outside=DEFAULTS, limits={"hold": "120s"})
+    await several_calls(stage, CALLS_HELD)
+    outcomes: Counter[str] = Counter()
+    for number in range(NUMBERS):
+        # Each number by a call that still waits: whoever is refused tries the next one with it.
+        outcomes[await attempt(stage, min(outcomes["204"], CALLS_HELD - 1), f"+3161{number:07d}")] += 1
+        if outcomes.total() == 2 * MOST_PLACED:
+            await until(lambda: alerts(stage) > 0, ALERT_S, "the alert")
+    assert outcomes.total() == NUMBERS
+    assert 0 < outcomes["204"] <= MOST_PLACED
+    assert set(outcomes) == {"204", "429 8516"}
+    assert len(target.received) == outcomes["204"]
+    assert alerts(stage) == server.log.count('"event":"a call to the outside is refused"') == NUMBERS - outcomes["204"]
+    assert server.metrics['strowger_alerts_total{reason="calls_per_minute"}'] == alerts(stage)
+    assert "Traceback" not in server.log
+    left = await stage.application.event(CALLS_HELD - 1)
+    await stage.redirect(left, "bob")  # whoever has the key may still do what costs nothing
+
+
+async def test_numbers_that_nobody_should_be_redirected_to(stage: Stage) -> None:
+    target = await stage.phone("target", NoAnswer())
+    routes: list[tuple[str, str, str | list[str]]] = [("phoneNumber", "*", "trunk"), ("unknown", "*", "trunk")]
+    outside = {**UNLIMITED, "deny": ["+3165"], "allow": ["+", "00", "112"]}
+    server = await stage.serve(trunk=target.uri, routes=routes, outside=outside)
+    call = stage.call(await stage.caller())
+    event = await stage.application.event()
+    for number, reason in (
+        ("+31900123456", "premium"),
+        ("+88216123456", "satellite"),
+        ("0088216123456", "satellite"),
+        ("+883123456789", "networks"),
+        ("112", "emergency"),
+        ("+31112", "emergency"),
+        ("0201110001", "not_allowed"),
+        ("+31651234567", "denied"),
+    ):
+        before = server.metrics[f'strowger_alerts_total{{reason="{reason}"}}']
+        assert await attempt(stage, 0, number) == "405 8520", number
+        assert server.metrics[f'strowger_alerts_total{{reason="{reason}"}}'] == before + 1
+    with pytest.raises(HttpResponseError) as refused:
+        await stage.redirect(event, UnknownIdentifier("tel:+88216123456;ext=1"))
+    assert (refused.value.status_code, code(refused.value)) == (405, "8520")
+    assert target.received == []
+    await stage.redirect(event, OUTSIDE)
+    await target.leg(timeout_s=SOON)
+    call.cancel()
+    assert (await call.final(SOON)).status == 487
+
+
+async def test_a_call_outside_counts_until_it_ends_even_over_a_crash(stage: Stage) -> None:
+    target = await stage.phone("target", NoAnswer())
+    server = await stage.serve(trunk=target.uri, outside={**UNLIMITED, "calls": 1})
+    ringing, _ = await several_calls(stage, 2)
+    assert await attempt(stage, 0, OUTSIDE) == "204"
+    await target.leg(timeout_s=SOON)
+    assert await attempt(stage, 1, "+31612000001") == "429 8530"
+    server.kill()
+    await server.start()
+    assert server.metrics['strowger_outside_calls{resource="main"}'] == 1
+    assert await attempt(stage, 1, "+31612000002") == "429 8530"
+    ringing.cancel()
+    assert (await ringing.final(SOON)).status == 487
+    await until(
+        lambda: 'strowger_outside_calls{resource="main"}' not in server.metrics, SOON, "the call is no longer outside"
+    )
+    assert await attempt(stage, 1, "+31612000003") == "204"
