@@ -23,7 +23,8 @@ from strowger import assembly
 from strowger.access_keys.errors import AccessKeysError
 from strowger.accounts import accounts, without_passwords
 from strowger.acs.api import Api
-from strowger.acs.auth import Resource
+from strowger.acs.auth import Authenticator, Resource
+from strowger.acs.authenticators.user_token import UserTokenAuthenticator
 from strowger.acs.http import HttpListener
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
@@ -37,6 +38,7 @@ from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
+from strowger.issuers import Issuers
 from strowger.outside_log import log_refusal
 from strowger.resource_keys import ResourceKeys
 from strowger.route_inspection import RouteInspection
@@ -328,6 +330,7 @@ class Server:
             token=self._ids.token,
             settings=assembly.api_settings(self.settings),
             identity=assembly.identity_service(self.settings, self.identities, self.tokens, self._ids.uuid4),
+            authenticators=self._authenticators(),
         )
         http = HttpListener(api.handle, wall=self._clock.wall, limits=assembly.http_limits(self.settings))
         self._stack.push_async_callback(http.stop)
@@ -337,6 +340,11 @@ class Server:
         for listener in self.settings.listen.api:
             port = await http.start(listener.host, listener.port, context)
             self.api_addresses.append(host_port(listener.host, port))
+
+    def _authenticators(self) -> list[Authenticator]:
+        issuers = Issuers(self.settings, assembly.resources(self.settings), monotonic=self._clock.monotonic)
+        self._stack.callback(issuers.stop)
+        return [UserTokenAuthenticator(self.tokens), issuers.authenticator]
 
     def _resources(self) -> list[Resource]:
         return assembly.resources(self._keys.filled(self.settings))

@@ -62,7 +62,7 @@ class Stage:
         routes: Sequence[tuple[str, str, str | list[str]]] | None = None,
         passwords: Mapping[str, str] | None = None,
         keys: bool = True,
-        **tables: dict[str, Any],
+        **tables: Any,
     ) -> Server:
         """Start the server. With a `trunk` outside numbers lead there, with `trunks`, which give all rows of each, to
         all of them; `tables` are further settings.

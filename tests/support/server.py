@@ -83,7 +83,7 @@ def document(
     passwords: Mapping[str, str] | None = None,
     keys: bool = True,
     outside: Document = UNLIMITED,
-    **tables: Document,
+    **tables: Any,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
     match and trunk or trunks; without `keys` the server makes them. An empty `outside` is for the limits that calls to

@@ -17,6 +17,7 @@ from strowger.settings.problem import Problem, SettingsError
 from strowger.settings.rows import (
     Certificate,
     Compat,
+    Entra,
     Listen,
     Number,
     Resource,
@@ -33,6 +34,7 @@ from strowger.settings.rows import (
 __all__ = [
     "Certificate",
     "Compat",
+    "Entra",
     "Limits",
     "Listen",
     "Listener",

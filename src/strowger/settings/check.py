@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
+from strowger.acs.authenticators.key_place import DEVELOPMENT, is_secure
 from strowger.calls.spelling import spellings, user_part
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
@@ -32,6 +33,7 @@ def check(settings: Settings) -> list[Problem]:
         _resource_ids,
         _references,
         _outside,
+        _issuers,
         _user_ids,
         _user_spellings,
         _user_hashes,
@@ -114,6 +116,7 @@ def _resource_ids(settings: Settings) -> Iterator[Problem]:
 def _references(settings: Settings) -> Iterator[Problem]:
     resources = {each.name for each in settings.resources}
     for section, tables in (
+        ("entra", settings.issuers),
         ("number", settings.numbers),
         ("user", settings.users),
         ("subscription", settings.subscriptions),
@@ -129,6 +132,20 @@ def _outside(settings: Settings) -> Iterator[Problem]:
         if other != index:
             whose = f'"{each.resource}"' if each.resource else "every other resource"
             yield Problem(f"$.outside[{index}].resource", f"{whose} has $.outside[{other}] already", "join the two")
+
+
+def _issuers(settings: Settings) -> Iterator[Problem]:
+    names = (each.issuer and f"{each.resource} {each.issuer}" for each in settings.issuers)
+    yield from _twice(_column("entra", "issuer", names), "one table for one issuer of a resource")
+    first: dict[str, tuple[int, str]] = {}
+    for index, each in enumerate(settings.issuers):
+        path = f"$.entra[{index}].jwks_url"
+        if each.jwks_url and each.jwks_url != DEVELOPMENT and not is_secure(each.jwks_url):
+            hint = "http is for addresses of this machine itself, where nobody can change the keys on their way"
+            yield Problem(path, f'"{each.jwks_url}" is not https', hint)
+        other, its_url = first.setdefault(each.issuer, (index, each.jwks_url))
+        if each.jwks_url and its_url and its_url != each.jwks_url:
+            yield Problem(path, f'the same issuer has "{its_url}" in $.entra[{other}]', "an issuer has one set of keys")
 
 
 def _route_trunks(settings: Settings) -> Iterator[Problem]:

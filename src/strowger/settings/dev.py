@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from strowger.acs.authenticators.key_place import DEVELOPMENT
 from strowger.settings.load import settle
 from strowger.settings.overlay import Document
 from strowger.settings.rows import Settings
@@ -15,6 +16,9 @@ RESOURCE: Final = "dev"
 RESOURCE_ID: Final = "1b5cc06b-f352-4571-b1e6-d9b259b7c776"
 HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 NUMBERS: Final = ("+31201110001", "+31201110002")
+ISSUER: Final = "https://entra.strowger.invalid/dev"
+APPLICATION_ID: Final = "7b1f9a0e-6f2d-4d0b-9a55-0d6c1f5e2a31"
+"""What its tokens say: the application that everybody on this machine is."""
 USERS: Final = ("alice", "bob")
 
 
@@ -34,6 +38,7 @@ def dev_settings(
     document: Document = {
         "server": {"data_dir": str(data_dir)},
         "resource": [{"name": RESOURCE, "id": RESOURCE_ID, "hosts": list(HOSTS)}],
+        "entra": [{"resource": RESOURCE, "issuer": ISSUER, "jwks_url": DEVELOPMENT, "allowed": [APPLICATION_ID]}],
         "number": [{"resource": RESOURCE, "e164": e164} for e164 in NUMBERS],
         "user": _users(contacts or {}),
     }

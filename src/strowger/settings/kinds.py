@@ -130,6 +130,9 @@ OPTIONAL_PATH: Final = Kind(
     resolve=lambda path, where: path and where.path(str(path)),
 )
 URL: Final = Kind("URL", '"http://…" or "https://…"', reader.url, "")
+KEY_SET: Final = Kind(
+    "URL", '"https://…", "http://…" on this machine itself, or "dev"', reader.key_set_place, ""
+)
 ORIGIN: Final = Kind("URL", '"https://host:port" without a path', reader.origin, "")
 LISTENERS: Final = Kind(
     "addresses", '["host:port", …]; port 0 takes a free one', reader.each(listener), (), from_text=_list_from_text

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from strowger.acs.authenticators.key_place import DEVELOPMENT
 from strowger.settings.where import Where
 
 T = TypeVar("T")
@@ -173,6 +174,11 @@ def _split_url(value: object) -> SplitResult:
 def url(value: object) -> str:
     """An http or https URL."""
     return _split_url(value).geturl()
+
+
+def key_set_place(value: object) -> str:
+    """An http or https URL, or the word for our own keys."""
+    return DEVELOPMENT if value == DEVELOPMENT else url(value)
 
 
 def origin(value: object) -> str:

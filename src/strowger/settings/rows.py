@@ -105,6 +105,29 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Entra:
+    """One issuer whose tokens are believed for one resource: Microsoft Entra ID, or any other of OpenID Connect."""
+
+    resource: str = row(kinds.TEXT, None, "The resource that its tokens may act for.")
+    issuer: str = row(
+        kinds.TEXT, None, "The iss of its tokens, exactly: https://login.microsoftonline.com/TENANT/v2.0, for instance."
+    )
+    jwks_url: str = row(
+        kinds.KEY_SET,
+        None,
+        "Where it publishes its keys. dev: it is this server itself, and strowger token entra makes its tokens.",
+    )
+    audiences: tuple[str, ...] = row(
+        kinds.NAMES,
+        ["https://communication.azure.com", "https://communication.azure.com/"],
+        "The aud of its tokens: any of these.",
+    )
+    allowed: tuple[str, ...] = row(
+        kinds.NAMES, None, "Who may act for the resource: ids of applications (appid, azp) and of objects (oid)."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
     """One telephone number of ours."""
 
@@ -329,6 +352,7 @@ class Settings:
     resources: tuple[Resource, ...] = tables(
         "resource", Resource, "What ACS calls a Communication Services resource: hosts and keys."
     )
+    issuers: tuple[Entra, ...] = tables("entra", Entra, "Whose tokens are believed, beside access keys.")
     numbers: tuple[Number, ...] = tables("number", Number, "Telephone numbers that are ours.")
     users: tuple[User, ...] = tables("user", User, "People with phones.")
     subscriptions: tuple[Subscription, ...] = tables(

@@ -51,6 +51,8 @@ def test_all_commands() -> None:
         "run",
         "serve",
         "simulate",
+        "token",
+        "token entra",
         "simulate call",
         "trunk",
         "trunk list",

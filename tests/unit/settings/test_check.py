@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from strowger.settings import (
+    Entra,
     Limits,
     Listen,
     Listener,
@@ -406,3 +407,46 @@ def test_limits_do_not_contradict_each_other(settings: Settings, path: str | Non
 
 def test_who_shortens_t1_need_not_write_down_the_patience_with_trunks() -> None:
     assert problems(replace(GOOD, trunks=(CARRIER,), sip=replace(GOOD.sip, t1=0.02))) == []
+
+
+TENANT = Entra(
+    resource="dev", issuer="https://login.example/t/v2.0", jwks_url="https://login.example/keys", allowed=("a",)
+)
+
+
+@pytest.mark.parametrize(
+    ("issuers", "expected"),
+    [
+        ((TENANT, replace(TENANT, resource="prod")), []),
+        ((TENANT, replace(TENANT, issuer="https://login.example/u/v2.0")), []),
+        ((replace(TENANT, jwks_url="dev"), replace(TENANT, resource="prod", jwks_url="dev")), []),
+        ((replace(TENANT, jwks_url="http://127.0.0.1:8080/keys"),), []),
+        (
+            (replace(TENANT, resource="none"),),
+            ['$.entra[0].resource: there is no resource called "none" (there are dev, prod)'],
+        ),
+        (
+            (TENANT, replace(TENANT, allowed=("b",))),
+            [
+                '$.entra[1].issuer: "dev https://login.example/t/v2.0" is already at $.entra[0].issuer '
+                "(one table for one issuer of a resource)"
+            ],
+        ),
+        (
+            (replace(TENANT, jwks_url="http://login.example/keys"),),
+            [
+                '$.entra[0].jwks_url: "http://login.example/keys" is not https '
+                "(http is for addresses of this machine itself, where nobody can change the keys on their way)"
+            ],
+        ),
+        (
+            (TENANT, replace(TENANT, resource="prod", jwks_url="https://login.example/others")),
+            [
+                '$.entra[1].jwks_url: the same issuer has "https://login.example/keys" in $.entra[0] '
+                "(an issuer has one set of keys)"
+            ],
+        ),
+    ],
+)
+def test_issuers(issuers: tuple[Entra, ...], expected: list[str]) -> None:
+    assert problems(replace(GOOD, issuers=issuers)) == expected

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from strowger.settings import SettingsError, dev_settings
-from strowger.settings.dev import RESOURCE_ID, user_id
+from strowger.settings.dev import APPLICATION_ID, ISSUER, RESOURCE_ID, user_id
 
 
 def test_everything_to_try_a_call() -> None:
@@ -53,3 +53,10 @@ def test_environment_and_flags_weigh_as_usual() -> None:
 def test_a_bad_address_of_the_application_is_told() -> None:
     with pytest.raises(SettingsError, match=r"\$\.subscription\[0\]\.endpoint"):
         dev_settings(Path("/tmp/dev"), "localhost:8080")
+
+
+def test_it_has_an_issuer_of_its_own() -> None:
+    (issuer,) = dev_settings(Path("/tmp/dev")).issuers
+    assert (issuer.resource, issuer.issuer, issuer.jwks_url) == ("dev", ISSUER, "dev")
+    assert issuer.allowed == (APPLICATION_ID,)
+    assert issuer.audiences == ("https://communication.azure.com", "https://communication.azure.com/")

@@ -7,13 +7,12 @@ followed, proxies of the environment are not used, and what is too long or too s
 from __future__ import annotations
 
 import asyncio
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from strowger.acs.authenticators.key_cache import Fetched, FetchFailed
+from strowger.acs.authenticators.key_place import is_secure
 from strowger.acs.authenticators.key_set import KeySetInvalid, read_key_set
 from strowger.base.text import printable
 
@@ -22,19 +21,6 @@ MAX_BYTES: Final = 262_144
 TIMEOUT_S: Final = 5.0
 """For name, connection, TLS and all of the answer."""
 _LONGEST_AGE_DIGITS: Final = 9
-
-
-def is_secure(url: str) -> bool:
-    """Whether nobody on the way can put in keys of his own: https, or http from this machine itself."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return bool(parts.hostname)
-    if parts.scheme != "http" or parts.hostname is None:
-        return False
-    try:
-        return ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
 
 
 async def fetch_keys(url: str, *, timeout_s: float = TIMEOUT_S) -> Fetched:

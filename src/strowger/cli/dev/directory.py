@@ -22,6 +22,8 @@ from strowger.settings.dev import RESOURCE_ID
 
 ACCESS_KEY: Final = "access.key"
 """Where earlier versions kept the only key there was."""
+ISSUER_KEY: Final = "entra.key"
+"""Of the development issuer; a test compares the two."""
 LAST_START: Final = "dev.json"
 DATABASE_FILES: Final = ("strowger.db", "strowger.db-wal", "strowger.db-shm")
 CERTIFICATES: Final = "tls"
@@ -85,7 +87,7 @@ class DevDirectory:
             return
         lock = DirectoryLock(self.path)
         try:
-            for name in (*DATABASE_FILES, ACCESS_KEY, ADMIN_TOKEN, LAST_START):
+            for name in (*DATABASE_FILES, ACCESS_KEY, ADMIN_TOKEN, ISSUER_KEY, LAST_START):
                 (self.path / name).unlink(missing_ok=True)
             for name in CERTIFICATE_FILES:
                 (self.path / CERTIFICATES / name).unlink(missing_ok=True)

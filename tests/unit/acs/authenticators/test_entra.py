@@ -116,7 +116,7 @@ async def test_the_issuer_is_exactly_one_that_is_named(issuer: object) -> None:
         (3_600.0 + 60.0, {}, "has expired"),
         (-60.0, {}, ""),
         (-60.1, {}, "not good yet: nbf lies 60 s ahead"),
-        (-60.1, {"nbf": None}, "not good yet: iat lies 60 s ahead"),
+        (-3_600.0, {"nbf": None}, ""),  # a clock that was set back; iat alone forbids nothing
         (0.0, {"nbf": None, "iat": None}, ""),
         (0.0, {"exp": None}, "no exp"),
         (0.0, {"exp": "9999999999"}, "exp of the token is no number"),
@@ -124,7 +124,6 @@ async def test_the_issuer_is_exactly_one_that_is_named(issuer: object) -> None:
         (0.0, {"exp": 10**400}, "exp of the token is no number"),
         (0.0, {"exp": -1}, "exp of the token is no number"),
         (0.0, {"nbf": [1]}, "nbf of the token is no number"),
-        (0.0, {"iat": {}}, "iat of the token is no number"),
         (0.0, {"exp": NOW + 0.5}, ""),
     ],
 )

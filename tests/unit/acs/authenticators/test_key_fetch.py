@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from strowger.acs.authenticators.key_cache import FetchFailed
-from strowger.acs.authenticators.key_fetch import MAX_BYTES, fetch_keys, is_secure
+from strowger.acs.authenticators.key_fetch import MAX_BYTES, fetch_keys
 from tests.support.issuer import KeyServer, published
 
 pytestmark = pytest.mark.asyncio
@@ -21,29 +21,9 @@ async def server() -> AsyncIterator[KeyServer]:
     await server.close()
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://login.example/keys", True),
-        ("https://", False),
-        ("http://127.0.0.1:8080/keys", True),
-        ("http://127.9.9.9/keys", True),
-        ("http://[::1]:8080/keys", True),
-        ("http://localhost/keys", True),
-        ("http://login.example/keys", False),
-        ("http://127.0.0.1.example/keys", False),
-        ("http://10.0.0.7/keys", False),
-        ("http://0.0.0.0/keys", False),
-        ("http:///keys", False),
-        ("file:///keys", False),
-        ("ftp://127.0.0.1/keys", False),
-    ],
-)
-async def test_nobody_on_the_way_puts_in_keys_of_his_own(url: str, expected: bool) -> None:
-    assert is_secure(url) is expected
-    if not expected:
-        with pytest.raises(FetchFailed, match="https only"):
-            await fetch_keys(url)
+async def test_keys_of_anybody_are_not_fetched_in_the_clear() -> None:
+    with pytest.raises(FetchFailed, match="https only"):
+        await fetch_keys("http://login.example/keys")
 
 
 async def test_keys_and_how_long_they_may_be_kept(server: KeyServer) -> None:

@@ -106,7 +106,7 @@ def test_a_damaged_memory_is_told(tmp_path: Path, octets: bytes) -> None:
 
 def test_reset_removes_what_is_ours_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "tls").mkdir()
-    for name in (*DATABASE_FILES, "access.key", "admin.token", "dev.json", "notes.txt"):
+    for name in (*DATABASE_FILES, "access.key", "admin.token", "entra.key", "dev.json", "notes.txt"):
         (tmp_path / name).write_text("x")
     for name in (*CERTIFICATE_FILES, "other.pem"):
         (tmp_path / "tls" / name).write_text("x")
