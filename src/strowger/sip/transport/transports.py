@@ -97,7 +97,7 @@ class Transports:
             limits=self._limits,
             counters=self._counters,
             troubles=self._troubles,
-            first_number=int(clock.wall()) * _NUMBERS_PER_SECOND,
+            first_number=int(clock.wall() * _NUMBERS_PER_SECOND),
             tls=tls,
             pace=pace,
             gone=self._gone,

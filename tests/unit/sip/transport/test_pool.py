@@ -118,6 +118,7 @@ async def test_numbers_of_two_runs_do_not_meet(serve, dial):
         await peer.send(OPTIONS)
         numbers.append((await exchange.next())[1].connection)
     assert all(number > 1 << 50 for number in numbers)
+    assert numbers[0] < numbers[1], "of two runs within one second"
 
 
 async def test_a_refused_connection_fails_everything_that_waits_for_it_later(serve, nobody):
