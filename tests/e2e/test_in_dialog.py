@@ -165,7 +165,9 @@ async def test_a_phone_behind_a_nat_is_reached_after_a_crash(stage: Stage) -> No
 
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
 async def test_a_phone_whose_connection_a_crash_has_cut(stage: Stage, transport: str) -> None:
-    """It cannot be reached, which the other side hears at once; but it reaches the other side as soon as it is back."""
+    """It cannot be reached, which the other side hears at once. It reaches the other side as soon as it is back, and is
+    reached again when it has registered.
+    """
     server = await stage.serve(users={"bob": []}, passwords={"bob": "s3cret"})
     caller, phone = await party(stage, "udp", "caller"), await party(stage, transport, "bob", f"{NOBODY};ob")
     await phone.registers("s3cret")
@@ -178,6 +180,12 @@ async def test_a_phone_whose_connection_a_crash_has_cut(stage: Stage, transport:
     await passes(from_phone, phone, "INVITE", caller)
     await from_phone.requests(phone, "ACK")
     await caller.hears("ACK")
-    await passes(from_phone, phone, "BYE", caller)
+    await from_caller.requests(caller, "OPTIONS")
+    await caller.hears_response(430)
+    await phone.registers("s3cret")
+    await passes(from_caller, caller, "INVITE", phone)
+    await from_caller.requests(caller, "ACK")
+    await phone.hears("ACK")
+    await passes(from_caller, caller, "BYE", phone)
     for each in (caller.peer, phone.peer, cut):
         await each.close()

@@ -23,7 +23,7 @@ from strowger.sip.callers import Callers, retry_after
 from strowger.sip.flow import Flow
 from strowger.sip.forks import Forks
 from strowger.sip.hop_fork import fork_for
-from strowger.sip.in_dialog import InDialog
+from strowger.sip.in_dialog import InDialog, nowhere
 from strowger.sip.leg import Attempt, Fork, Leg, StoredLeg, encode_leg
 from strowger.sip.message.build import response_to
 from strowger.sip.message.check import check_request, check_response
@@ -109,7 +109,7 @@ class Edge:
         self._throttle = throttle
         self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
-        self._in_dialog = InDialog(network, forwarding, realm=admission.realm if admission is not None else "")
+        self._in_dialog = _in_dialog(network, forwarding, admission, registration)
         self._trunks = trunks or NoTrunks()
         self._callers = Callers(
             layer, network, forwarding, self._in_dialog, monotonic=monotonic, perform=self.perform, ignored=self.ignored
@@ -461,3 +461,11 @@ class Edge:
         leg = self._callers.forget(key)
         if leg is not None:
             self._forks.drop(leg)
+
+
+def _in_dialog(
+    network: Network, forwarding: Forwarding, admission: Admission | None, registration: Registration | None
+) -> InDialog:
+    realm = admission.realm if admission is not None else ""
+    flow_since = registration.flow_since if registration is not None else nowhere
+    return InDialog(network, forwarding, realm=realm, flow_since=flow_since)

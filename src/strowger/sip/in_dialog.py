@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from strowger.sip.arrival import require_forwardable, top_route
 from strowger.sip.authentication.challenge import PROXY
@@ -27,16 +28,31 @@ from strowger.sip.record_route import take_route
 DIALOGS_REMEMBERED: Final = 20_000
 """Answered calls whose in-dialog requests are let through without a Record-Route; the oldest is forgotten first."""
 
+FlowSince: TypeAlias = Callable[[Flow, str], Flow | None]
+"""Where a phone is now whose connection is gone, by its contact."""
+
+
+def nowhere(flow: Flow, uri: str) -> Flow | None:
+    """A FlowSince where nobody registers."""
+    return None
+
 
 class InDialog:
     """The way of requests and responses within dialogs."""
 
-    __slots__ = ("_forwarding", "_limit", "_network", "_parties", "_realm")
+    __slots__ = ("_flow_since", "_forwarding", "_limit", "_network", "_parties", "_realm")
 
     def __init__(
-        self, network: Network, forwarding: Forwarding, limit: int = DIALOGS_REMEMBERED, *, realm: str = ""
+        self,
+        network: Network,
+        forwarding: Forwarding,
+        limit: int = DIALOGS_REMEMBERED,
+        *,
+        realm: str = "",
+        flow_since: FlowSince = nowhere,
     ) -> None:
         """`realm` is ours: credentials for it go no further."""
+        self._flow_since = flow_since
         self._network = network
         self._forwarding = forwarding
         self._limit = limit
@@ -62,10 +78,20 @@ class InDialog:
         if admission is None:
             return False
         require_forwardable(request)
-        if admission.flow is not None and admission.flow.connection and not self._network.has(admission.flow):
-            raise Refusal(430, "Flow Failed")  # RFC 5626 §5.3.1: only its other end can open another
-        self._send_on(request, came_by, admission.flow or self.next_hop(request))
+        self._send_on(request, came_by, self._alive(admission.flow, request) or self.next_hop(request))
         return True
+
+    def _alive(self, flow: Flow | None, request: Request) -> Flow | None:
+        """The flow of a token, or the one that its phone has registered by since. Raises Refusal."""
+        if flow is None or self._stands(flow):
+            return flow
+        flow = self._flow_since(flow, request.uri)
+        if flow is None or not self._stands(flow):
+            raise Refusal(430, "Flow Failed")  # RFC 5626 §5.3.1: only its other end can open another
+        return flow
+
+    def _stands(self, flow: Flow) -> bool:
+        return not flow.connection or self._network.has(flow)
 
     def forward(self, request: Request, came_by: Flow) -> bool:
         """Send a request of a call answered here lately on; False when it has no business here.

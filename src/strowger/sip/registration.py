@@ -15,7 +15,7 @@ from strowger.sip.authentication.challenge import ORIGIN
 from strowger.sip.flow import CONNECTION_BOUND, Flow
 from strowger.sip.message.errors import Refusal
 from strowger.sip.message.message import Request
-from strowger.sip.message.uri import SipUri
+from strowger.sip.message.uri import SipUri, parse_uri
 from strowger.sip.registrar.address_of_record import address_of_record
 from strowger.sip.registrar.binding import Binding
 from strowger.sip.registrar.location_service import Answer, LocationService
@@ -102,6 +102,11 @@ class Registration:
     def flow_lost(self, flow: Flow) -> list[str]:
         """A connection is gone: forget the phones that only it leads to; returns their users."""
         return self._location.flow_failed(flow, self._wall())
+
+    def flow_since(self, flow: Flow, uri: str) -> Flow | None:
+        """Where a phone whose connection is gone is now, by its contact; None while it has not registered again."""
+        parsed = parse_uri(uri)
+        return self._location.flow_since(flow, parsed, self._wall()) if isinstance(parsed, SipUri) else None
 
     def way(self, user: str, uri: str) -> Way | None:
         """The way to a user's registered phone, by its Request-URI; None when it is not, or no longer, registered.

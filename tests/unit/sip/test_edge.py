@@ -303,7 +303,7 @@ def test_calls_of_all_above_the_rate_get_503() -> None:
 class Desk:
     """A registration that asks everybody for a password."""
 
-    way = None
+    way = flow_since = None
 
     def require_allowed(self, request: Request, flow: Flow, now: float) -> None:
         raise Refusal(401, "Unauthorized")

@@ -98,3 +98,34 @@ def test_a_connection_that_is_gone_is_said_to_have_failed(flow: Flow, *, fails: 
     else:
         assert dialogs.forward_routed(bye, CALLER)
         assert [sent for sent, _ in wire.take()] == [flow]
+
+
+@pytest.mark.parametrize(
+    ("now", "reached"),
+    [
+        (None, False),
+        (Flow("WS", "198.51.100.9", 40_001, 1, 7), False),
+        (Flow("WS", "198.51.100.9", 40_001, 1, 8), True),
+        (Flow("UDP", "198.51.100.9", 5060, 0), True),
+    ],
+)
+def test_a_phone_is_reached_by_the_way_it_has_registered_since(now: Flow | None, *, reached: bool) -> None:
+    wire, forwarding = Wire(), Forwarding(b"f" * 32)
+    wire.gone.add(7)
+    gone = Flow("WS", "198.51.100.4", 40_000, 1, 7)
+    bye = a_bye(1)
+    bye.append("Route", route_value(route_towards_caller(forwarding, an_invite(1), gone), "192.0.2.1:5060", CALLER))
+    asked: list[tuple[Flow, str]] = []
+
+    def flow_since(flow: Flow, uri: str) -> Flow | None:
+        asked.append((flow, uri))
+        return now
+
+    dialogs = InDialog(wire, forwarding, flow_since=flow_since)
+    if reached:
+        assert dialogs.forward_routed(bye, CALLER)
+    else:
+        with pytest.raises(Refusal, match="Flow Failed"):
+            dialogs.forward_routed(bye, CALLER)
+    assert asked == [(gone, TARGET)]
+    assert [sent for sent, _ in wire.take()] == ([now] if reached else [])

@@ -174,3 +174,14 @@ def test_bindings_survive_a_restart() -> None:
     after = Desk(HandStore(*before.store.kept.values()))
     assert after.registration.restore() == []
     assert after.registration.way(BOB_ID, BOB) == Way((), ())
+
+
+def test_a_phone_that_has_registered_by_another_connection_is_found_by_its_former_one() -> None:
+    desk = Desk()
+    before, now = Flow("WS", "192.0.2.7", 40_000, 0, 5), Flow("WS", "192.0.2.7", 40_001, 0, 6)
+    for cseq, flow in enumerate((before, now)):
+        request = a_register(f"<{BOB};transport=ws>", cseq=cseq)
+        desk.registration.register(request, flow, desk.answers.append)
+    assert desk.registration.flow_since(before, f"{BOB};transport=ws;ob") == now
+    assert desk.registration.flow_since(before, "sip:ann@192.0.2.7") is None
+    assert desk.registration.flow_since(before, "tel:+31201110001") is None

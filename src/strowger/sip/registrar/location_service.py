@@ -8,13 +8,15 @@ The number of addresses is that of the configured users, and each has a bounded 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from strowger.calls.bindings import BindingStore, StoredBindings
 from strowger.calls.errors import CallError
 from strowger.sip.flow import Flow
 from strowger.sip.message.message import Request
+from strowger.sip.message.uri import SipUri
 from strowger.sip.registrar.binding import Binding, decode_bindings, encode_bindings
 from strowger.sip.registrar.errors import BindingUnreadable
 from strowger.sip.registrar.limits import Limits
@@ -24,6 +26,12 @@ from strowger.sip.transaction.timers import TimerHeap
 
 STORE_RETRY_AFTER_S: Final = 5
 """Seconds a phone is asked to wait when its registration could not be stored."""
+
+FLOWS_REMEMBERED: Final = 20_000
+"""Connections that phones had before the one they have now; the one left first is forgotten first."""
+
+_Left: TypeAlias = tuple[int, str | None, str, int | None]
+"""A connection, and user, host and port of a contact that was bound there."""
 
 Answer = Callable[[Outcome], None]
 
@@ -48,6 +56,8 @@ class LocationService:
         self._pending: dict[str, _Pending] = {}
         self._expiries = TimerHeap()
         self._aors_by_connection: dict[int, set[str]] = {}
+        self._left: OrderedDict[_Left, str] = OrderedDict()
+        """Whose it was."""
 
     def __len__(self) -> int:
         """Addresses of record with at least one binding."""
@@ -108,6 +118,14 @@ class LocationService:
                 changed.append(aor)
         return changed
 
+    def flow_since(self, flow: Flow, uri: SipUri, now: float) -> Flow | None:
+        """The way to a phone that once came by `flow` and has registered by another since; `uri` is its contact, whose
+        parameters may differ. None where that is not known.
+        """
+        aor = self._left.get(_left(flow, uri))
+        found = self._bound.get(aor, ()) if aor is not None else ()
+        return next((each.flow for each in live(found, now) if _left(flow, each.uri) == _left(flow, uri)), None)
+
     def next_deadline(self) -> float | None:
         """When a binding expires."""
         return self._expiries.next_deadline()
@@ -133,6 +151,8 @@ class LocationService:
     def _replace(self, aor: str, bindings: tuple[Binding, ...]) -> None:
         for binding in self._bound.get(aor, ()):
             self._leave(binding.flow.connection, aor)
+            if binding.flow.connection and binding not in bindings:
+                self._remember(_left(binding.flow, binding.uri), aor)
         expiry = next_expiry(bindings)
         if expiry is None:
             self._bound.pop(aor, None)
@@ -144,12 +164,21 @@ class LocationService:
             if binding.flow.connection:
                 self._aors_by_connection.setdefault(binding.flow.connection, set()).add(aor)
 
+    def _remember(self, left: _Left, aor: str) -> None:
+        self._left[left] = aor
+        if len(self._left) > FLOWS_REMEMBERED:
+            self._left.popitem(last=False)
+
     def _leave(self, connection: int, aor: str) -> None:
         aors = self._aors_by_connection.get(connection)
         if aors is not None:
             aors.discard(aor)
             if not aors:
                 del self._aors_by_connection[connection]
+
+
+def _left(flow: Flow, uri: SipUri) -> _Left:
+    return flow.connection, uri.user, uri.host.lower(), uri.port
 
 
 def _needs(binding: Binding, flow: Flow) -> bool:

@@ -6,6 +6,8 @@ from strowger.calls.bindings import StoredBindings
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.ports import Done
 from strowger.sip.flow import Flow
+from strowger.sip.message.uri import SipUri
+from strowger.sip.registrar import location_service
 from strowger.sip.registrar.binding import decode_bindings, encode_bindings
 from strowger.sip.registrar.limits import Limits
 from strowger.sip.registrar.location_service import LocationService
@@ -181,6 +183,46 @@ def test_a_connection_that_is_gone_takes_what_needs_it():
     done(FAULT)
     assert desk.service.flow_failed(TCP, NOW) == []
     assert desk.service.flow_failed(TCP._replace(connection=6), NOW) == ["bob"]
+
+
+MOVING = SipUri.parse("sip:bob@192.0.2.7;transport=tcp;ob")
+"""As a phone writes its contact in a call."""
+
+
+def test_a_phone_that_came_back_by_another_connection_is_found_by_its_former_one():
+    desk = Desk()
+    desk.register("<sip:bob@192.0.2.7;transport=tcp>", flow=TCP)
+    assert desk.service.flow_since(TCP, MOVING, NOW) is None
+    now = TCP._replace(connection=6)
+    desk.register("<sip:bob@192.0.2.7;transport=tcp>", flow=now, cseq=2)
+    assert desk.service.flow_since(TCP, MOVING, NOW) == now
+    assert desk.service.flow_since(TCP._replace(connection=9), MOVING, NOW) is None
+    assert desk.service.flow_since(TCP, SipUri.parse("sip:ann@192.0.2.7"), NOW) is None
+    assert desk.service.flow_since(TCP, SipUri.parse("sip:bob@192.0.2.7:5062"), NOW) is None
+    assert desk.service.flow_since(TCP, MOVING, NOW + 3_601) is None
+
+
+def test_it_is_found_after_a_restart_and_after_its_connection_was_lost():
+    restarted = Desk(StoredBindings("bob", encode_bindings([a_binding(flow=TCP)]), NOW + 3_600))
+    restarted.service.restore(NOW)
+    lost = Desk()
+    lost.register("<sip:bob@192.0.2.7;ob>", flow=TCP)
+    assert lost.service.flow_failed(TCP, NOW) == ["bob"]
+    for desk in (restarted, lost):
+        assert desk.service.flow_since(TCP, MOVING, NOW) is None
+        desk.register(DESK, aor="ann", flow=TCP._replace(connection=7))  # the phone of another user
+        assert desk.service.flow_since(TCP, MOVING, NOW) is None
+        desk.register(DESK, call_id="again", flow=TCP._replace(connection=8))
+        assert desk.service.flow_since(TCP, MOVING, NOW) == TCP._replace(connection=8)
+
+
+def test_of_too_many_former_connections_the_first_is_forgotten(monkeypatch):
+    monkeypatch.setattr(location_service, "FLOWS_REMEMBERED", 2)
+    desk = Desk()
+    for cseq, connection in enumerate((5, 6, 7, 8)):
+        desk.register(DESK, flow=TCP._replace(connection=connection), cseq=cseq)
+    found = [desk.service.flow_since(TCP._replace(connection=each), MOVING, NOW) for each in (5, 6, 7)]
+    assert found == [None, *[TCP._replace(connection=8)] * 2]
 
 
 def test_limits_are_passed_on():
