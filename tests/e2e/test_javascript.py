@@ -15,7 +15,7 @@ from strowger.base.clock import SystemClock
 from strowger.console.views import seconds
 from strowger.phones.behaviours import Answer
 from tests.e2e.stage import Stage
-from tests.support.server import KEY, OTHER_KEY, OUTSIDE, RESOURCE_ID, user_id
+from tests.support.server import DEV_ISSUER, KEY, OTHER_KEY, OUTSIDE, RESOURCE_ID, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -60,6 +60,20 @@ async def test_a_call_is_redirected(stage: Stage, action: str, target: str) -> N
     assert await program(stage, action, CONTEXT=context, TARGET=dialled) == {"redirected": True}
     assert (await call.final(SOON)).status == 200
     assert len(phone.received) == 1
+
+
+async def test_a_token_credential_redirects(stage: Stage) -> None:
+    phone = await stage.phone("target", Answer())
+    server = await stage.serve(trunk=phone.uri, entra=[DEV_ISSUER])
+    call = stage.call(await stage.caller())
+    context = (await stage.application.event()).context
+    token = await asyncio.to_thread(server.entra_token)
+    asked = {"CONTEXT": context, "TARGET": OUTSIDE}
+    forged = token[:-6] + "AAAAAA"
+    refused = (await program(stage, "redirect-by-token", TOKEN=forged, **asked))["refused"]
+    assert (refused["status"], refused["code"]) == (401, "7501")
+    assert await program(stage, "redirect-by-token", TOKEN=token, **asked) == {"redirected": True}
+    assert (await call.final(SOON)).status == 200
 
 
 async def test_refusals_have_their_published_codes(stage: Stage) -> None:

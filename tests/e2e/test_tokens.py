@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,13 +27,12 @@ from azure.core.exceptions import HttpResponseError
 from strowger.phones.behaviours import Answer, NoAnswer
 from tests.e2e.stage import Stage, code
 from tests.support.issuer import APPLICATION, FOREIGN, ISSUER, RSA, KeyServer, claims, published, token
-from tests.support.server import HOST, KEY, OUTSIDE, STROWGER, Document, Server, user_id
+from tests.support.server import DEV_ISSUER, HOST, KEY, OUTSIDE, Document, Server, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
 SOON = 5.0
 SCOPE = "https://communication.azure.com//.default"
-DEVELOPMENT = {"resource": "main", "issuer": "https://dev.example", "jwks_url": "dev", "allowed": ["an-application"]}
 
 
 class StaticToken:
@@ -76,13 +74,6 @@ async def with_token(server: Server, text: str, host: str = HOST) -> AsyncIterat
         yield client
 
 
-async def dev_token(server: Server, *more: str) -> str:
-    """What `strowger token entra` prints."""
-    arguments = [str(STROWGER), "token", "entra", "--config", str(server.config), *more]
-    done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True, timeout=30, check=True)
-    return done.stdout.strip()
-
-
 async def refused(client: AsyncCallAutomationClient, context: str) -> tuple[int | None, str]:
     with pytest.raises(HttpResponseError) as error:
         await client.redirect_call(context, PhoneNumberIdentifier(OUTSIDE))
@@ -104,10 +95,10 @@ async def issuer() -> AsyncIterator[KeyServer]:
 @pytest.mark.parametrize("client", ["sync", "aio"])
 async def test_a_token_credential_redirects(stage: Stage, client: str) -> None:
     target = await stage.phone("target", Answer())
-    server = await stage.serve(trunk=target.uri, entra=[DEVELOPMENT])
+    server = await stage.serve(trunk=target.uri, entra=[DEV_ISSUER])
     call = stage.call(await stage.caller())
     context = (await stage.application.event()).context
-    text = await dev_token(server)
+    text = await asyncio.to_thread(server.entra_token)
     if client == "aio":
         async with with_token(server, text) as asynchronous:
             await asynchronous.redirect_call(context, PhoneNumberIdentifier(OUTSIDE))
@@ -123,8 +114,8 @@ async def test_a_token_credential_redirects(stage: Stage, client: str) -> None:
 
 
 async def test_the_development_issuer_survives_a_restart_and_prints_json(stage: Stage) -> None:
-    server = await stage.serve(entra=[DEVELOPMENT])
-    said = json.loads(await dev_token(server, "--json"))
+    server = await stage.serve(entra=[DEV_ISSUER])
+    said = json.loads(await asyncio.to_thread(server.entra_token, "--json"))
     assert said["resource"] == "main"
     server.kill()
     await server.start()

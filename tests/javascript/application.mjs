@@ -2,6 +2,7 @@
 //
 //   node application.mjs redirect           by the connection string
 //   node application.mjs redirect-by-key    by an AzureKeyCredential
+//   node application.mjs redirect-by-token  by a TokenCredential that holds TOKEN
 //   node application.mjs identities         a user and its tokens, from beginning to end
 //   node application.mjs teams              the token of a Teams user, exchanged
 //
@@ -16,9 +17,14 @@ const { CONNECTION_STRING, ENDPOINT, KEY, TOKEN, CONTEXT, TARGET } = process.env
 const actions = {
   redirect: () => redirect(new CallAutomationClient(CONNECTION_STRING)),
   "redirect-by-key": () => redirect(new CallAutomationClient(ENDPOINT, new AzureKeyCredential(KEY))),
+  "redirect-by-token": () => redirect(new CallAutomationClient(ENDPOINT, holding(TOKEN))),
   identities: () => identities(new CommunicationIdentityClient(CONNECTION_STRING)),
   teams: () => teams(new CommunicationIdentityClient(CONNECTION_STRING)),
 };
+
+function holding(token) {
+  return { getToken: async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 }) };
+}
 
 async function redirect(client) {
   const target = TARGET.startsWith("+") ? { phoneNumber: TARGET } : { communicationUserId: TARGET };

@@ -32,6 +32,13 @@ READY_S = 20.0
 STOP_S = 10.0
 
 Document = dict[str, Any]
+DEV_ISSUER: Document = {
+    "resource": "main",
+    "issuer": "https://dev.example",
+    "jwks_url": "dev",
+    "allowed": ["an-application"],
+}
+"""An issuer of tokens that is the server itself."""
 
 
 def user_id(name: str) -> str:
@@ -184,6 +191,14 @@ class Server:
     def connection_string(self) -> str:
         """For the resource that owns the numbers."""
         return f"endpoint={self.api_origin}/;accesskey={KEY}"
+
+    def entra_token(self, *more: str) -> str:
+        """What `strowger token entra` prints."""
+        arguments = [str(STROWGER), "token", "entra", "--config", str(self.config), *more]
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=READY_S, check=True, env=_clean_environment()
+        )
+        return done.stdout.strip()
 
     @property
     def authority(self) -> Path:

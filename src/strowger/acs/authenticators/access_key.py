@@ -12,6 +12,7 @@ from typing import Final
 
 from strowger.acs import fixdate
 from strowger.acs.auth import Principal, Resource
+from strowger.acs.authenticators.mismatch import explain
 from strowger.acs.errors import CredentialRefused
 from strowger.acs.message import Request
 from strowger.acs.replay import SignatureMemory
@@ -114,18 +115,17 @@ class AccessKeyAuthenticator:
                     digest = hmac.digest(key, text, "sha256")
                     if hmac.compare_digest(digest, signed.signature):
                         return resource, digest
-        raise CredentialRefused(self._mismatch(request, values, is_configured=configured is not None), "Authorization")
+        raise CredentialRefused(self._mismatch(request, values, signed.signature), "Authorization")
 
-    def _mismatch(self, request: Request, values: dict[str, str], *, is_configured: bool) -> str:
+    def _mismatch(self, request: Request, values: dict[str, str], signature: bytes) -> str:
         message = (
             "The signature differs: date and content hash are right, so it is the access key, the method, the path "
             "or the host."
         )
-        if not is_configured:
+        if self._resources.of(request) is None:
             message += f" The host '{values[HOST][:100]}' is not configured for any resource."
         if self._shows_string_to_sign:
-            text = string_to_sign(request.method, request.target, values, values[HOST])
-            message += f" String to sign as the server sees it: '{text[:1_000].decode('latin-1')}'"
+            message += f" {explain(request, values, signature, self._resources.all)}"
         return message
 
 
