@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from strowger.phones.behaviours import Answer
+from strowger.phones.behaviours import Answer, NoAnswer
 from tests.e2e.stage import Stage
 from tests.e2e.test_registration import register
-from tests.support.server import NUMBER, OUTSIDE, STROWGER, free_ports
+from tests.support.server import NUMBER, OUTSIDE, STROWGER, UNLIMITED, free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -105,6 +105,21 @@ async def test_a_target_that_a_redirect_would_be_refused_for(stage: Stage) -> No
     assert (await strowger(stage, "route", "test", "bob")).endswith(
         " is a user of main without a phone just now: it is announced to main.\n"
     )
+
+
+async def test_what_the_rules_for_the_outside_make_of_a_number(stage: Stage) -> None:
+    target = await stage.phone("target", NoAnswer())
+    await stage.serve(trunk=target.uri, outside={**UNLIMITED, "deny": ["+3165"], "calls": 1})
+    told = await strowger(stage, "route", "test", "+31651234567", exit_code=1)
+    first, *lines = told.splitlines()
+    assert first == "main may not redirect to +31651234567: see [[outside]] deny"
+    assert lines[0] == "  route    phoneNumber +316* to trunk  decides: it matches most"
+    assert (await strowger(stage, "route", "test", OUTSIDE)).startswith(f"{OUTSIDE} is outside")
+    stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event())
+    await target.leg(timeout_s=5.0)
+    told = await strowger(stage, "route", "test", OUTSIDE, exit_code=1)
+    assert told.startswith("main may have no further call to the outside at one time ([[outside]] calls = 1): ")
 
 
 async def until_states(stage: Stage, expected: dict[str, str]) -> None:

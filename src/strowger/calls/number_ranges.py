@@ -139,12 +139,15 @@ _EMERGENCY: Final = (
 EMERGENCY: Final = tuple(_EMERGENCY.split(" "))
 """Emergency numbers around the world; see ITU-T E.161.1 for the two that a country may have beside its own."""
 
+LONGEST_PREFIX: Final = 16
+"""Characters of a prefix that can match: a plus and the fifteen digits of the longest number (ITU-T E.164 §6)."""
 _COUNTRY_CODE_DIGITS: Final = 3
 
 
 def longest(prefixes: frozenset[str], number: str) -> int:
     """Characters of the longest of `prefixes` that begins `number`; -1 when none does."""
-    return next((length for length in range(len(number), -1, -1) if number[:length] in prefixes), -1)
+    most = min(len(number), LONGEST_PREFIX)
+    return next((length for length in range(most, -1, -1) if number[:length] in prefixes), -1)
 
 
 def is_emergency(number: str, emergency: frozenset[str]) -> bool:

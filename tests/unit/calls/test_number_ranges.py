@@ -6,7 +6,16 @@ import re
 
 import pytest
 
-from strowger.calls.number_ranges import COSTLY, EMERGENCY, NETWORKS, PREMIUM, SATELLITE, is_emergency, longest
+from strowger.calls.number_ranges import (
+    COSTLY,
+    EMERGENCY,
+    LONGEST_PREFIX,
+    NETWORKS,
+    PREMIUM,
+    SATELLITE,
+    is_emergency,
+    longest,
+)
 
 KNOWN = frozenset(EMERGENCY)
 
@@ -48,6 +57,12 @@ def test_the_longest_prefix_is_found() -> None:
     assert longest(frozenset(("+316123",)), "+31612") == -1
     assert longest(frozenset(("",)), "") == 0
     assert longest(frozenset(), "+31612") == -1
+
+
+def test_no_more_is_looked_at_than_a_prefix_can_have() -> None:
+    longest_prefix = "+" + "3" * (LONGEST_PREFIX - 1)
+    assert longest(frozenset((longest_prefix,)), longest_prefix + "3" * 2_000) == LONGEST_PREFIX
+    assert longest(frozenset((longest_prefix + "3",)), longest_prefix + "3") == -1
 
 
 @pytest.mark.parametrize("number", ["112", "911", "999", "+112", "+31112", "+1911", "+358112", "+61000"])
