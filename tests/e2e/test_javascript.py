@@ -103,6 +103,7 @@ async def test_a_user_and_its_tokens_live_and_end(stage: Stage) -> None:
     assert seconds(told["token"]["expiresOn"]) - begun == pytest.approx(86_400, rel=0.05)
     assert seconds(told["both"]["expiresOn"]) - begun == pytest.approx(3_600, rel=0.05)
     assert len({told["token"]["token"], told["second"]["token"], told["both"]["token"]}) == 3
+    assert told["statuses"] == [400, 401, 400, 401]
     assert told["deleted"]["refused"]["status"] == 404
 
 

@@ -3,7 +3,8 @@
 //   node application.mjs redirect           by the connection string
 //   node application.mjs redirect-by-key    by an AzureKeyCredential
 //   node application.mjs redirect-by-token  by a TokenCredential that holds TOKEN
-//   node application.mjs identities         a user and its tokens, from beginning to end
+//   node application.mjs identities         a user and its tokens, from beginning to end; requests by hand show which
+//                                           of them are believed
 //   node application.mjs teams              the token of a Teams user, exchanged
 //
 // It takes what it needs from the environment and prints one line of JSON: what happened, or how it was refused.
@@ -36,11 +37,27 @@ async function identities(client) {
   const user = await client.createUser();
   const token = await client.getToken(user, ["voip"]);
   const both = await client.createUserAndToken(["chat", "voip.join"], { tokenExpiresInMinutes: 60 });
+  const statuses = [await status(token)];
   await client.revokeTokens(user);
+  statuses.push(await status(token));
   const second = await client.getToken(user, ["voip"]);
+  statuses.push(await status(second));
   await client.deleteUser(user);
+  statuses.push(await status(second));
   const deleted = await client.getToken(user, ["voip"]).then(() => "a token", refusal);
-  return { user, token, both, second, deleted };
+  return { user, token, both, second, deleted, statuses };
+}
+
+async function status({ token }) {
+  const answer = await fetch(`${ENDPOINT}/calling/callConnections:redirect?api-version=2025-06-15`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({
+      incomingCallContext: "no context at all",
+      target: { kind: "phoneNumber", phoneNumber: { value: "+31612345678" } },
+    }),
+  });
+  return answer.status;
 }
 
 async function teams(client) {
