@@ -236,6 +236,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         request_body_bytes=limits.request_body,
         clock_skew_s=limits.clock_skew,
         signatures_remembered=limits.signatures_remembered,
+        context_guesses=limits.context_guesses,
         repeatability=compat.repeatability,
         repeatability_kept_for_s=limits.repeatability_kept_for,
         shows_string_to_sign=settings.tls.mode == "dev-ca",

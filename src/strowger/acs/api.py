@@ -33,6 +33,7 @@ from strowger.acs.errors import (
     error_code,
     error_reply,
 )
+from strowger.acs.guesses import Guesses
 from strowger.acs.message import Headers, Reply, Request
 from strowger.acs.operations import redirect_call, reject_call
 from strowger.acs.operations.catalogue import IDENTITY, REDIRECT_CALL, REJECT_CALL, Operation, find_operation
@@ -43,7 +44,7 @@ from strowger.acs.replay import SignatureMemory
 from strowger.acs.signature import CONTENT_HASH, content_hash
 from strowger.acs.versions import IDENTITY_KNOWN, version_of, warning_for
 from strowger.calls.decision import Accepted, Answer, CallControl
-from strowger.calls.errors import CallError, DecisionRefused, IdentityRefused, StoreUnavailable
+from strowger.calls.errors import CallError, ContextMalformed, DecisionRefused, IdentityRefused, StoreUnavailable
 from strowger.calls.ports import Receipt, Store
 
 MAX_CLIENT_REQUEST_ID_CHARACTERS: Final = 256
@@ -61,6 +62,8 @@ class ApiSettings(msgspec.Struct, frozen=True):
     clock_skew_s: float = 900.0
     """How far the date of a signed request may lie from our clock."""
     signatures_remembered: int = 100_000
+    context_guesses: int = 100
+    """Wrong contexts of one client per minute; beyond it 429."""
     repeatability: Literal["lenient", "acs-strict"] = "lenient"
     """lenient: repeats are recognised as long as their answer is kept. acs-strict: five minutes, and 409 for a twin."""
     repeatability_kept_for_s: float = 86_400.0
@@ -122,6 +125,7 @@ class Api:
             shows_string_to_sign=self._settings.shows_string_to_sign,
         )
         self._credentials: Final = Credentials((self._access_keys, *authenticators))
+        self._guesses: Final = Guesses(self._settings.context_guesses)
         self._repeatability: Final = Repeatability(
             store,
             kept_for_s=self._settings.repeatability_kept_for_s,
@@ -182,6 +186,7 @@ class Api:
         _check_media_type(request.headers)
         request_id = self._repeatability.request_id(request.headers, now)
         decision = read(request.body)
+        self._guesses.require_few(principal, now)
         if principal.signature:
             self._access_keys.require_unseen(principal, request, now)
         if request_id is None:
@@ -222,6 +227,8 @@ class Api:
             return Outcome(204, correlation_id=answer.correlation_id)
         if not isinstance(answer, DecisionRefused):
             raise answer
+        if isinstance(answer, ContextMalformed):
+            self._guesses.missed(principal, self._wall())
         body = error_body(answer.code, str(answer) or type(answer).__doc__ or "", answer.target)
         if repeat is not None:
             await self._repeatability.keep(repeat.receipt(self._wall(), answer.status, body))

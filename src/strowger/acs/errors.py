@@ -13,6 +13,7 @@ RequestRefused                status, error code, message, the part at fault, ex
 ├── RepeatTooLate             412 412   Repeatability-First-Sent outside the window
 ├── BodyTooLarge              413 413
 ├── MediaTypeRefused          415 415
+├── GuessesSpent              429 8516  too many contexts that are not ours
 ├── HeadTooLarge              431 431
 ├── OperationNotImplemented   501 8520  known, honest, and not carried out by this server
 └── Unavailable               503 503   nothing was done; the only one with Retry-After
@@ -172,6 +173,13 @@ class MediaTypeRefused(RequestRefused):
 
     status = 415
     code = "415"
+
+
+class GuessesSpent(RequestRefused):
+    """Whoever sends the request showed too many contexts that are not ours; nothing was done."""
+
+    status = 429
+    code = "8516"
 
 
 class HeadTooLarge(RequestRefused):

@@ -164,4 +164,9 @@ class Limits:
     )
     repeatability_entries: int = row(kinds.count(1), 1_000_000, "Answers kept for repeats; the oldest go first.")
     signatures_remembered: int = row(kinds.count(1), 100_000, "Signatures remembered to recognise a replayed request.")
+    context_guesses: int = row(
+        kinds.count(1),
+        100,
+        "Requests of one client per minute with an incomingCallContext that was never issued; beyond it 429.",
+    )
     clock_skew: float = row(kinds.DURATION, "15m", "How far the date of a signed request may lie from our clock.")

@@ -9,7 +9,7 @@ from strowger.acs.api import IMPLEMENTED, MAX_CLIENT_REQUEST_ID_CHARACTERS, ApiS
 from strowger.acs.auth import Principal, Resource
 from strowger.acs.message import Headers, Request
 from strowger.acs.operations.catalogue import CATALOGUE, Operation
-from strowger.calls.decision import RedirectCall, RejectCall, RejectReason
+from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
 from strowger.calls.errors import (
     CallOver,
     ContextForeign,
@@ -445,3 +445,18 @@ async def test_development_shows_the_string_to_sign() -> None:
     bench = Bench(ApiSettings(shows_string_to_sign=True))
     reply = await bench.send(bench.request(Host="10.0.0.1"))
     assert f"'POST\\n{REDIRECT}\\n{bench.date};10.0.0.1;" in error_of(reply)["message"]
+
+
+@pytest.mark.asyncio
+async def test_guessing_contexts_ends_soon() -> None:
+    bench = Bench(ApiSettings(context_guesses=5), authenticators=[TOKENS])
+    bench.control.answer = ContextMalformed("m")
+    statuses = [(await bench.send(bearer("app"))).status for _ in range(10_000)]
+    assert statuses == [400] * 5 + [429] * 9_995
+    assert len(bench.control.commands) == 5
+    bench.control.answer = Accepted(CORRELATION_ID)
+    reply = await bench.send(bearer("app"))
+    assert (reply.status, error_of(reply)["code"], reply.header("Retry-After")) == (429, "8516", None)
+    assert (await bench.send(bearer("alice"))).status == 204
+    bench.clock.advance(60.0)
+    assert (await bench.send(bearer("app"))).status == 204

@@ -77,6 +77,7 @@ def test_the_reply_carries_code_type_and_own_headers() -> None:
         ("RepeatTooLate", 412, "412"),
         ("BodyTooLarge", 413, "413"),
         ("MediaTypeRefused", 415, "415"),
+        ("GuessesSpent", 429, "8516"),
         ("HeadTooLarge", 431, "431"),
         ("OperationNotImplemented", 501, "8520"),
         ("Unavailable", 503, "503"),

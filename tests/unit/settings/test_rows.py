@@ -113,6 +113,7 @@ def test_the_defaults() -> None:
         ("repeatability_kept_for", 86_400.0),
         ("repeatability_entries", 1_000_000),
         ("signatures_remembered", 100_000),
+        ("context_guesses", 100),
         ("clock_skew", 900.0),
     ],
 )
