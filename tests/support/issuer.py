@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -72,15 +73,15 @@ class KeyServer:
         self.url = ""
         self._runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Serve, on a port of its own."""
         application = web.Application()
         application.router.add_get("/keys", self._keys)
         self._runner = web.AppRunner(application)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/keys"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._runner.addresses[0][1]}/keys"
 
     async def close(self) -> None:
         """Serve no more."""

@@ -53,6 +53,9 @@ JWKS_CONTENT_TYPE: Final = "application/jwk-set+json"
 JWKS_CACHING: Final = "max-age=300"
 """Who sees a token with an unknown key asks again anyway."""
 
+TOO_MANY: Final = 429
+"""Says nothing of the request itself, only of its time (RFC 6585 §4), and so its answer is not kept."""
+
 
 class ApiSettings(msgspec.Struct, frozen=True):
     """What an operator may want otherwise."""
@@ -193,7 +196,8 @@ class Api:
             return await self._decide(decision, principal, None)
         repeat = Repeat(_scope(principal, operation), request_id, _fingerprint(operation, version, principal, request))
         outcome = await self._repeatability.once(repeat, lambda: self._decide(decision, principal, repeat))
-        headers.append(("Repeatability-Result", "accepted"))
+        if outcome.status != TOO_MANY:
+            headers.append(("Repeatability-Result", "accepted"))
         return outcome
 
     async def _serve_identity(
@@ -230,7 +234,7 @@ class Api:
         if isinstance(answer, ContextMalformed):
             self._guesses.missed(principal, self._wall())
         body = error_body(answer.code, str(answer) or type(answer).__doc__ or "", answer.target)
-        if repeat is not None:
+        if repeat is not None and answer.status != TOO_MANY:  # a repeat of that one may be meant to try again
             await self._repeatability.keep(repeat.receipt(self._wall(), answer.status, body))
         return Outcome(answer.status, body)
 

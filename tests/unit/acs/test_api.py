@@ -12,6 +12,7 @@ from strowger.acs.operations.catalogue import CATALOGUE, Operation
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
 from strowger.calls.errors import (
     CallOver,
+    CallThrottled,
     ContextForeign,
     ContextMalformed,
     DecisionRefused,
@@ -460,3 +461,14 @@ async def test_guessing_contexts_ends_soon() -> None:
     assert (await bench.send(bearer("alice"))).status == 204
     bench.clock.advance(60.0)
     assert (await bench.send(bearer("app"))).status == 204
+
+
+@pytest.mark.asyncio
+async def test_what_was_too_much_at_its_time_can_be_tried_again_under_its_id(bench: Bench) -> None:
+    bench.control.answer = CallThrottled("m", "8530")
+    reply = await bench.send(bench.repeatable())
+    assert (reply.status, error_of(reply)["code"]) == (429, "8530")
+    assert (reply.header("Repeatability-Result"), reply.header("Retry-After")) == (None, None)
+    bench.control.answer = Accepted(CORRELATION_ID)
+    reply = await bench.send(bench.repeatable())
+    assert (reply.status, reply.header("Repeatability-Result")) == (204, "accepted")

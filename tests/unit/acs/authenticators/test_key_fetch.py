@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from strowger.acs.authenticators.key_cache import FetchFailed
 from strowger.acs.authenticators.key_fetch import MAX_BYTES, fetch_keys
+from strowger.base.clock import SystemClock
+from strowger.tls import create_dev_ca, server_context
 from tests.support.issuer import KeyServer, published
 
 pytestmark = pytest.mark.asyncio
@@ -79,3 +82,13 @@ async def test_who_does_not_answer_is_given_up() -> None:
             await fetch_keys(f"http://{host}:{port}/", timeout_s=0.05)
     with pytest.raises(FetchFailed):
         await fetch_keys(f"http://{host}:{port}/")
+
+
+async def test_a_server_that_nobody_vouches_for_is_not_believed(tmp_path: Path) -> None:
+    ours = create_dev_ca(tmp_path, now=SystemClock().wall())
+    impostor = KeyServer()
+    await impostor.start(server_context(ours.cert, ours.key))
+    with pytest.raises(FetchFailed, match="certificate"):
+        await fetch_keys(impostor.url)
+    assert impostor.asked == 0
+    await impostor.close()
