@@ -268,3 +268,18 @@ async def test_a_revoked_token_decides_nothing(stage: Stage) -> None:
     assert (await post(server, "reject", bob, context))[0] == 401
     again = await user_token(server, "bob", "voip")
     assert await post(server, "reject", again, context) == (204, {})
+
+
+async def test_an_application_gives_tokens_to_users_and_a_user_does_not(stage: Stage) -> None:
+    server = await stage.serve(users={"bob": []}, entra=[DEV_ISSUER])
+    application = AsyncStaticToken(await asyncio.to_thread(server.entra_token))
+    bob = AsyncStaticToken(await user_token(server, "bob", "voip"))
+    options = {"connection_verify": str(server.authority), "retry_total": 0}
+    async with CommunicationIdentityClient(server.api_origin, application, **options) as identities:
+        user, given = await identities.create_user_and_token(["voip"])
+        assert given.token.count(".") == 2
+        await identities.delete_user(user)
+    async with CommunicationIdentityClient(server.api_origin, bob, **options) as identities:
+        with pytest.raises(HttpResponseError) as error:
+            await identities.create_user()
+    assert (error.value.status_code, code(error.value)) == (403, "7504")
