@@ -1,16 +1,24 @@
-"""Who can prove by digest to be somebody: users and trunks of the settings, as the hashes kept of their passwords."""
+"""Who can prove to be somebody: users and trunks of the settings by digest, as the hashes kept of their passwords, and
+every user by its access token, those that applications created too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from strowger.acs.auth import VOIP
+from strowger.acs.errors import TokenRefused
+from strowger.acs.user_tokens import UserTokens
+from strowger.calls.identities import Identity
 from strowger.calls.spelling import spellings
 from strowger.settings import Settings
+from strowger.sip.authentication.bearer import Verify
 from strowger.sip.authentication.credentials import Credential, check_identity
 from strowger.sip.authentication.digest import Algorithm
+from strowger.sip.authentication.errors import TokenInvalid
 
 
 class Accounts(NamedTuple):
@@ -18,7 +26,7 @@ class Accounts(NamedTuple):
 
     credentials: dict[str, Credential]
     """By the user name of a digest, exactly as its sender writes it: the hash contains it."""
-    users: dict[str, str]
+    users: Mapping[str, str]
     """The raw id of each user, by all that it answers to; both in lower case."""
     peers: dict[str, str]
     """The name of each trunk that calls us by digest, by the user name it gives."""
@@ -27,6 +35,46 @@ class Accounts(NamedTuple):
     def with_password(self) -> frozenset[str]:
         """The raw id of each user that can prove to be it, in lower case."""
         return frozenset(self.users[name.lower()] for name in self.credentials if name.lower() in self.users)
+
+
+class UserWords(Mapping[str, str]):
+    """The raw id of each user, by all that it answers to, both in lower case: one of the settings, or else one that an
+    application created. Only the former are counted and told.
+    """
+
+    def __init__(self, users: Mapping[str, str], created: Callable[[str], Identity | None]) -> None:
+        self._users = users
+        self._created = created
+
+    def __getitem__(self, word: str) -> str:
+        found = self._users.get(word)
+        if found is not None:
+            return found
+        identity = self._created(word)
+        if identity is None:
+            raise KeyError(word)
+        return identity.raw_id.lower()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._users)
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+
+def user_of_token(tokens: UserTokens, wall: Callable[[], float]) -> Verify:
+    """What says whose token it is. A phone needs the scope voip, to register and to call."""
+
+    def verify(token: str) -> str:
+        try:
+            claims = tokens.verify(token, wall())
+        except TokenRefused as error:
+            raise TokenInvalid(error.message) from None
+        if VOIP not in claims.scopes:
+            raise TokenInvalid(f"The token has not the scope {VOIP}.")
+        return claims.raw_id.lower()
+
+    return verify
 
 
 def accounts(settings: Settings) -> Accounts:

@@ -38,6 +38,7 @@ from strowger.settings import Subscription as SubscriptionRow
 from strowger.settings import Trunk as TrunkRow
 from strowger.sip.admission import Admission
 from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.bearer import Bearer, Verify
 from strowger.sip.authentication.client import Account
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.digest import Algorithm
@@ -358,15 +359,24 @@ def authenticator(
     *,
     nonce_key: bytes,
     proven: Callable[[str, float], None] = lambda source, now: None,
+    verify: Verify | None = None,
 ) -> Authenticator:
     """Who may prove to be somebody. Raises CredentialInvalid.
 
     `nonce_key` is to be new with each start, because counts used before are not remembered. `proven` hears of sources
-    that showed to know a password.
+    that showed to know a password. With `verify` a user access token will do, where nobody can read it on the way.
     """
     sip, issued, failed = settings.sip, nonces(settings, nonce_key), failures(settings)
     offered = DIGEST_ALGORITHMS[sip.digest_md5]
-    return Authenticator(sip.realm, known.credentials.get, issued, failures=failed, algorithms=offered, proven=proven)
+    return Authenticator(
+        sip.realm,
+        known.credentials.get,
+        issued,
+        failures=failed,
+        algorithms=offered,
+        proven=proven,
+        bearer=Bearer(sip.realm, verify, settings.server.public_url) if verify is not None else None,
+    )
 
 
 def registration(

@@ -21,7 +21,7 @@ import structlog
 
 from strowger import assembly
 from strowger.access_keys.errors import AccessKeysError
-from strowger.accounts import accounts, without_passwords
+from strowger.accounts import UserWords, accounts, user_of_token, without_passwords
 from strowger.acs.api import Api
 from strowger.acs.auth import Authenticator, Resource
 from strowger.acs.authenticators.user_token import UserTokenAuthenticator
@@ -236,11 +236,16 @@ class Server:
         return f"http://{name}:{port}/subscriptions/validate?code={code}"
 
     def _registration(self) -> Registration:
-        self.accounts = accounts(self.settings)
+        known = accounts(self.settings)
+        self.accounts = known._replace(users=UserWords(known.users, self.identities.created))
         self.settings = without_passwords(self.settings)
         key = secrets.token_bytes(SECRET_BYTES)
         self.authenticator = assembly.authenticator(
-            self.settings, self.accounts, nonce_key=key, proven=self.throttle.proven
+            self.settings,
+            self.accounts,
+            nonce_key=key,
+            proven=self.throttle.proven,
+            verify=user_of_token(self.tokens, self._clock.wall),
         )
         return assembly.registration(
             self.settings, self.accounts, self.authenticator, self.store.bindings, wall=self._clock.wall

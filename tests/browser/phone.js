@@ -22,11 +22,12 @@ const phone = {
     }
   },
 
-  start(server, uri, password) {
+  start(server, uri, password, token) {
     JsSIP.debug.enable("JsSIP:Transport JsSIP:UA");
     const sockets = [new JsSIP.WebSocketInterface(server)];
     const recovery = { connection_recovery_min_interval: 1, connection_recovery_max_interval: 2 };
-    this.agent = new JsSIP.UA({ sockets, uri, password, session_timers: false, ...recovery });
+    const proof = token ? { authorization_jwt: `Bearer ${token}` } : { password };
+    this.agent = new JsSIP.UA({ sockets, uri, ...proof, session_timers: false, ...recovery });
     this.agent.on("disconnected", () => this.tell("disconnected"));
     this.agent.on("registered", () => this.tell("registered"));
     this.agent.on("registrationFailed", ({ cause }) => this.tell("registrationFailed", cause));

@@ -101,8 +101,14 @@ class Stage:
         await phone.registered()
         return phone
 
-    async def web_phone(self, user: str, password: str, way: str) -> WebPhone:
-        """A telephone in a browser, registered over `console`, `ws` or `wss`."""
+    async def web_phone(self, user: str, password: str, way: str, *, token: str = "") -> WebPhone:
+        """A telephone in a browser, registered over `console`, `ws` or `wss`, by its token if it has one."""
+        phone = await self.new_web_phone(user, password, way, token=token)
+        await phone.event("registered")
+        return phone
+
+    async def new_web_phone(self, user: str, password: str, way: str, *, token: str = "") -> WebPhone:
+        """The same, as soon as it tries to register."""
         server = self.server
         where = {
             "console": f"ws://{HOST}:{server.console_port}/sip",
@@ -111,7 +117,7 @@ class Stage:
         }
         browser = self._browser or await self._open_browser()
         phone = WebPhone(user, await browser.page(self._pages.url))
-        await phone.register(password, where[way])
+        await phone.start(password, where[way], token)
         return phone
 
     async def _open_browser(self) -> Chromium:

@@ -24,7 +24,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.e2e.stage import Stage, code
-from tests.support.server import KEY, OTHER_KEY, RESOURCE_ID, Server, user_id
+from tests.support.server import KEY, NUMBER, OTHER_KEY, RESOURCE_ID, Server, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -178,3 +178,30 @@ async def test_a_call_is_redirected_to_a_user_that_was_just_created(stage: Stage
         assert (refused.value.status_code, code(refused.value)) == (400, "8523")
         await stage.client.reject_call(third.context)
         await late.final(5.0)
+
+
+@pytest.mark.parametrize("way", ["wss", "ws"])
+async def test_a_browser_phone_needs_nothing_but_a_token(stage: Stage, way: str) -> None:
+    server = await stage.serve()
+    async with asking(server, "sync") as ask:
+        ann, anns = await ask("create_user_and_token", [VOIP])
+        bob, bobs = await ask("create_user_and_token", [VOIP])
+        names = {each.raw_id: each.raw_id.rpartition("_")[2] for each in (ann, bob)}
+        at_ann = await stage.web_phone(names[ann.raw_id], "", way, token=anns.token)
+        at_bob = await stage.web_phone(names[bob.raw_id], "", way, token=bobs.token)
+        await at_ann.call(NUMBER)
+        event = await stage.application.event(0)
+        assert event.from_ == ann.raw_id
+        await stage.client.redirect_call(event.context, bob)
+        await at_bob.event("incoming")
+        await at_bob.answer()
+        await at_ann.event("confirmed")
+        await at_ann.hang_up()
+        await at_bob.event("ended")
+        await ask("revoke_tokens", ann)
+        revoked = await stage.new_web_phone(names[ann.raw_id], "", way, token=anns.token)
+        assert "Error" in await revoked.event("registrationFailed")
+        again = await ask("get_token", ann, [VOIP])
+        await stage.web_phone(names[ann.raw_id], "", way, token=again.token)
+    for token in (anns.token, bobs.token, again.token):
+        assert token not in server.log

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from strowger.sip.admission import Admission
 from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.bearer import Bearer
 from strowger.sip.authentication.credentials import Credential
+from strowger.sip.authentication.errors import TokenInvalid
 from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.message.message import Request, parse_message
 from strowger.sip.trunk.origin import Origins
@@ -18,11 +20,14 @@ USERS = {"alice": ALICE.lower(), "bob": BOB.lower(), BOB.lower(): BOB.lower()}
 URI = "sip:+31201110001@192.0.2.1"
 
 
-def an_admission(*, takes_strangers: bool = False, origins: tuple[str, ...] = ("192.0.2.9",)) -> Admission:
-    """The networks: `origins` of the carrier, 10.0.0.0/8 trusted."""
+def an_admission(
+    *, takes_strangers: bool = False, takes_tokens: bool = False, origins: tuple[str, ...] = ("192.0.2.9",)
+) -> Admission:
+    """The networks: `origins` of the carrier, 10.0.0.0/8 trusted. That of bob is `token of bob`."""
+    bearer = Bearer(REALM, _user_of_token) if takes_tokens else None
     known = {name: Credential.of_password(name, REALM, password) for name, password in PASSWORDS.items()}
     return Admission(
-        Authenticator(REALM, known.get, Nonces(bytes(32), REALM)),
+        Authenticator(REALM, known.get, Nonces(bytes(32), REALM), bearer=bearer),
         users=USERS,
         trunks={"carrier": CARRIER},
         peers={"Carrier": "carrier"},
@@ -30,6 +35,13 @@ def an_admission(*, takes_strangers: bool = False, origins: tuple[str, ...] = ("
         trusted=Origins([("", ["10.0.0.0/8"])]),
         takes_strangers=takes_strangers,
     )
+
+
+def _user_of_token(token: str) -> str:
+    name = token.removeprefix("token of ")
+    if name not in USERS:
+        raise TokenInvalid("The token has expired.")
+    return USERS[name]
 
 
 def an_invite(caller: str = "+31612345678", *authorization: str, n: int = 1, uri: str = URI) -> Request:

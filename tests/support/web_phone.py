@@ -30,11 +30,10 @@ class WebPhone:
         self.user = user
         self.page = page
 
-    async def register(self, password: str, server: str) -> None:
-        """Connect to this WebSocket, and register."""
-        arguments = ", ".join(map(json.dumps, (server, f"sip:{self.user}@{HOST}", password)))
+    async def start(self, password: str, server: str, token: str = "") -> None:
+        """Connect to this WebSocket, and begin to register, with the token if there is one."""
+        arguments = ", ".join(map(json.dumps, (server, f"sip:{self.user}@{HOST}", password, token)))
         await self.page.run(f"phone.start({arguments})")
-        await self.event("registered")
 
     async def event(self, name: str, place: int = 0) -> str:
         """What is told with an event of this name, by its place among them, when it is there."""

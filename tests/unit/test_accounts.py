@@ -7,10 +7,13 @@ from typing import Literal
 
 import pytest
 
-from strowger.accounts import accounts, without_passwords
+from strowger.accounts import UserWords, accounts, user_of_token, without_passwords
+from strowger.calls.identities import Identity
 from strowger.settings import Settings, Sip, Trunk, User
 from strowger.sip.authentication.credentials import Credential
-from strowger.sip.authentication.errors import CredentialInvalid
+from strowger.sip.authentication.errors import CredentialInvalid, TokenInvalid
+from tests.support.tokens import BOB as TOKEN_BOB
+from tests.support.tokens import NOW, Mint
 
 ID = "8:acs:r1_0f-B"
 BOB = User(resource="one", name="bob", id=ID, sip_password="secret")
@@ -72,3 +75,36 @@ def test_passwords_are_forgotten_and_nothing_else() -> None:
 def test_what_a_header_cannot_carry_is_refused() -> None:
     with pytest.raises(CredentialInvalid):
         accounts(Settings(users=(replace(BOB, name="a:b"),), sip=Sip(realm="x:y")))
+
+
+NEW = Identity("8:acs:r1_6D6C", "one", 5.0)
+
+
+def test_a_user_that_an_application_created_is_known_too_but_not_told_of() -> None:
+    known = accounts(Settings(users=(BOB,)))
+    words = UserWords(known.users, lambda word: NEW if word in ("6d6c", NEW.raw_id.lower()) else None)
+    assert [words.get(word) for word in ("bob", "6d6c", NEW.raw_id.lower(), "eve")] == [
+        ID.lower(),
+        NEW.raw_id.lower(),
+        NEW.raw_id.lower(),
+        None,
+    ]
+    assert (dict(words), len(words)) == (known.users, len(known.users))
+    with pytest.raises(KeyError):
+        words["eve"]
+    assert known._replace(users=words).with_password == {ID.lower()}
+
+
+@pytest.mark.asyncio
+async def test_a_token_says_whose_it_is_and_needs_the_scope_voip() -> None:
+    mint = Mint()
+    verify = user_of_token(mint.tokens, lambda: NOW)
+    good, _ = await mint.tokens.issue(TOKEN_BOB, ("voip",), 3_600, NOW)
+    assert verify(good) == TOKEN_BOB.raw_id.lower()
+    for scopes in (("chat",), ("voip.join",)):
+        other, _ = await mint.tokens.issue(TOKEN_BOB, scopes, 3_600, NOW)
+        with pytest.raises(TokenInvalid, match="scope voip"):
+            verify(other)
+    mint.revoke(TOKEN_BOB)
+    with pytest.raises(TokenInvalid, match="revoked"):
+        verify(good)

@@ -14,7 +14,8 @@ from typing import Final
 
 from strowger.sip import arrival
 from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge
-from strowger.sip.authentication.challenge import PROXY
+from strowger.sip.authentication.bearer import TokenUse, remove_tokens, tokens
+from strowger.sip.authentication.challenge import ORIGIN, PROXY
 from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow
 from strowger.sip.message.errors import Refusal
@@ -64,10 +65,14 @@ class Admission:
         Credentials are checked wherever they come from: what somebody claims to prove is true, or refused.
         """
         by_address = self._by_address(flow)
-        given = invite.all(PROXY.credentials)
-        if by_address is not None and not self._authenticator.is_addressed(given):
+        use = TokenUse.on(flow)
+        # RFC 8898 §2.3 has a token in Proxy-Authorization; JsSIP writes it in Authorization, unasked.
+        given = [*invite.all(PROXY.credentials), *tokens(invite.all(ORIGIN.credentials))]
+        if by_address is not None and not self._authenticator.is_addressed(given, tokens=use):
             return by_address
-        decision = self._authenticator.decide(invite.method, invite.uri, given, flow.received, now, side=PROXY)
+        decision = self._authenticator.decide(
+            invite.method, invite.uri, given, flow.received, now, side=PROXY, tokens=use
+        )
         if isinstance(decision, Authenticated):
             return self._proven(decision.user, invite, by_address)
         if isinstance(decision, Challenge):
@@ -77,10 +82,11 @@ class Admission:
         raise Refusal(decision.status, decision.reason)
 
     def keep_to_ourselves(self, invite: Request, sender: Sender) -> None:
-        """Take out what nobody behind us is to see: credentials for us (RFC 3261 §22.3), and an identity asserted by
-        somebody whose word we do not take (RFC 3325 §5), in its older form too.
+        """Take out what nobody behind us is to see: credentials for us (RFC 3261 §22.3), tokens, and an identity
+        asserted by somebody whose word we do not take (RFC 3325 §5), in its older form too.
         """
         remove_credentials(invite, PROXY, self.realm)
+        remove_tokens(invite)
         if sender.trunk is None or not sender.trunk.is_trusted:
             for name in ASSERTIONS:
                 invite.remove(name)

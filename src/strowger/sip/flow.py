@@ -6,6 +6,7 @@ a peer not connected yet.
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 CONNECTION_BOUND: Final = frozenset(("TLS", "WS", "WSS"))
@@ -47,9 +48,21 @@ class Flow(NamedTuple):
         return self.transport not in ("WS", "WSS")
 
     @property
+    def is_confidential(self) -> bool:
+        """Whether nobody on the way can read along: it is encrypted, or within this machine."""
+        return self.transport in ("TLS", "WSS") or _is_loopback(self.received)
+
+    @property
     def received(self) -> str:
         """The peer's address as a Via `received` parameter carries it: without an IPv6 zone (RFC 3261 §18.2.1)."""
         return self.host.partition("%")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def word_of(flow: Flow) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from strowger.sip.arrival import require_forwardable, top_route
+from strowger.sip.authentication.bearer import remove_tokens
 from strowger.sip.authentication.challenge import PROXY
 from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow, flow_of, word_of
@@ -113,6 +114,7 @@ class InDialog:
         branch = self._forwarding.stateless_branch(request, word_of(came_by))
         forwarded = forward_in_dialog(request, request.uri, self._network.sent_by(flow), flow.transport, branch)
         remove_credentials(forwarded, PROXY, self._realm)
+        remove_tokens(forwarded)
         self._network.send(flow, forwarded.to_bytes(), "")
 
     def pass_back(self, response: Response) -> bool:

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge
+from strowger.sip.authentication.bearer import TokenUse
 from strowger.sip.authentication.challenge import ORIGIN
 from strowger.sip.flow import CONNECTION_BOUND, Flow
 from strowger.sip.message.errors import Refusal
@@ -59,7 +60,9 @@ class Registration:
         """Raises Refusal with what to answer to a stranger, or Silence; nothing is kept of either (RFC 3261 §10.3)."""
         user = self._user_of(request)  # refuses what cannot be registered by anybody
         header = request.all(ORIGIN.credentials)
-        decision = self._authenticator.decide(request.method, request.uri, header, flow.received, now)
+        decision = self._authenticator.decide(
+            request.method, request.uri, header, flow.received, now, tokens=TokenUse.on(flow)
+        )
         if isinstance(decision, Challenge):
             raise Refusal(decision.status, "", tuple(decision.headers))
         if not isinstance(decision, Authenticated):

@@ -180,3 +180,37 @@ def test_an_identity_is_asserted_by_those_we_trust_alone(sender: Sender, left: l
     for name in left:
         invite.remove(name)
     assert invite.to_bytes() == plain
+
+
+WEB = Flow("WSS", "198.51.100.7", 40_000, 1, 3)
+
+
+def with_token(token: str, caller: str, header: str = "Proxy-Authorization") -> Request:
+    invite = an_invite(caller)
+    invite.append(header, f"Bearer {token}")
+    return invite
+
+
+@pytest.mark.parametrize("header", ["Proxy-Authorization", "Authorization"])
+def test_a_user_calls_by_its_token_and_nobody_behind_us_sees_it(header: str) -> None:
+    admission, invite = an_admission(takes_tokens=True), with_token("token of bob", "bob", header)
+    sender = admission.sender_of(invite, WEB, NOW)
+    assert sender == BOB
+    admission.keep_to_ourselves(invite, sender)
+    assert b"token of bob" not in invite.to_bytes()
+
+
+@pytest.mark.parametrize(("token", "caller", "status"), [("token of bob", "alice", 403), ("old", "bob", 407)])
+def test_a_token_is_good_for_its_own_user_and_while_it_is_good(token: str, caller: str, status: int) -> None:
+    assert refusal(an_admission(takes_tokens=True), with_token(token, caller), WEB).status == status
+
+
+def test_a_token_is_checked_though_the_address_would_do_and_not_where_others_read_along() -> None:
+    admission, near = an_admission(takes_tokens=True), NEAR._replace(transport="TLS")
+    assert refusal(admission, with_token("old", "bob"), near).status == 407
+    assert admission.sender_of(with_token("token of bob", "bob"), near, NOW) == BOB
+    in_the_clear = with_token("token of bob", "bob")
+    assert admission.sender_of(in_the_clear, NEAR, NOW) == TRUSTED
+    admission.keep_to_ourselves(in_the_clear, TRUSTED)
+    assert b"token of bob" not in in_the_clear.to_bytes()
+    assert refusal(admission, with_token("token of bob", "bob"), FAR).status == 407

@@ -44,3 +44,22 @@ def test_a_flow_bound_to_its_connection_reads_back_from_its_word(host: str) -> N
 def test_any_other_flow_needs_no_word(flow: Flow) -> None:
     assert word_of(flow) == ""
     assert flow_of("") is None
+
+
+@pytest.mark.parametrize(
+    ("transport", "host", "expected"),
+    [
+        ("TLS", "192.0.2.9", True),
+        ("WSS", "192.0.2.9", True),
+        ("TCP", "192.0.2.9", False),
+        ("UDP", "10.0.0.1", False),
+        ("WS", "192.0.2.9", False),
+        ("WS", "127.0.0.1", True),
+        ("UDP", "127.8.9.1", True),
+        ("UDP", "::1", True),
+        ("UDP", "fe80::1%eth0", False),
+        ("TCP", "localhost", False),
+    ],
+)
+def test_where_nobody_reads_along(transport: str, host: str, expected: bool) -> None:
+    assert Flow(transport, host, 5060, 0).is_confidential is expected

@@ -69,9 +69,11 @@ def test_credentials_for_us_go_no_further() -> None:
     bye = a_bye(1)
     for realm in ("theirs", "ours"):
         bye.append("Proxy-Authorization", f'Digest realm="{realm}", nonce="1"')
+    bye.append("Authorization", "Bearer token")
     assert dialogs.forward(bye, CALLER)
     [(_, sent)] = wire.take()
     assert sent.all("Proxy-Authorization") == ['Digest realm="theirs", nonce="1"']
+    assert not sent.has("Authorization")
 
 
 @pytest.mark.parametrize(

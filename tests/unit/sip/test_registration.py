@@ -7,8 +7,10 @@ import pytest
 from strowger.calls.errors import StoreUnavailable
 from strowger.sip.authentication.auth_params import parse_auth_params
 from strowger.sip.authentication.authenticator import Authenticator
+from strowger.sip.authentication.bearer import Bearer
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
+from strowger.sip.authentication.errors import TokenInvalid
 from strowger.sip.authentication.failures import FAILURES_PER_USER
 from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.flow import Flow
@@ -185,3 +187,43 @@ def test_a_phone_that_has_registered_by_another_connection_is_found_by_its_forme
     assert desk.registration.flow_since(before, f"{BOB};transport=ws;ob") == now
     assert desk.registration.flow_since(before, "sip:ann@192.0.2.7") is None
     assert desk.registration.flow_since(before, "tel:+31201110001") is None
+
+
+def token_desk() -> Desk:
+    """The same where a token will do; that of bob is `bob`."""
+    desk = Desk()
+
+    def verify(token: str) -> str:
+        if token not in USERS:
+            raise TokenInvalid("The token was revoked.")
+        return USERS[token]
+
+    authenticator = Authenticator(REALM, lambda user: None, Nonces(bytes(32), REALM), bearer=Bearer(REALM, verify))
+    desk.registration = Registration(authenticator, LocationService(desk.store), USERS, wall=lambda: NOW)
+    return desk
+
+
+def with_token(token: str, to: str = "bob") -> Request:
+    return a_register(BOB, headers=(f"Authorization: Bearer {token}",), to=f"<sip:{to}@example.com>")
+
+
+def test_the_phone_of_a_user_needs_nothing_but_a_token_over_tls() -> None:
+    desk, flow = token_desk(), Flow("WSS", "192.0.2.7", 40_000, 1, 3)
+    request = with_token("bob")
+    desk.registration.require_allowed(request, flow, 0.0)
+    desk.registration.register(request, flow, desk.answers.append)
+    desk.store.settle()
+    assert desk.registration.contacts(BOB_ID) == (BOB,)
+
+
+@pytest.mark.parametrize(("token", "to", "status"), [("bob", "ann", 403), ("bob", "nobody", 403), ("old", "bob", 401)])
+def test_a_token_is_good_for_its_own_user_and_while_it_is_good(token: str, to: str, status: int) -> None:
+    with pytest.raises(Refusal) as refused:
+        token_desk().registration.require_allowed(with_token(token, to), Flow("TLS", "192.0.2.7", 40_000, 1, 3), 0.0)
+    assert refused.value.status == status
+
+
+def test_a_token_in_the_clear_is_not_looked_at() -> None:
+    with pytest.raises(Refusal) as refused:
+        token_desk().registration.require_allowed(with_token("bob"), FLOW, 0.0)
+    assert [value.partition(" ")[0] for _, value in refused.value.headers] == ["Digest"]

@@ -1,4 +1,5 @@
-"""Who sent this request? Decides by its Digest credentials (RFC 3261 §22.1 to §22.3, RFC 8760 §2).
+"""Who sent this request? Decides by its Digest credentials (RFC 3261 §22.1 to §22.3, RFC 8760 §2), or by its access
+token (RFC 8898).
 
 An unknown user and a wrong password are met by the same answer after the same work, so that users cannot be told from
 names that are none. It leaves to others: for which requests to ask (never ACK and CANCEL, RFC 3261 §22.1), answering
@@ -12,11 +13,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from strowger.sip.authentication.auth_params import scheme_of
+from strowger.sip.authentication.bearer import Bearer, TokenUse, token_of
 from strowger.sip.authentication.challenge import DIGEST, ORIGIN, Side, challenge_headers
 from strowger.sip.authentication.credentials import Credential, check_identity
 from strowger.sip.authentication.digest import Algorithm, Credentials, digest_response
+from strowger.sip.authentication.errors import TokenInvalid
 from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.message.errors import ParseError
@@ -27,10 +31,10 @@ _LEGACY_COUNT: Final = 1 << 32
 
 
 class Authenticated(Struct, frozen=True):
-    """The sender knows the password of this user."""
+    """The sender knows the password of this user, or has a token of it."""
 
     user: str
-    """As in the credential that was found."""
+    """As in the credential that was found; of a token the raw id, in lower case."""
 
 
 class Challenge(Struct, frozen=True):
@@ -70,9 +74,10 @@ class Authenticator:
         failures: Failures | None = None,
         algorithms: Sequence[Algorithm] = (Algorithm.SHA_256,),
         proven: Callable[[str, float], None] = lambda source, now: None,
+        bearer: Bearer | None = None,
     ) -> None:
         """`find` gives the credential of a user name; `algorithms` are offered in this order, and no other is admitted;
-        `proven` hears from which source, and when, somebody showed to know a password.
+        `proven` hears from which source, and when, somebody showed to know a password; with a `bearer` a token will do.
 
         Raises CredentialInvalid for a realm that cannot be written.
         """
@@ -83,14 +88,43 @@ class Authenticator:
         self._failures = failures if failures is not None else Failures()
         self._algorithms = algorithms
         self._told = proven
+        self._bearer = bearer
 
     def decide(
-        self, method: str, uri: str, header: Iterable[str], source: str, now: float, *, side: Side = ORIGIN
+        self,
+        method: str,
+        uri: str,
+        header: Sequence[str],
+        source: str,
+        now: float,
+        *,
+        side: Side = ORIGIN,
+        tokens: TokenUse = TokenUse.IGNORED,
     ) -> Decision:
         """Judge a request by its method, its Request-URI and the values of its (Proxy-)Authorization headers.
 
         `source` is the numeric address it came from; `now` is in seconds and never goes back.
         """
+        token = token_of(header) if tokens is not TokenUse.IGNORED else None
+        if self._bearer is not None and token is not None:
+            return self._by_token(self._bearer, token, source, now, side)
+        decision = self._by_digest(method, uri, header, source, now, side)
+        if self._bearer is not None and tokens is TokenUse.OFFERED:
+            return _with(decision, self._bearer.challenge(side, is_refused=False))
+        return decision
+
+    def _by_token(self, bearer: Bearer, token: str, source: str, now: float, side: Side) -> Decision:
+        try:
+            user = bearer.verify(token)
+        except TokenInvalid as error:
+            challenge = self._challenge(side, source, now, str(error))
+            return _with(challenge, bearer.challenge(side, is_refused=True))
+        self._told(source, now)
+        return Authenticated(user)
+
+    def _by_digest(
+        self, method: str, uri: str, header: Iterable[str], source: str, now: float, side: Side
+    ) -> Decision:
         try:
             given = self._ours(header)
         except ParseError as error:
@@ -114,8 +148,10 @@ class Authenticator:
         self._told(source, now)
         return Authenticated(credential.user)
 
-    def is_addressed(self, header: Iterable[str]) -> bool:
+    def is_addressed(self, header: Sequence[str], *, tokens: TokenUse = TokenUse.IGNORED) -> bool:
         """Whether these values of (Proxy-)Authorization hold credentials for this realm. Raises ParseError(400)."""
+        if self._bearer is not None and tokens is not TokenUse.IGNORED and token_of(header) is not None:
+            return True
         return self._ours(header) is not None
 
     def _ours(self, header: Iterable[str]) -> Credentials | None:
@@ -142,6 +178,11 @@ class Authenticator:
         nonce = self._nonces.issue(source, now)
         headers = challenge_headers(side, self.realm, nonce, algorithms=self._algorithms, stale=stale)
         return Challenge(side.status, headers, stale, reason)
+
+
+def _with(decision: Decision, header: tuple[str, str]) -> Decision:
+    """A challenge with one more way to answer it, the first: JsSIP looks at the last, and has passwords too."""
+    return replace(decision, headers=(header, *decision.headers)) if isinstance(decision, Challenge) else decision
 
 
 def _parsed(value: str) -> Credentials | None:
