@@ -51,6 +51,14 @@ class IdentityStore(Protocol):
         """Every identity, in the order of their first saving."""
 
 
+class _Leaving(msgspec.Struct):
+    """An identity whose end is not durable yet."""
+
+    identity: Identity
+    told: list[Done]
+    """Everybody who asked for it."""
+
+
 class Identities:
     """All identities, ready for lookup; capitals in an id change nothing."""
 
@@ -62,6 +70,7 @@ class Identities:
         self._created: Final[dict[str, Identity]] = {}
         self._by_user_part: Final[dict[str, Identity]] = {}
         self._coming = 0
+        self._leaving: Final[dict[str, _Leaving]] = {}
 
     def __len__(self) -> int:
         """How many were created while a server ran."""
@@ -96,7 +105,7 @@ class Identities:
 
     def create(self, identity: Identity, done: Done) -> None:
         """Add a new identity. Raises TooManyIdentities."""
-        if len(self._created) + self._coming >= self._limit:
+        if len(self._created) + self._coming + len(self._leaving) >= self._limit:
             raise TooManyIdentities(
                 f"there are {self._limit} identities already, as many as limits.identities allows: delete some"
             )
@@ -108,6 +117,10 @@ class Identities:
 
         Raises IdentityOfSettings.
         """
+        leaving = self._leaving.get(raw_id.lower())
+        if leaving is not None and leaving.identity.resource == resource:
+            leaving.told.append(done)  # not gone before it is durable, whoever asks
+            return
         identity = self.find(raw_id)
         if identity is not None and identity.resource == resource and raw_id.lower() in self._users:
             raise IdentityOfSettings("this user is in the settings of the server: remove its [[user]] there")
@@ -115,7 +128,8 @@ class Identities:
             done(None)
             return
         self._drop(identity)  # before it is durable, so that no token is given to one that leaves
-        self._store.delete(identity.raw_id, lambda error: self._left(identity, error, done))
+        self._leaving[raw_id.lower()] = _Leaving(identity, [done])
+        self._store.delete(identity.raw_id, lambda error: self._left(raw_id.lower(), error))
 
     def revoke(self, raw_id: str, resource: str, now: float, done: Done) -> None:
         """End all tokens that the identity was given so far; `now` is the wall clock. Raises IdentityUnknown."""
@@ -129,16 +143,19 @@ class Identities:
             self._keep(identity)
         done(error)
 
-    def _left(self, identity: Identity, error: CallError | None, done: Done) -> None:
+    def _left(self, key: str, error: CallError | None) -> None:
+        leaving = self._leaving.pop(key)
         if error is not None:
-            self._keep(identity)
-        done(error)
+            self._keep(leaving.identity)
+        for done in leaving.told:
+            done(error)
 
     def _revoked(self, identity: Identity, error: CallError | None, done: Done) -> None:
-        known = self.find(identity.raw_id)
-        if error is None and known is not None:  # else it was deleted meanwhile
-            latest = max(known.not_before, identity.not_before)
-            self._replace(msgspec.structs.replace(known, not_before=latest))
+        known, leaving = self.find(identity.raw_id), self._leaving.get(identity.raw_id.lower())
+        if error is None and known is not None:
+            self._replace(_latest(known, identity))
+        elif error is None and leaving is not None:  # it may have to stay, and its tokens are over all the same
+            leaving.identity = _latest(leaving.identity, identity)
         done(error)
 
     def _replace(self, identity: Identity) -> None:
@@ -154,3 +171,7 @@ class Identities:
     def _drop(self, identity: Identity) -> None:
         del self._created[identity.raw_id.lower()]
         self._by_user_part.pop(user_part(identity.raw_id).lower(), None)
+
+
+def _latest(known: Identity, revoked: Identity) -> Identity:
+    return msgspec.structs.replace(known, not_before=max(known.not_before, revoked.not_before))

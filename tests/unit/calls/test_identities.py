@@ -43,10 +43,10 @@ class Store:
         if not self.holds:
             self.release()
 
-    def release(self):
+    def release(self, error=None):
         waiting, self.waiting = self.waiting, []
         for done in waiting:
-            done(None)
+            done(error)
 
 
 @pytest.fixture
@@ -126,6 +126,20 @@ def test_what_could_not_be_deleted_is_still_there(identities, store):
     assert identities.created("6d6c7a70-aaaa") == NEW
 
 
+@pytest.mark.parametrize("error", [None, StoreUnavailable("full")])
+def test_who_deletes_it_once_more_hears_no_sooner_that_it_is_gone(identities, store, error):
+    create(identities)
+    store.holds = True
+    answers: list[object] = []
+    identities.delete(NEW.raw_id, "one", lambda told: answers.append(("first", told)))
+    identities.delete(NEW.raw_id.upper(), "one", lambda told: answers.append(("again", told)))
+    identities.delete(NEW.raw_id, "two", lambda told: answers.append(("another resource", told)))
+    assert answers == [("another resource", None)]
+    store.release(error)
+    assert answers[1:] == [("first", error), ("again", error)]
+    assert identities.find(NEW.raw_id) == (NEW if error else None)
+
+
 @pytest.mark.parametrize(("raw_id", "resource"), [("8:acs:r1_nobody", "one"), (NEW.raw_id, "two"), (BOB.raw_id, "two")])
 def test_deleting_what_is_not_there_changes_nothing(identities, raw_id, resource):
     create(identities)
@@ -183,6 +197,18 @@ def test_a_revocation_brings_nobody_back(identities, store):
     identities.delete(NEW.raw_id, "one", lambda error: None)
     store.release()
     assert (identities.find(NEW.raw_id), store.kept) == (None, {})
+
+
+def test_one_that_has_to_stay_after_all_keeps_the_revocation_that_came_meanwhile(identities, store):
+    create(identities)
+    store.holds = True
+    identities.revoke(NEW.raw_id, "one", 500.0, lambda error: None)
+    (revoked,), store.waiting = store.waiting, []
+    identities.delete(NEW.raw_id, "one", lambda error: None)
+    revoked(None)
+    assert identities.find(NEW.raw_id) is None
+    store.release(StoreUnavailable("full"))
+    assert not_before(identities) == 501
 
 
 @pytest.mark.parametrize(("raw_id", "resource"), [("8:acs:r1_nobody", "one"), (NEW.raw_id, "two"), (BOB.raw_id, "two")])
