@@ -123,7 +123,9 @@ class Entra:
         "The aud of its tokens: any of these.",
     )
     allowed: tuple[str, ...] = row(
-        kinds.NAMES, None, "Who may act for the resource: ids of applications (appid, azp) and of objects (oid)."
+        kinds.NAMES,
+        None,
+        "Who may act for the resource: ids of applications (appid, azp) and of objects (oid); of users their oid.",
     )
 
 

@@ -25,6 +25,8 @@ LATEST_TIME: Final = 1e11
 """Seconds since 1970 that are still a date."""
 IDENTITY_CLAIMS: Final = ("appid", "azp", "oid")
 """Where the application (v1.0, v2.0) and the object are named (Microsoft identity platform: access token claims)."""
+SCOPES: Final = "scp"
+"""What a user lets an application do in its name; a token that an application got for itself has none."""
 
 
 class TrustedIssuer(msgspec.Struct, frozen=True):
@@ -70,7 +72,8 @@ class EntraAuthenticator:
 
     def _chosen(self, request: Request, claims: dict[str, Any], meant: Sequence[TrustedIssuer]) -> str:
         """The resource that the sender may act for and the request names by its host."""
-        ids = {value.lower() for name in IDENTITY_CLAIMS if isinstance(value := claims.get(name), str) and value}
+        names = _acting(claims)
+        ids = {claims[name].lower() for name in names}
         allowed = list(dict.fromkeys(each.resource for each in meant if ids & each.allowed))
         named = self._resources.of(request)
         if named is not None:
@@ -81,12 +84,20 @@ class EntraAuthenticator:
             raise PermissionMissing(
                 "The host of the request does not tell which of several resources it is for.", "Host"
             )
-        who = " and ".join(_shown(claims[name]) for name in IDENTITY_CLAIMS if isinstance(claims.get(name), str))
+        who = " and ".join(_shown(claims[name]) for name in names)
         raise PermissionMissing(
             f"The token is good, but {who or 'it names no application, and so nobody,'} may not act for this resource: "
             "no [[entra]] of it lists the id among allowed.",
             "Authorization",
         )
+
+
+def _acting(claims: dict[str, Any]) -> list[str]:
+    """The claims that name who acts. Where that is a user, the application is only the way it came by: many users of a
+    tenant may sign in to one.
+    """
+    names = IDENTITY_CLAIMS if claims.get(SCOPES) is None else IDENTITY_CLAIMS[-1:]
+    return [name for name in names if isinstance(value := claims.get(name), str) and value]
 
 
 async def _check_signature(token: BearerToken, keys: Keys) -> None:

@@ -74,6 +74,14 @@ async def test_nobody_else_may(changes: dict[str, Any]) -> None:
     assert "may not act for this resource" in caught.message
 
 
+async def test_a_user_who_signed_in_to_an_application_is_not_that_application() -> None:
+    delegated = token(claims(oid=OBJECT, azp=APPLICATION, scp="user_impersonation"))
+    caught = await refusal(delegated)
+    assert isinstance(caught, PermissionMissing)
+    assert f"'{OBJECT}' may not act" in caught.message
+    assert await ask(delegated, trusted("dev", OBJECT)) == Principal("dev")
+
+
 @pytest.mark.parametrize("audience", [AUDIENCE, AUDIENCE + "/", [AUDIENCE], ["https://a.example", AUDIENCE + "/"]])
 async def test_audiences(audience: object) -> None:
     assert await ask(token(claims(aud=audience))) == Principal("dev")
