@@ -81,6 +81,7 @@ class ResourceKeys:
             self._stamps[name] = stamp
             pair = self._directory.read(self._ids[name])
         except (AccessKeysError, OSError) as error:
+            self._stamps.pop(name, None)  # trouble may end and leave the file untouched: no open files, for instance
             self._tell(name, str(error))
             return None
         self._troubles.pop(name, None)

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from strowger import resource_keys
+from strowger.access_keys import private
 from strowger.access_keys.errors import KeysUnusable
 from strowger.base.tasks import spawn
 from strowger.resource_keys import ResourceKeys, key_directory
@@ -88,6 +89,23 @@ def test_trouble_that_lasts_is_told_once(settings: Settings, monkeypatch: pytest
         for _ in range(3):
             keys.look()
     assert [log["resource"] for log in logs] == ["one", "three"]
+
+
+def test_what_could_not_be_read_for_a_moment_is_taken_afterwards(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, directory = ResourceKeys(settings, wall), key_directory(settings, wall)
+    assert keys.look() == {}
+    pair = directory.rotate("id-one", "primary")
+
+    def fails(path: Path) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as logs:
+        patch.setattr(private, "read", fails)
+        assert (keys.look(), keys.look()) == ({}, {})
+    assert [log["resource"] for log in logs] == ["one"]
+    assert keys.look() == {"one": pair}
 
 
 @pytest.mark.asyncio
