@@ -27,7 +27,7 @@ def locked(directory: Path) -> Iterator[None]:
     for each in (directory.parent, directory):
         if not each.exists():
             each.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
-            _give_to_owner_of(each.parent, each)
+            _give_directory_to_owner_of(each.parent, each)
             _sync(each.parent)
     require_private_directory(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -87,11 +87,20 @@ def _require_private(path: Path, status: os.stat_result, wanted: int, consequenc
         raise KeysUnusable(path, f"belongs to another user of this machine (uid {status.st_uid}, we are {ourselves})")
 
 
-def _give_to_owner_of(directory: Path, what: Path | int) -> None:
+def _give_directory_to_owner_of(parent: Path, made: Path) -> None:
+    """By descriptor: the owner of `parent` may have put a link to something of root's in its place by now."""
+    descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _give_to_owner_of(parent, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _give_to_owner_of(directory: Path, descriptor: int) -> None:
     """What root makes or rotates must stay readable for the user that the server runs as."""
     owner = directory.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(what, owner.st_uid, owner.st_gid)
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _sync(directory: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_what_belongs_to_somebody_else_is_refused(tmp_path: Path, monkeypatch: p
 def test_what_root_writes_is_given_to_the_owner_of_the_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[tuple[object, int, int]] = []
+    given: list[tuple[str, int, int]] = []
     real = Path.stat
 
     def stat_of_another(path: Path, **more: bool) -> os.stat_result:
@@ -85,15 +86,29 @@ def test_what_root_writes_is_given_to_the_owner_of_the_directory(
         return os.stat_result(fields)
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "chown", lambda what, uid, gid: given.append((what, uid, gid)))
+    monkeypatch.setattr(os, "fchown", lambda what, *ids: given.append((os.readlink(f"/proc/self/fd/{what}"), *ids)))
     monkeypatch.setattr(Path, "stat", stat_of_another)
     directory = tmp_path / "keys"
     for _ in range(2):
         with private.locked(directory):
             private.replace(directory / "r1.json", b"secret")
-    (first, *_), (descriptor, *_), (_, *_) = given
-    assert (first, type(descriptor)) == (directory, int)
-    assert {(uid, gid) for _, uid, gid in given} == {(1234, 5678)}
+    new = str(directory / f".r1.json.{os.getpid()}")
+    assert given == [(str(directory), 1234, 5678), (new, 1234, 5678), (new, 1234, 5678)]
+
+
+def test_root_gives_away_nothing_that_a_link_leads_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory, of_root = tmp_path / "keys", tmp_path / "of root"
+    of_root.mkdir()
+    real = Path.mkdir
+
+    def replaced_at_once(path: Path, **more: Any) -> None:
+        real(path, **more)
+        path.rmdir()
+        path.symlink_to(of_root)
+
+    monkeypatch.setattr(Path, "mkdir", replaced_at_once)
+    with pytest.raises(OSError, match=r"Not a directory|symbolic link"), private.locked(directory):
+        pass  # pragma: no cover
 
 
 def test_what_is_no_file_of_its_own_is_refused(tmp_path: Path) -> None:
