@@ -33,6 +33,16 @@ def test_of_two_programs_one_is_quicker(tmp_path: Path) -> None:
     assert not other.exists()
 
 
+def test_a_file_that_lies_in_its_way_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "admin.token"
+    there = tmp_path / f".{path.name}.{os.getpid()}"
+    there.touch(0o666)
+    with there.open() as reading_along:
+        assert kept(path, lambda: "abc") == "abc"
+        assert reading_along.read() == ""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("octets", [b"", b"\n", b"a\nb", b"\xff", b"x" * (LARGEST_BYTES + 1)])
 def test_a_file_that_holds_no_secret(tmp_path: Path, octets: bytes) -> None:
     path = tmp_path / "admin.token"
