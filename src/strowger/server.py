@@ -318,7 +318,7 @@ class Server:
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             location=self.servers,
-            trunks=TrunkCalls(trunks, self.trunks, self._ids.token),
+            trunks=TrunkCalls(trunks, self.trunks, self._ids.token, assembly.origins(self.settings)),
             manners=assembly.manners(self.settings),
             admission=assembly.admission(self.settings, self.accounts, self.authenticator),
             registration=self.registration,

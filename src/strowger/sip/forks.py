@@ -99,7 +99,7 @@ class Forks:
         self._layer = layer
         self._now = monotonic
         outgoing = Outgoing(network, forwarding, trunks, record_route=record_route)
-        self._places = Places(network, location, way or (lambda user, uri: None))
+        self._places = Places(network, location, way or (lambda user, uri: None), trunks.at)
         self._attempts = Attempts(outgoing, self._places, trunks, location, udp_request_bytes)
         self._unwanted = UnwantedAnswers(network, forwarding, in_dialog, outgoing, self._request)
         self._branches = Branches()

@@ -29,6 +29,9 @@ class Trunks(Protocol):
     def account(self, name: str) -> DigestClient | None:
         """Our credentials at a trunk."""
 
+    def at(self, host: str, domain: str = "") -> str:
+        """The name of the trunk at a numeric address, or of that name; empty when there is none."""
+
     def heard(self, name: str, status: int, retry_after_s: float | None) -> None:
         """A call got this response, above 100, from a trunk."""
 
@@ -46,6 +49,10 @@ class NoTrunks:
     def account(self, name: str) -> DigestClient | None:
         """There is none."""
         return None
+
+    def at(self, host: str, domain: str = "") -> str:
+        """There is none."""
+        return ""
 
     def heard(self, name: str, status: int, retry_after_s: float | None) -> None:
         """Nothing to note."""

@@ -1,6 +1,9 @@
 """Where the INVITE of a branch goes: the flow of a phone that registered, a place that was noted, or where its URI is
 served (RFC 3261 §16.6 step 7, RFC 3263, RFC 5626 §5.3).
 
+A phone that registered is no way to a trunk: calls there go by a route only, which is where somebody asks whether they
+may. A contact or a Path that leads to a trunk is not followed, unless the phone registered from there.
+
 Fills an attempt in; sends nothing. Looking a name up may take seconds, so that the answer comes by a callback.
 """
 
@@ -21,14 +24,22 @@ Ready = Callable[[str], None]
 
 
 class Places:
-    """The ways to branches. `way` knows how to reach the registered phones of a user."""
+    """The ways to branches."""
 
-    __slots__ = ("_location", "_network", "_way")
+    __slots__ = ("_location", "_network", "_trunk_at", "_way")
 
-    def __init__(self, network: Network, location: Location, way: Callable[[str, str], Way | None]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        location: Location,
+        way: Callable[[str, str], Way | None],
+        trunk_at: Callable[[str, str], str],
+    ) -> None:
+        """`way` knows how to reach the registered phones of a user, `trunk_at` which trunk an address or a name is."""
         self._network = network
         self._location = location
         self._way = way
+        self._trunk_at = trunk_at
 
     def find(self, fork: Fork, attempt: Attempt, ready: Ready) -> None:
         """Give the attempt its flow, its route and what else may be tried; then tell."""
@@ -41,10 +52,12 @@ class Places:
             attempt.flows = tuple(rest)
             ready("")
         elif branch.destination:
-            self._take((read_destination(branch.destination), *attempt.places), attempt, ready)
+            self._take((read_destination(branch.destination), *attempt.places), attempt, way, ready)
         else:
             what = f"{fork.name} {branch.uri}"
-            self._location.locate(_first_hop(attempt), what, lambda found, why: self._found(attempt, found, why, ready))
+            self._location.locate(
+                _first_hop(attempt), what, lambda found, why: self._found(attempt, found, why, way, ready)
+            )
 
     def longer(self, attempt: Attempt) -> None:
         """The request is too long for a datagram: prefer TCP, if the URI leaves the choice (RFC 3261 §18.1.1)."""
@@ -55,13 +68,20 @@ class Places:
         if ways and ways[0].transport == "TCP":
             attempt.flow, attempt.flows = ways[0], (flow, *attempt.flows)
 
-    def _found(self, attempt: Attempt, found: Sequence[Destination], why: str, ready: Ready) -> None:
+    def _found(
+        self, attempt: Attempt, found: Sequence[Destination], why: str, way: Way | None, ready: Ready
+    ) -> None:
         if found:
-            self._take(found, attempt, ready)
+            self._take(found, attempt, way, ready)
         else:
             ready(why)
 
-    def _take(self, places: Sequence[Destination], attempt: Attempt, ready: Ready) -> None:
+    def _take(self, places: Sequence[Destination], attempt: Attempt, way: Way | None, ready: Ready) -> None:
+        if way is not None:
+            places = [place for place in places if not self._is_a_trunk_beside(place, way)]
+            if not places:
+                ready("the phone registered a way to a trunk, where calls go by a route only")
+                return
         for position, place in enumerate(places):
             flows = flows_to(self._network, place, or_tcp=False)
             if flows:
@@ -70,6 +90,10 @@ class Places:
                 ready("")
                 return
         ready("no listener of ours leads there")
+
+    def _is_a_trunk_beside(self, place: Destination, way: Way) -> bool:
+        trunk = self._trunk_at(place.host, place.domain)
+        return bool(trunk) and trunk != self._trunk_at(way.source, "")
 
 
 def write_destination(destination: Destination) -> str:

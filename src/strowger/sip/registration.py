@@ -33,6 +33,8 @@ class Way(NamedTuple):
     """Route values to put in front (RFC 3327 §5.3)."""
     is_behind_nat: bool = False
     """Whether nothing but the flow leads there, though its transport would let us open another."""
+    source: str = ""
+    """The address that the REGISTER came from, where it is not the flows that lead back."""
 
 
 class Silence(Exception):
@@ -133,7 +135,7 @@ def _way(target: Target) -> Way:
         return Way(flows, target.route, target.flow.transport not in CONNECTION_BOUND)
     if not target.route and _is_behind_nat(target):
         return Way((target.flow,), target.route, is_behind_nat=True)
-    return Way((), target.route)
+    return Way((), target.route, source=target.flow.received)
 
 
 def _is_behind_nat(target: Target) -> bool:

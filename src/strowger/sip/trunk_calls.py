@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from strowger.sip.authentication.client import DigestClient
+from strowger.sip.message.uri import SipUri
+from strowger.sip.trunk.origin import Origins
 from strowger.sip.trunk.trunk import Trunk
 
 
@@ -25,9 +27,15 @@ class Watcher(Protocol):
 class TrunkCalls:
     """All trunks of the settings."""
 
-    def __init__(self, trunks: Iterable[Trunk], watcher: Watcher, cnonce: Callable[[], str]) -> None:
-        """`cnonce` gives an unguessable token each time."""
+    def __init__(
+        self, trunks: Iterable[Trunk], watcher: Watcher, cnonce: Callable[[], str], origins: Origins | None = None
+    ) -> None:
+        """`cnonce` gives an unguessable token each time; `origins` are the networks of the trunks."""
         self._trunks = {trunk.name: trunk for trunk in trunks}
+        self._origins = origins or Origins(())
+        self._hosts: dict[str, str] = {}
+        for trunk in self._trunks.values():
+            self._hosts.setdefault(_plain(SipUri.parse(trunk.uri).host), trunk.name)
         self._accounts = {
             trunk.name: DigestClient(trunk.account, cnonce)
             for trunk in self._trunks.values()
@@ -43,6 +51,11 @@ class TrunkCalls:
         """Our credentials there."""
         return self._accounts.get(name)
 
+    def at(self, host: str, domain: str = "") -> str:
+        """The trunk at a numeric address, or of that name: by its URI, or by the networks that its calls come from."""
+        by_name = self._hosts.get(_plain(domain)) or self._hosts.get(_plain(host))
+        return by_name or (self._origins.trunk_of(host) if host else None) or ""
+
     def heard(self, name: str, status: int, retry_after_s: float | None) -> None:
         """A call got this response from it."""
         if name in self._trunks:
@@ -52,3 +65,7 @@ class TrunkCalls:
         """A call got nothing from it."""
         if name in self._trunks:
             self._watcher.failed(name, why)
+
+
+def _plain(host: str) -> str:
+    return host.lower().strip("[]").removesuffix(".")

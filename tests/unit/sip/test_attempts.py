@@ -29,7 +29,7 @@ class Rig:
     def __init__(self, trunk: str = "a", udp_request_bytes: int = 1_300) -> None:
         self.names, self.trunks, wire = Names(), TrunksByHand(), Wire()
         outgoing = Outgoing(wire, Forwarding(b"f" * 32), self.trunks, record_route=False)
-        places = Places(wire, self.names, lambda user, uri: None)
+        places = Places(wire, self.names, lambda user, uri: None, lambda host, domain: "")
         self.attempts = Attempts(outgoing, places, self.trunks, self.names, udp_request_bytes)
         self.fork = Fork("call", 0, [Branch("sip:1@192.0.2.10", trunk)], 0.0, 185.0)
         self.attempt: Attempt = self.fork.attempts[0]

@@ -72,6 +72,9 @@ class TrunksByHand:
     def account(self, name: str) -> DigestClient | None:
         return self.accounts.get(name)
 
+    def at(self, host: str, domain: str = "") -> str:
+        return ""
+
     def heard(self, name: str, status: int, retry_after_s: float | None) -> None:
         self.told.append((name, status, retry_after_s))
 

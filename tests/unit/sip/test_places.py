@@ -16,13 +16,17 @@ from tests.support.sip_edge import Names, Wire
 PHONE, SPARE = Flow("WS", "198.51.100.4", 40_000, 1, 7), Flow("WS", "198.51.100.4", 40_001, 1, 8)
 
 
+def trunk_at(host: str, domain: str) -> str:
+    return "carrier" if domain == "carrier.example" or host.startswith("192.0.2.9") else ""
+
+
 def found(
     uri: str, *, way: Way | None = None, destination: str = "", names: Names | None = None
 ) -> tuple[Attempt, str]:
     """The attempt, and why it has no way."""
     fork = Fork("call", 0, [Branch(uri, destination=destination)], 0.0, 185.0, user="8:acs:r_bob")
     told: list[str] = []
-    Places(Wire(), names or Names(), lambda user, _: way).find(fork, fork.attempts[0], told.append)
+    Places(Wire(), names or Names(), lambda user, _: way, trunk_at).find(fork, fork.attempts[0], told.append)
     return fork.attempts[0], told[0]
 
 
@@ -37,6 +41,30 @@ def test_a_path_leads_to_its_first_proxy() -> None:
     names.records[Question(Kind.A, "p.example")] = Answer(("192.0.2.50",))
     attempt, _ = found("sip:b@10.0.0.7", way=Way((), ("<sip:p.example:5070;lr>",)), names=names)
     assert attempt.flow == Flow("UDP", "192.0.2.50", 5070, 0)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path", "destination"),
+    [
+        ("sip:+19005550100@carrier.example:5060", (), ""),
+        ("sip:+19005550100@of-the-thief.example:5060", (), ""),
+        ("sip:+19005550100@10.0.0.7", ("<sip:192.0.2.90;lr>",), ""),
+        ("sip:+19005550100@10.0.0.7", ("<sip:of-the-thief.example:5060;lr>",), ""),
+        ("sip:+19005550100@carrier.example:5060", (), "UDP/192.0.2.1/5060/carrier.example"),
+    ],
+)
+def test_a_phone_is_no_way_to_a_trunk_unless_it_registered_from_there(
+    uri: str, path: tuple[str, ...], destination: str
+) -> None:
+    names = Names()
+    names.records[Question(Kind.A, "carrier.example")] = Answer(("192.0.2.1",))
+    names.records[Question(Kind.A, "of-the-thief.example")] = Answer(("192.0.2.90",))
+    attempt, why = found(uri, way=Way((), path, source="198.51.100.4"), destination=destination, names=names)
+    assert (attempt.flow, why) == (None, "the phone registered a way to a trunk, where calls go by a route only")
+    attempt, why = found(uri, way=Way((), path, source="192.0.2.91"), destination=destination, names=names)
+    assert (attempt.flow is None, why) == (False, "")
+    attempt, why = found(uri, destination=destination or "UDP/192.0.2.90/5060/", names=names)
+    assert (attempt.flow is None, why) == (False, ""), "what the settings say is not for a phone to say"
 
 
 def test_a_uri_leads_to_the_first_place_that_we_can_reach_and_keeps_the_others() -> None:
@@ -73,7 +101,7 @@ def test_no_way_has_a_reason(uri: str, destination: str, why: str) -> None:
 def test_a_long_request_goes_over_tcp_where_the_uri_leaves_the_choice(uri: str, transport: str | None) -> None:
     attempt, _ = found(uri)
     before = attempt.flow
-    Places(Wire(), Names(), lambda user, _: None).longer(attempt)
+    Places(Wire(), Names(), lambda user, _: None, trunk_at).longer(attempt)
     assert (attempt.flow.transport if attempt.flow else None) == transport
     assert attempt.flows == ((before,) if transport == "TCP" else ())
 
@@ -81,7 +109,7 @@ def test_a_long_request_goes_over_tcp_where_the_uri_leaves_the_choice(uri: str, 
 def test_a_phone_behind_a_nat_keeps_its_flow_however_long_the_request() -> None:
     flow = Flow("UDP", "198.51.100.4", 40_000, 0)
     attempt, _ = found("sip:b@10.0.0.7", way=Way((flow,), (), True))
-    Places(Wire(), Names(), lambda user, _: None).longer(attempt)
+    Places(Wire(), Names(), lambda user, _: None, trunk_at).longer(attempt)
     assert attempt.flow == flow
 
 

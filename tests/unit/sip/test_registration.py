@@ -81,7 +81,7 @@ def test_the_phone_of_a_user_is_bound_once_that_is_stored() -> None:
     assert desk.registration.contacts(BOB_ID.upper()) == (BOB,)
     assert [(user, [each.contact for each in bound]) for user, bound in desk.registration.all()] == [(BOB_ID, [BOB])]
     assert desk.registration.addresses(BOB_ID) == {"192.0.2.7"}
-    assert desk.registration.way(BOB_ID, BOB) == Way((), ())
+    assert desk.registration.way(BOB_ID, BOB) == Way((), (), source="192.0.2.7")
     assert desk.registration.way(BOB_ID, "sip:somebody@else") is None
 
 
@@ -149,7 +149,7 @@ def test_the_way_to_a_phone_is_its_contact_unless_only_its_flow_leads_there(
     desk = Desk()
     desk.registration.register(a_register(f"<{contact}>"), flow, desk.answers.append)
     assert desk.registration.way(BOB_ID, contact) == Way(
-        (flow,) if by_flow else (), (), by_flow and flow.transport == "UDP"
+        (flow,) if by_flow else (), (), by_flow and flow.transport == "UDP", "" if by_flow else "192.0.2.7"
     )
 
 
@@ -157,7 +157,9 @@ def test_a_path_leads_to_the_proxy_of_the_phone() -> None:
     desk = Desk()
     request = a_register("<sip:bob@10.0.0.7>", headers=("Supported: path", "Path: <sip:edge.example;lr>"), vias=2)
     desk.registration.register(request, FLOW, desk.answers.append)
-    assert desk.registration.way(BOB_ID, "sip:bob@10.0.0.7") == Way((), ("<sip:edge.example;lr>",))
+    assert desk.registration.way(BOB_ID, "sip:bob@10.0.0.7") == Way(
+        (), ("<sip:edge.example;lr>",), source=FLOW.received
+    )
 
 
 def test_what_could_not_be_stored_is_taken_back() -> None:
@@ -175,7 +177,7 @@ def test_bindings_survive_a_restart() -> None:
     before.store.settle()
     after = Desk(HandStore(*before.store.kept.values()))
     assert after.registration.restore() == []
-    assert after.registration.way(BOB_ID, BOB) == Way((), ())
+    assert after.registration.way(BOB_ID, BOB) == Way((), (), source="192.0.2.7")
 
 
 def test_a_phone_that_has_registered_by_another_connection_is_found_by_its_former_one() -> None:

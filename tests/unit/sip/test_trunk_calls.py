@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from strowger.sip.authentication.client import Account, DigestClient
 from strowger.sip.authentication.credentials import Credential
+from strowger.sip.trunk.origin import Origins
 from strowger.sip.trunk.trunk import Trunk
 from strowger.sip.trunk_calls import TrunkCalls
 
@@ -46,3 +47,11 @@ def test_a_trunk_that_is_gone_from_the_settings_has_no_health() -> None:
     trunks.heard("gone", 503, None)
     trunks.failed("gone", "silence")
     assert watching.told == []
+
+
+def test_where_a_trunk_is() -> None:
+    trunks = [Trunk("a", "sip:Carrier.example;transport=tcp"), Trunk("b", "sip:[2001:db8::1]:5070")]
+    calls = TrunkCalls(trunks, Watching(), lambda: "cnonce", Origins([("b", ["192.0.2.0/24"])]))
+    assert calls.at("198.51.100.1", "carrier.EXAMPLE.") == "a"
+    assert [calls.at(host, "x.example") for host in ("2001:db8::1", "192.0.2.7", "::ffff:192.0.2.7")] == ["b"] * 3
+    assert (calls.at("198.51.100.1", "x.example"), calls.at("", ""), two_trunks()[0].at("192.0.2.9")) == ("", "", "")
