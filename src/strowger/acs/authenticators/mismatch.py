@@ -36,7 +36,10 @@ def explain(request: Request, values: dict[str, str], signature: bytes, resource
     if theirs is None:
         found = _mistake(request, values, signature, resources)
         if found is None:
-            return f"String to sign as the server sees it: '{_shown(ours, None)}'"
+            return (
+                f"String to sign as the server sees it: '{_shown(ours, None)}'; how the client signed it could not be "
+                f"found out: send that string as base64 in {SENT_ALONG}, and both are compared."
+            )
         theirs, why = found
     if theirs == ours:
         return f"Both sides have the string to sign '{_shown(ours, None)}'; {_about_key(why)}."
