@@ -31,7 +31,7 @@ from strowger.events.delivery import DeliverySettings
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
-from strowger.events.subscription import Subscription
+from strowger.events.subscription import Schema, Subscription
 from strowger.settings import Outside as OutsideRow
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
@@ -277,7 +277,9 @@ def subscriptions(settings: Settings) -> list[Subscription]:
 def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
     resource = next(each for each in settings.resources if each.name == row.resource)
     topic = resource_topic(resource.id, resource.name)
-    return Subscription(row.resource, row.name, row.endpoint, topic, Profile(row.profile))
+    return Subscription(
+        row.resource, row.name, row.endpoint, topic, Profile(row.profile), schema=Schema(row.schema)
+    )
 
 
 # Certificates --------------------------------------------------------------------------------------------------------

@@ -90,11 +90,12 @@ def document(
     passwords: Mapping[str, str] | None = None,
     keys: bool = True,
     outside: Document = UNLIMITED,
+    subscriptions: Sequence[Document] = (),
     **tables: Any,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
     match and trunk or trunks; without `keys` the server makes them. An empty `outside` is for the limits that calls to
-    there have by default; `tables` lie over the rest."""
+    there have by default; `subscriptions` come beside the one that `endpoint` has; `tables` lie over the rest."""
     main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY] if keys else []}
     other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY] if keys else []}
     names = {name: list(contacts) for name, contacts in (users or {}).items()}
@@ -107,7 +108,10 @@ def document(
             | ({"sip_password": passwords[name]} if passwords and name in passwords else {})
             for name, contacts in names.items()
         ],
-        "subscription": [{"resource": "main", "name": "app", "endpoint": endpoint}],
+        "subscription": [
+            {"resource": "main", "name": "app", "endpoint": endpoint},
+            *({"resource": "main", **each} for each in subscriptions),
+        ],
         "trunk": [
             # Scripted peers say what a test tells them, and OPTIONS would be out of their script.
             {"name": name, "options": "off", **(rows if isinstance(rows, dict) else {"uri": rows})}

@@ -17,6 +17,7 @@ from strowger.calls.outside_policy import Attempt
 from strowger.calls.outside_rules import OutsideRules
 from strowger.console.listener import ListenerLimits
 from strowger.events.retry import Profile
+from strowger.events.subscription import Schema
 from strowger.settings import Settings, load
 from strowger.sip.admission import Admission
 from strowger.sip.authentication.auth_params import parse_auth_params
@@ -268,6 +269,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
         name = "app"
         endpoint = "http://127.0.0.1:9/events"
         profile = "event-grid"
+        schema = "cloudevents"
         """,
     )
     (resource,) = assembly.resources(settings)
@@ -275,6 +277,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
     (subscription,) = assembly.subscriptions(settings)
     assert (subscription.resource, subscription.name, subscription.profile) == ("one", "app", Profile.EVENT_GRID)
     assert subscription.topic.endswith("/one")
+    assert subscription.schema is Schema.CLOUD_EVENTS
 
 
 def test_the_certificate_of_the_api(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
     GET /healthz                       the process lives
     GET /readyz                        every part is ready, or which is not
-    GET /subscriptions/validate?code=  consent to a subscription by hand (Event Grid: webhook event delivery)
+    GET /subscriptions/validate?code=  consent to a subscription by hand (Event Grid: webhook event delivery), or by the
+                                       application, with POST too (CloudEvents: HTTP 1.1 Web Hooks §4.1.3)
     GET /admin/calls?limit=&state=     the newest calls
     GET /admin/calls/{id}              one call; a beginning of its id is enough
     GET /admin/calls/{id}/why          the same in sentences
@@ -51,6 +52,8 @@ MOST_CALLS_SHOWN: Final = 1_000
 """Calls in a list at the most; also how far back a filter looks."""
 WATCHERS: Final = 32
 """Clients that may watch at one time."""
+VALIDATE: Final = "/subscriptions/validate"
+"""Where whoever knows its code consents to a subscription."""
 WEBSOCKET: Final = "/sip"
 """Where phones in browsers connect."""
 LIVE: Final = "live"
@@ -102,7 +105,7 @@ class Console:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            if request.method not in ("GET", "HEAD"):
+            if request.method not in ("GET", "HEAD") and (request.method, request.path) != ("POST", VALIDATE):
                 raise MethodRefused("Everything here is read with GET.")
             return await self._endpoint(request)(request)
         except ConsoleError as error:
@@ -114,7 +117,7 @@ class Console:
         open_to_all = {
             "/healthz": self._health,
             "/readyz": self._ready,
-            "/subscriptions/validate": self._validate,
+            VALIDATE: self._validate,
             WEBSOCKET: self._phone,
         }.get(request.path)
         if open_to_all is not None:

@@ -22,7 +22,7 @@ from strowger.base.tasks import spawn
 from strowger.base.text import printable
 from strowger.calls.call import Call
 from strowger.calls.ports import OutboxEntry, Store
-from strowger.events import schema
+from strowger.events import request, schema
 from strowger.events.announcement import EVENT_BYTES, announce
 from strowger.events.errors import SubscriptionInvalid, Unanswered
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
@@ -74,7 +74,7 @@ class _Route:
     def __init__(self, subscription: Subscription, schedule: Schedule) -> None:
         self.subscription = subscription
         self.schedule = schedule
-        self.target = Target(subscription, schedule.timeout_s, schema.notification_headers(subscription.name))
+        self.target = Target(subscription, schedule.timeout_s, request.shared_headers(subscription))
         self.failures = Throttle()
         self.is_served = True
         """False once its handshake failed for good."""
@@ -233,7 +233,8 @@ class EventDelivery:
         self.counters.attempts += 1
         status, why = None, "cut off"
         try:
-            status = (await self._client.post(route.target, headers, schema.request_body(entry.body))).status
+            body = request.event_body(route.subscription, entry.body)
+            status = (await self._client.post(route.target, headers, body)).status
             why = f"answered {status}"
         except Unanswered as error:
             why = str(error)

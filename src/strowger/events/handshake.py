@@ -1,6 +1,7 @@
 """The handshake with an endpoint, before which it is sent no event (Event Grid: webhook event delivery).
 
-An endpoint consents by echoing our code in a 200, or later by opening the validation URL, which a person may do too::
+An endpoint consents by echoing our code in a 200, or later by opening the validation URL, which a person may do too.
+One that takes CloudEvents consents by allowing our origin instead (CloudEvents: HTTP 1.1 Web Hooks §4)::
 
     PENDING ──due──▶ VALIDATING ──echoed──▶ VALID
        ▲                 │ │ │                ▲ confirmed, from any state but FAILED
@@ -52,7 +53,7 @@ class State(StrEnum):
     VALIDATING = "validating"
     """An attempt is in flight."""
     AWAITING_MANUAL = "awaiting manual action"
-    """The endpoint answered 200 without the code."""
+    """The endpoint answered, and neither consented nor refused."""
     VALID = "valid"
     FAILED = "failed"
 
@@ -61,8 +62,8 @@ class Input(Enum):
     """What can happen to a handshake."""
 
     DUE = "the time of the next attempt came"
-    ECHOED = "the endpoint answered 200 with our code"
-    SILENT = "the endpoint answered 200 without a code"
+    ECHOED = "the endpoint answered with our code, or allowed our origin"
+    SILENT = "the endpoint answered well, without a code or without allowing anybody"
     NOT_YET = "an attempt failed and another will follow"
     GIVEN_UP = "the last attempt failed"
     CONFIRMED = "the validation URL was opened"
@@ -72,7 +73,8 @@ class Input(Enum):
 ADVICE: Final[dict[State, str]] = {
     State.PENDING: "start the application or correct the endpoint; it is asked again by itself and events wait for it",
     State.VALIDATING: "wait for the endpoint's answer",
-    State.AWAITING_MANUAL: "let the application answer with the code as validationResponse, or open the validation URL",
+    State.AWAITING_MANUAL: "let the application answer with the code as validationResponse, or with "
+    "WebHook-Allowed-Origin to OPTIONS if it takes CloudEvents, or open the validation URL",
     State.VALID: "nothing to do",
     State.FAILED: "correct the endpoint, then restart; its events are not kept",
 }
@@ -132,6 +134,15 @@ class Handshake:
             self.unanswered("answered with a validationResponse that is not our code", now)
         else:
             self.handle(Input.ECHOED, now, "echoed the code")
+
+    def permitted(self, status: int, now: float, *, is_allowed: bool) -> None:
+        """The endpoint answered our OPTIONS, and allowed our origin or did not. No status alone is consent."""
+        if is_allowed:
+            self.handle(Input.ECHOED, now, "allowed our origin")
+        elif 200 <= status < 300:
+            self.handle(Input.SILENT, now, f"answered {status} to OPTIONS without allowing our origin")
+        else:
+            self.unanswered(f"answered {status} to OPTIONS instead of allowing our origin", now)
 
     def unanswered(self, why: str, now: float) -> None:
         """The attempt failed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +12,13 @@ from strowger.events.retry import Profile
 
 NAME_LENGTH: Final = 64
 """Characters in a subscription's name (Event Grid: event subscription names)."""
+
+
+class Schema(StrEnum):
+    """In which envelope a subscription gets its events, and how its endpoint consents."""
+
+    EVENT_GRID = "event-grid"
+    CLOUD_EVENTS = "cloudevents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class Subscription:
     profile: Profile = Profile.TELEPHONY
     verify_tls: bool = True
     """Whether the endpoint's certificate is checked; off only for development."""
+    schema: Schema = Schema.EVENT_GRID
 
     def __post_init__(self) -> None:
         if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):

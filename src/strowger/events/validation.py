@@ -13,12 +13,12 @@ import structlog
 from strowger.base.clock import Clock
 from strowger.base.ids import Ids
 from strowger.base.text import printable
-from strowger.events import schema
+from strowger.events import cloud_events, schema
 from strowger.events.errors import Unanswered
 from strowger.events.handshake import ADVICE, Handshake, HandshakePolicy, State
 from strowger.events.retry import Profile
-from strowger.events.subscription import Subscription
-from strowger.events.webhook import Target, WebhookClient
+from strowger.events.subscription import Schema, Subscription
+from strowger.events.webhook import Answer, Target, WebhookClient
 
 _log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -90,22 +90,34 @@ class Validation:
         return False
 
     async def ask(self, key: str) -> None:
-        """Send the validation event once and take in the answer."""
+        """Ask for consent once and take in the answer."""
         subscription, handshake = self._subscriptions[key], self._handshakes[key]
-        target = Target(subscription, handshake.policy.timeout_s)
-        headers = schema.validation_headers(subscription.name)
+        is_cloud = subscription.schema is Schema.CLOUD_EVENTS
         why = "cut off"
         answer = None
         try:
-            answer = await self._client.post(target, headers, self._event(subscription, handshake.code), read=True)
+            answer = await (self._options if is_cloud else self._post)(subscription, handshake)
         except Unanswered as error:
             why = str(error)
         finally:  # whatever happened, the next attempt has its time
             if answer is None:
                 handshake.unanswered(why, self._clock.monotonic())
+            elif is_cloud:
+                is_allowed = cloud_events.is_allowed(answer.headers.getall(cloud_events.ALLOWED_ORIGIN, ()))
+                handshake.permitted(answer.status, self._clock.monotonic(), is_allowed=is_allowed)
             else:
                 handshake.answered(answer.status, answer.body, self._clock.monotonic())
             self._moved(key)
+
+    async def _post(self, subscription: Subscription, handshake: Handshake) -> Answer:
+        target = Target(subscription, handshake.policy.timeout_s)
+        headers = schema.validation_headers(subscription.name)
+        return await self._client.post(target, headers, self._event(subscription, handshake.code), read=True)
+
+    async def _options(self, subscription: Subscription, handshake: Handshake) -> Answer:
+        target = Target(subscription, handshake.policy.timeout_s, method="OPTIONS")
+        headers = cloud_events.validation_headers(self._validation_url(handshake.code))
+        return await self._client.post(target, headers, b"")
 
     def _event(self, subscription: Subscription, code: str) -> bytes:
         url = self._validation_url(code)

@@ -1,4 +1,4 @@
-"""One HTTP POST to an endpoint: the only file of this room that knows the HTTP client.
+"""One HTTP request to an endpoint, nearly always a POST: the only file of this room that knows the HTTP client.
 
 aiohttp connects, keeps connections and parses answers; the request is written here, because `ClientSession.post` costs
 four times as much as everything else about a delivery: an event's head is the same but for two headers. Foreign
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from strowger.base.text import printable
@@ -32,29 +33,41 @@ _NOT_SENT: Final = ("User-Agent", "Accept", "Accept-Encoding")
 """Headers the client would add: the first tells our versions, the last would invite compressed answers."""
 
 
+_NO_HEADERS: Final[CIMultiDictProxy[str]] = CIMultiDictProxy(CIMultiDict())
+
+
 class Answer(NamedTuple):
     """What an endpoint answered."""
 
     status: int
     body: bytes = b""
     """Only when it was asked for."""
+    headers: CIMultiDictProxy[str] = _NO_HEADERS
 
 
 class Target:
-    """An endpoint, prepared for many POSTs. Raises `SubscriptionInvalid` for a host name that cannot be encoded.
+    """An endpoint, prepared for many requests of one method.
 
-    `headers` go with every POST.
+    Raises `SubscriptionInvalid` for a host name that cannot be encoded.
+    `headers` go with every one of them.
     """
 
-    __slots__ = ("_head", "_headers", "_request", "_verify_tls", "connecting", "timeout_s", "url")
+    __slots__ = ("_head", "_headers", "_request", "_verify_tls", "connecting", "method", "timeout_s", "url")
 
-    def __init__(self, subscription: Subscription, timeout_s: float, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+        method: str = "POST",
+    ) -> None:
         endpoint = subscription.endpoint
         # A function key in the query must reach the endpoint as it was written, so the URL is not normalised.
         try:
             self.url = URL(endpoint, encoded=endpoint.isascii())
         except ValueError as error:
             raise SubscriptionInvalid(f"endpoint of {subscription.key}: {error}") from error
+        self.method = method
         self.timeout_s = timeout_s
         self.connecting = aiohttp.ClientTimeout(connect=timeout_s)
         self._verify_tls = subscription.verify_tls
@@ -66,21 +79,21 @@ class Target:
         """What the connector asks of a request: where to connect, and how. Needs a running loop the first time."""
         if self._request is None:
             self._request = aiohttp.ClientRequest(
-                "POST",
+                self.method,
                 self.url,
                 headers=self._headers,
                 skip_auto_headers=_NOT_SENT,
                 loop=asyncio.get_running_loop(),
                 ssl=self._verify_tls,
             )
-            lines = [f"POST {self.url.raw_path_qs} HTTP/1.1\r\n"]
+            lines = [f"{self.method} {self.url.raw_path_qs} HTTP/1.1\r\n"]
             fields = self._request.headers.items()
             lines += [f"{name}: {value}\r\n" for name, value in fields if name != "Content-Length"]
             self._head = "".join(lines)
         return self._request
 
     def head(self, headers: Mapping[str, str], length: int) -> bytes:
-        """Request line and headers of one POST with a body of `length` octets, after `request` was called."""
+        """Request line and headers of one request with a body of `length` octets, after `request` was called."""
         own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         return f"{self._head}{own}Content-Length: {length}\r\n\r\n".encode()
 
@@ -103,7 +116,10 @@ class WebhookClient:
             self._connector = None
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes, *, read: bool = False) -> Answer:
-        """POST once. Raises `Unanswered` when no status came, or `read` was asked for and the body did not come."""
+        """Ask once, by the method of the target.
+
+        Raises `Unanswered` when no status came, or `read` was asked for and the body did not come.
+        """
         if self._connector is None:
             raise Unanswered("the server is stopping")
         deadline = asyncio.get_running_loop().time() + target.timeout_s
@@ -143,10 +159,10 @@ async def _exchange(connection: Connection, request: bytes, deadline: float, *, 
         timer.cancel()
     if read:
         async with asyncio.timeout_at(deadline):
-            return Answer(message.code, await _read(content))
+            return Answer(message.code, await _read(content), message.headers)
     if not content.is_eof():
         await _empty(content, deadline)
-    return Answer(message.code)
+    return Answer(message.code, headers=message.headers)
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

@@ -171,6 +171,12 @@ class Subscription:
         "telephony: repeat quickly, and only while the caller still waits. "
         "event-grid: the retry schedule of Event Grid.",
     )
+    schema: Literal["event-grid", "cloudevents"] = row(
+        kinds.choice("event-grid", "cloudevents"),
+        "event-grid",
+        "event-grid: an array of one event of Event Grid. cloudevents: one event of CloudEvents 1.0; the endpoint "
+        "consents by OPTIONS.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent
 
 from strowger.calls.call import Call, Hop, State
 from strowger.calls.identifier import from_raw_id
 from strowger.events import schema
+from strowger.events.cloud_events import cloud_event
 
 SHAPES = Path(__file__).parent / "shapes"
 TOPIC = schema.resource_topic("1b5cc06b-f352-4571-b1e6-d9b259b7c776", "dev")
@@ -39,14 +42,13 @@ CALLS = {
 }
 
 
-def incoming_call(name: str) -> bytes:
+def stored_call(name: str) -> bytes:
     caller, to, display_name, headers = CALLS[name]
     hop = Hop(from_raw_id(to), WALL, WALL + 30.0, event_id="3f1c0a52-9f10-4f2e-8a52-5b1b6a3c0001")
     call = Call(
         "a90f2b5e-6c3d-4d5e-9a77-0c5d3a2b0002", "dev", from_raw_id(caller), display_name, WALL, [hop], State.HELD
     )
-    body = schema.incoming_call(call, "aGVhZA.Y2xhaW1z.c2VhbA", TOPIC, WALL, display_name=display_name, headers=headers)
-    return schema.request_body(body)
+    return schema.incoming_call(call, "aGVhZA.Y2xhaW1z.c2VhbA", TOPIC, WALL, display_name=display_name, headers=headers)
 
 
 def validation() -> bytes:
@@ -57,12 +59,23 @@ def validation() -> bytes:
     return schema.request_body(event)
 
 
-POSTED = {name: incoming_call(name) for name in CALLS} | {"subscription_validation": validation()}
+STORED = {name: stored_call(name) for name in CALLS}
+POSTED = {
+    **{name: schema.request_body(event) for name, event in STORED.items()},
+    "subscription_validation": validation(),
+}
+CLOUD_EVENTS = {name: cloud_event(event) for name, event in STORED.items()}
 
 
 @pytest.mark.parametrize("name", POSTED)
 def test_shape_is_exactly_the_file(name):
     assert POSTED[name].decode() == (SHAPES / f"{name}.json").read_text(encoding="utf-8").rstrip("\n")
+
+
+@pytest.mark.parametrize("name", CLOUD_EVENTS)
+def test_shape_of_the_cloud_event_is_exactly_the_file(name):
+    file = SHAPES / "cloudevents" / f"{name}.json"
+    assert CLOUD_EVENTS[name].decode() == file.read_text(encoding="utf-8").rstrip("\n")
 
 
 @pytest.mark.parametrize("name", POSTED)
@@ -100,3 +113,23 @@ def test_the_python_sdk_reads_it(name):
         assert event.event_type == "Microsoft.Communication.IncomingCall"
         assert event.subject == f"/caller/{CALLS[name][0]}/recipient/{CALLS[name][1]}"
         assert event.data["from"]["kind"] in ("phoneNumber", "communicationUser", "unknown")
+
+
+@pytest.mark.parametrize("name", CLOUD_EVENTS)
+def test_the_python_sdk_reads_the_cloud_event(name):
+    event: CloudEvent[Any] = CloudEvent.from_dict(json.loads(CLOUD_EVENTS[name]))
+    assert (event.specversion, event.type) == ("1.0", "Microsoft.Communication.IncomingCall")
+    assert (event.id, event.source) == ("3f1c0a52-9f10-4f2e-8a52-5b1b6a3c0001", TOPIC)
+    assert event.subject == f"/caller/{CALLS[name][0]}/recipient/{CALLS[name][1]}"
+    assert event.time == datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
+    assert event.data == json.loads(STORED[name])["data"]
+    assert not event.extensions
+
+
+@pytest.mark.parametrize("name", CLOUD_EVENTS)
+def test_rules_of_the_cloud_events_format(name):
+    event = json.loads(CLOUD_EVENTS[name])
+    assert set(event) == {"specversion", "type", "source", "id", "time", "subject", "data"}
+    for member in ("specversion", "type", "source", "id", "time", "subject"):
+        assert isinstance(event[member], str), member
+        assert event[member], member

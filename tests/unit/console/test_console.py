@@ -238,3 +238,11 @@ async def test_phones_are_served_only_where_the_server_gives_them_a_websocket(be
     assert (await bench.get("/sip", method="POST", token=None))[0] == 405
     assert (await bench.get("/healthz", token=None))[0] == 200
     assert served == ["/sip"]
+
+
+async def test_an_application_may_consent_by_post(bench: Bench) -> None:
+    bench.queries.codes = {"c-1"}
+    answered = await bench.get("/subscriptions/validate?code=c-1", method="POST", token=None)
+    assert answered[::2] == (200, {"status": "validated"})
+    assert (await bench.get("/subscriptions/validate?code=c-2", method="POST", token=None))[0] == 404
+    assert (await bench.get("/subscriptions/validate?code=c-1", method="DELETE", token=None))[0] == 405

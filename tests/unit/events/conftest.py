@@ -22,11 +22,12 @@ PATIENCE_S = 5.0
 
 @dataclass
 class Received:
-    """One POST as it arrived."""
+    """One request as it arrived."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def event(self) -> dict[str, Any]:
@@ -35,7 +36,7 @@ class Received:
 
     @property
     def is_validation(self) -> bool:
-        return self.headers["aeg-event-type"] == "SubscriptionValidation"
+        return self.method == "OPTIONS" or self.headers["aeg-event-type"] == "SubscriptionValidation"
 
 
 Answerer = Callable[[Received], Awaitable[web.Response]]
@@ -43,6 +44,8 @@ Answerer = Callable[[Received], Awaitable[web.Response]]
 
 async def consent(received: Received) -> web.Response:
     """What a well-behaved application does."""
+    if received.method == "OPTIONS":
+        return web.Response(headers={"WebHook-Allowed-Origin": received.headers["WebHook-Request-Origin"]})
     if received.is_validation:
         return web.json_response({"validationResponse": received.event["data"]["validationCode"]})
     return web.Response(status=200)
@@ -95,7 +98,7 @@ class Receiver:
             await self._arrival.wait_for(holds)
 
     async def _take(self, request: web.BaseRequest) -> web.Response:
-        received = Received(request.path_qs, dict(request.headers), await request.read())
+        received = Received(request.path_qs, dict(request.headers), await request.read(), request.method)
         async with self._arrival:
             self.received.append(received)
             self._arrival.notify_all()

@@ -147,3 +147,21 @@ def test_an_endpoint_may_open_the_url_before_it_answers():
     handshake.answered(200, b"", 0.2)
     assert (handshake.state, handshake.detail) == (State.VALID, "the validation URL was opened")
     assert handshake.confirm(0.3)
+
+
+@pytest.mark.parametrize("status", [200, 204, 405, 503])
+def test_an_allowed_origin_settles_it_whatever_the_status(status):
+    handshake = in_flight()
+    handshake.permitted(status, 1.0, is_allowed=True)
+    assert (handshake.state, handshake.detail) == (State.VALID, "allowed our origin")
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [(199, State.PENDING), (200, State.AWAITING_MANUAL), (299, State.AWAITING_MANUAL), (300, State.PENDING)],
+)
+def test_no_status_alone_is_consent_to_cloud_events(status, state):
+    handshake = in_flight()
+    handshake.permitted(status, 1.0, is_allowed=False)
+    assert handshake.state is state
+    assert handshake.detail.startswith(f"answered {status} to OPTIONS")

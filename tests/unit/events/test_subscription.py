@@ -6,7 +6,7 @@ import pytest
 
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.retry import Profile
-from strowger.events.subscription import NAME_LENGTH, Subscription
+from strowger.events.subscription import NAME_LENGTH, Schema, Subscription
 
 
 def subscription(**changes) -> Subscription:
@@ -17,6 +17,7 @@ def subscription(**changes) -> Subscription:
 def test_defaults():
     assert subscription().profile is Profile.TELEPHONY
     assert subscription().verify_tls
+    assert subscription().schema is Schema.EVENT_GRID
     assert subscription().key == "dev/my-app"
 
 

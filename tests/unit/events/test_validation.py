@@ -13,7 +13,7 @@ from strowger.base.clock import VirtualClock
 from strowger.base.ids import SeededIds
 from strowger.events.handshake import POLICIES, State
 from strowger.events.retry import Profile
-from strowger.events.subscription import Subscription
+from strowger.events.subscription import Schema, Subscription
 from strowger.events.validation import Validation
 from strowger.events.webhook import WebhookClient
 
@@ -23,10 +23,16 @@ pytestmark = pytest.mark.asyncio
 class Bench:
     """A validation of one subscription under a clock that stands still."""
 
-    def __init__(self, client: WebhookClient, endpoint: str, profile: Profile = Profile.TELEPHONY) -> None:
+    def __init__(
+        self,
+        client: WebhookClient,
+        endpoint: str,
+        profile: Profile = Profile.TELEPHONY,
+        schema: Schema = Schema.EVENT_GRID,
+    ) -> None:
         self.clock = VirtualClock()
         self.settled: list[tuple[str, bool]] = []
-        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile)
+        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile, schema=schema)
         self.validation = Validation(
             {subscription.key: subscription},
             POLICIES,
@@ -149,3 +155,50 @@ async def test_an_attempt_that_is_cut_off_is_made_again(client, receiver):
         await task
     assert bench.state == (State.PENDING, "cut off")
     assert bench.validation.next_deadline() == 1.0
+
+
+async def test_what_an_endpoint_that_takes_cloud_events_is_asked(client, receiver):
+    bench = Bench(client, receiver.url, schema=Schema.CLOUD_EVENTS)
+    assert await bench.turn() == ["dev/my-app"]
+    (received,) = receiver.received
+    callback = received.headers.pop("WebHook-Request-Callback")
+    assert callback.startswith("https://localhost:7444/validate?code=")
+    assert (received.method, received.path, received.body) == ("OPTIONS", "/api/incomingCall?code=a%2Fb==", b"")
+    assert received.headers == {
+        "Host": f"127.0.0.1:{receiver.port}",
+        "WebHook-Request-Origin": "eventgrid.azure.net",
+        "Content-Length": "0",
+    }
+    assert bench.state == (State.VALID, "allowed our origin")
+    assert bench.settled == [("dev/my-app", True)]
+
+
+@pytest.mark.parametrize(
+    ("status", "allowed", "state", "detail"),
+    [
+        (405, "*", State.VALID, "allowed our origin"),
+        (200, "", State.AWAITING_MANUAL, "answered 200 to OPTIONS without allowing our origin"),
+        (204, "example.com", State.AWAITING_MANUAL, "answered 204 to OPTIONS without allowing our origin"),
+        (405, "", State.PENDING, "answered 405 to OPTIONS instead of allowing our origin"),
+    ],
+)
+async def test_only_the_header_of_cloud_events_is_consent(client, receiver, status, allowed, state, detail):
+    async def answer(received):
+        return web.Response(status=status, headers={"webhook-allowed-origin": allowed})
+
+    receiver.answer = answer
+    bench = Bench(client, receiver.url, schema=Schema.CLOUD_EVENTS)
+    await bench.turn()
+    assert bench.state == (state, detail)
+
+
+async def test_an_endpoint_that_takes_cloud_events_consents_by_the_callback(client, receiver):
+    async def answer(received):
+        return web.Response(status=405)
+
+    receiver.answer = answer
+    bench = Bench(client, receiver.url, schema=Schema.CLOUD_EVENTS)
+    await bench.turn()
+    code = receiver.received[0].headers["WebHook-Request-Callback"].partition("code=")[2]
+    assert bench.validation.confirm(code)
+    assert bench.settled == [("dev/my-app", True)]

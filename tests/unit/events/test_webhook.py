@@ -65,6 +65,17 @@ async def test_a_body_that_is_too_long(client, receiver):
     assert (await client.post(target(receiver.url), HEADERS, b"[]")).status == 200
 
 
+async def test_another_method_and_the_headers_of_the_answer(client, receiver):
+    async def answer(received):
+        return web.Response(headers={"WebHook-Allowed-Origin": "*"})
+
+    receiver.answer = answer
+    asking = Target(Subscription("dev", "my-app", receiver.url, "/t"), 5.0, method="OPTIONS")
+    for read in (False, True):
+        assert (await client.post(asking, {"A": "1"}, b"", read=read)).headers["webhook-allowed-origin"] == "*"
+    assert [each.method for each in receiver.received] == ["OPTIONS", "OPTIONS"]
+
+
 async def test_redirects_are_not_followed(client, receiver):
     async def answer(received):
         return web.Response(status=302, headers={"Location": "/elsewhere"})

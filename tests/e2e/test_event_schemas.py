@@ -1,0 +1,149 @@
+"""Both schemas of events, read and consented to by the official JavaScript SDKs, and by the Python ones beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from azure.core.messaging import CloudEvent
+from azure.eventgrid import EventGridEvent
+
+from tests.e2e.stage import Stage
+from tests.support.server import NUMBER, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
+
+PROGRAM = Path(__file__).resolve().parents[1] / "javascript" / "receiver.mjs"
+GLOBAL_CRYPTO = "--experimental-global-webcrypto"
+INCOMING_CALL = "Microsoft.Communication.IncomingCall"
+SOON = 10.0
+
+
+class Receiver:
+    """The program, running."""
+
+    def __init__(self, node: asyncio.subprocess.Process) -> None:
+        self._node = node
+        self.port = 0
+
+    async def says(self) -> dict[str, Any]:
+        """The next thing it says."""
+        assert self._node.stdout is not None
+        line = await asyncio.wait_for(self._node.stdout.readline(), SOON)
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@asynccontextmanager
+async def running_receiver() -> AsyncIterator[Receiver]:
+    node = await asyncio.create_subprocess_exec(
+        "node",
+        GLOBAL_CRYPTO,
+        str(PROGRAM),
+        env={"PATH": os.environ["PATH"]},
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    receiver = Receiver(node)
+    try:
+        receiver.port = (await receiver.says())["port"]
+        yield receiver
+    finally:
+        if node.returncode is None:
+            node.kill()
+        await node.wait()
+
+
+async def test_the_javascript_sdks_consent_to_both_schemas_and_read_them(stage: Stage) -> None:
+    async with running_receiver() as receiver:
+        await stage.serve(
+            subscriptions=[
+                {"name": "grid", "endpoint": receiver.url("/event-grid?code=a%2Fb==")},
+                {"name": "cloud", "endpoint": receiver.url("/cloudevents?code=a%2Fb=="), "schema": "cloudevents"},
+            ]
+        )
+        call = stage.call(await stage.caller())
+        seen = await stage.application.event()
+        said = {each["schema"]: each for each in [await receiver.says(), await receiver.says()]}
+        call.cancel()
+        await call.final(SOON)
+    grid, cloud = said["event-grid"]["event"], said["cloudevents"]["event"]
+    assert (grid["eventType"], cloud["type"]) == (INCOMING_CALL, INCOMING_CALL)
+    assert grid["id"] == cloud["id"] == seen.event_id
+    assert (grid["topic"], grid["subject"]) == (cloud["source"], cloud["subject"])
+    assert grid["data"]["incomingCallContext"] == cloud["data"]["incomingCallContext"] == seen.context
+    assert grid["data"]["to"]["phoneNumber"]["value"] == cloud["data"]["to"]["phoneNumber"]["value"] == NUMBER
+    assert headers(said["event-grid"]) == {
+        "content-type": "application/json; charset=utf-8",
+        "aeg-event-type": "Notification",
+        "aeg-subscription-name": "GRID",
+        "aeg-data-version": "1.0",
+        "aeg-metadata-version": "1",
+        "aeg-delivery-count": "0",
+        "aeg-output-event-id": seen.event_id,
+    }
+    assert headers(said["cloudevents"]) == {
+        "content-type": "application/cloudevents+json; charset=utf-8",
+        "aeg-event-type": "Notification",
+        "aeg-subscription-name": "CLOUD",
+        "aeg-metadata-version": "1.0",
+        "aeg-delivery-count": "0",
+        "aeg-output-event-id": seen.event_id,
+        "webhook-request-origin": "eventgrid.azure.net",
+    }
+
+
+def headers(said: dict[str, Any]) -> dict[str, str]:
+    """What is ours of the headers."""
+    return {name: value for name, value in said["headers"].items() if name not in ("host", "content-length")}
+
+
+async def test_the_python_sdks_read_both_schemas(stage: Stage) -> None:
+    posted: dict[str, str] = {}
+
+    async def take(request: web.Request) -> web.Response:
+        if request.method == "OPTIONS":
+            return web.Response(headers={"WebHook-Allowed-Origin": "*"})
+        text = await request.text()
+        if request.headers["aeg-event-type"] == "SubscriptionValidation":
+            return web.json_response({"validationResponse": json.loads(text)[0]["data"]["validationCode"]})
+        posted[request.path] = text
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_route("*", "/{schema}", take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await stage.serve(
+            subscriptions=[
+                {"name": "grid", "endpoint": f"{origin}/grid"},
+                {"name": "cloud", "endpoint": f"{origin}/cloud", "schema": "cloudevents"},
+            ]
+        )
+        call = stage.call(await stage.caller())
+        seen = await stage.application.event()
+        await until(lambda: len(posted) == 2, SOON, "both schemas were posted")
+        call.cancel()
+        await call.final(SOON)
+    finally:
+        await runner.cleanup()
+    (grid,) = json.loads(posted["/grid"])
+    event = EventGridEvent.from_dict(grid)
+    cloud: CloudEvent[dict[str, Any]] = CloudEvent.from_json(posted["/cloud"])
+    assert (event.event_type, cloud.type) == (INCOMING_CALL, INCOMING_CALL)
+    assert (event.id, event.event_time) == (cloud.id, cloud.time)
+    assert event.id == seen.event_id
+    assert event.data == cloud.data == seen.data
