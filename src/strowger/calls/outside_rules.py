@@ -20,8 +20,10 @@ NUMBER_REASONS: Final = (EMERGENCY_CALL, NOT_ALLOWED, DENIED, *COSTLY)
 
 _SEPARATORS: Final = str.maketrans("", "", " -.()")
 """What people write between digits (RFC 3966 §5.1.1)."""
+_SCHEME: Final = re.compile("(?:4:)?(?:tel:)?", re.IGNORECASE)
 _E164: Final = re.compile(r"\+[0-9]+")
-_DIGITS: Final = re.compile(r"[0-9]+")
+_DIGITS: Final = re.compile(r"[0-9]+(?=[;,?]|$)")
+"""To its end, or to parameters, or a pause: what follows is not dialled (RFC 3966 §3, RFC 3261 §19.1.1)."""
 _INTERNATIONAL: Final = ("00", "011")
 """What most countries, and North America, dial before a country code."""
 
@@ -68,11 +70,9 @@ class OutsideRules:
 
 def number_in(dialled: str) -> str:
     """The telephone number that a carrier may read out of what it is asked for; empty when that is no number."""
-    plain = dialled.removeprefix("4:").removeprefix("tel:").translate(_SEPARATORS)
-    e164 = _E164.match(plain)
-    if e164 is not None:
-        return e164.group()
-    return plain if _DIGITS.fullmatch(plain) else ""
+    plain = _SCHEME.sub("", dialled, count=1).translate(_SEPARATORS)
+    number = _E164.match(plain) or _DIGITS.match(plain)
+    return number.group() if number is not None else ""
 
 
 def _readings(number: str) -> list[str]:
