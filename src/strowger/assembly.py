@@ -5,7 +5,7 @@ Nothing is started here and nothing is kept. `server` calls these in its order a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from strowger.acs.auth import Resource
 from strowger.acs.http_limits import HttpLimits
 from strowger.acs.operations.identity.service import LONGEST_MINUTES, IdentityService
 from strowger.acs.token_keys import TokenKeys
-from strowger.acs.user_tokens import UserTokens
+from strowger.acs.user_tokens import Given, UserTokens
 from strowger.calls import directory
 from strowger.calls.bindings import BindingStore
 from strowger.calls.directory import CreatedUsers, Directory, Presence
@@ -26,6 +26,7 @@ from strowger.calls.outside_policy import OutsidePolicy, Refused
 from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import WaysOut
 from strowger.calls.signing_keys import SigningKeyStore
+from strowger.calls.token_passwords import PasswordStore
 from strowger.console.listener import ListenerLimits
 from strowger.events.delivery import DeliverySettings
 from strowger.events.outbox import OutboxLimits
@@ -67,6 +68,7 @@ from strowger.sip.trunk.selection import Fitness, Selection
 from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Mode, Route, Trunk
 from strowger.storage.retention import Retention
 from strowger.tls import DevCa, client_context, server_context
+from strowger.token_passwords import TokenPasswords
 
 TIMER_C_MARGIN_S: Final = 5.0
 """Timer C never cuts a call short that the settings let ring longer."""
@@ -215,11 +217,24 @@ def identities(settings: Settings, store: IdentityStore) -> Identities:
     return known
 
 
-def user_tokens(settings: Settings, known: Identities, store: SigningKeyStore) -> UserTokens:
+def token_passwords(
+    settings: Settings, known: Identities, store: PasswordStore, wall: Callable[[], float]
+) -> TokenPasswords:
+    """User access tokens as passwords of phones. Raises StoreUnavailable."""
+    names = {row.id.lower(): row.name for row in settings.users}
+    sip = settings.sip
+    kept = TokenPasswords(store, known, realm=sip.realm, md5=sip.digest_md5 != "off", wall=wall, names=names)
+    kept.restore()
+    return kept
+
+
+def user_tokens(
+    settings: Settings, known: Identities, store: SigningKeyStore, given: Given | None = None
+) -> UserTokens:
     """What gives tokens and verifies them. Raises StoreUnavailable, ValueError for a key that cannot be read."""
     keys = TokenKeys(store, max_age_s=settings.limits.token_key_age, longest_token_s=LONGEST_MINUTES * 60.0)
     keys.restore()
-    return UserTokens(keys, known)
+    return UserTokens(keys, known, given=given)
 
 
 def identity_service(
@@ -362,11 +377,13 @@ def authenticator(
     nonce_key: bytes,
     proven: Callable[[str, float], None] = lambda source, now: None,
     verify: Verify | None = None,
+    more: Callable[[str], Sequence[Credential]] = lambda user: (),
 ) -> Authenticator:
     """Who may prove to be somebody. Raises CredentialInvalid.
 
     `nonce_key` is to be new with each start, because counts used before are not remembered. `proven` hears of sources
-    that showed to know a password. With `verify` a user access token will do, where nobody can read it on the way.
+    that showed to know a password. With `verify` a user access token will do, where nobody can read it on the way;
+    `more` gives what it was hashed to, as the password that it may be everywhere.
     """
     sip, issued, failed = settings.sip, nonces(settings, nonce_key), failures(settings)
     offered = DIGEST_ALGORITHMS[sip.digest_md5]
@@ -377,6 +394,7 @@ def authenticator(
         failures=failed,
         algorithms=offered,
         proven=proven,
+        more=more,
         bearer=Bearer(sip.realm, verify, settings.server.public_url) if verify is not None else None,
     )
 

@@ -167,7 +167,12 @@ class Server:
         )
         self._stack.push_async_callback(self.transports.stop)
         self.identities = assembly.identities(self.settings, self.store.identities)
-        self.tokens = assembly.user_tokens(self.settings, self.identities, self.store.signing_keys)
+        self.token_passwords = assembly.token_passwords(
+            self.settings, self.identities, self.store.token_passwords, self._clock.wall
+        )
+        self.tokens = assembly.user_tokens(
+            self.settings, self.identities, self.store.signing_keys, self.token_passwords.keep
+        )
         try:
             self.registration = self._registration()
         except CredentialInvalid as error:
@@ -246,6 +251,7 @@ class Server:
             nonce_key=key,
             proven=self.throttle.proven,
             verify=user_of_token(self.tokens, self._clock.wall),
+            more=lambda name: self.token_passwords.find(self.accounts.users.get(name.lower()), name),
         )
         return assembly.registration(
             self.settings, self.accounts, self.authenticator, self.store.bindings, wall=self._clock.wall
@@ -399,6 +405,7 @@ class Server:
             self.store.prune(self._clock.wall())
             self.store.bindings.prune(self._clock.wall())
             self.tokens.keys.prune(self._clock.wall())
+            self.token_passwords.prune()
             await asyncio.sleep(PRUNE_EVERY_S)
 
     def _background(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.e2e.stage import Stage, code
+from tests.e2e.test_registration import register
 from tests.support.server import KEY, NUMBER, OTHER_KEY, RESOURCE_ID, Server, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
@@ -205,3 +207,27 @@ async def test_a_browser_phone_needs_nothing_but_a_token(stage: Stage, way: str)
         await stage.web_phone(names[ann.raw_id], "", way, token=again.token)
     for token in (anns.token, bobs.token, again.token):
         assert token not in server.log
+
+
+async def test_a_token_is_the_password_of_a_phone_until_it_is_revoked(stage: Stage) -> None:
+    server = await stage.serve(users={"bob": []}, sip={"digest_md5": "on"})
+    bob, ports = CommunicationUserIdentifier(user_id("bob")), count(9)
+
+    def answer(token: str) -> str:
+        """What a new phone hears that registers with the token."""
+        return register(server.sip_port, f"sip:bob@127.0.0.1:{next(ports)}", token).partition(" ")[2]
+
+    async with asking(server, "sync") as ask:
+        first, second = [await ask("get_token", bob, [scope]) for scope in (VOIP, CHAT)]
+        assert answer(first.token) == "200 OK"
+        assert answer(second.token) == "401 Unauthorized"
+        server.kill()
+        await server.start()
+        assert answer(first.token) == "200 OK"
+        await ask("revoke_tokens", bob)
+        assert answer(first.token) == "401 Unauthorized"
+        third = await ask("get_token", bob, [VOIP])
+        server.terminate()
+        await server.start()
+        assert answer(first.token) == "401 Unauthorized"
+        assert answer(third.token) == "200 OK"

@@ -8,7 +8,7 @@ none. Why revocation counts instead of comparing times is in decision 0011.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final
 
 import msgspec
@@ -35,6 +35,10 @@ _TEXTS: Final = ("skypeid", "acsScope", "resourceId")
 _MAX_TIME: Final = 1 << 53
 
 
+Given = Callable[[Identity, str, Collection[str], float], Awaitable[None]]
+"""Is told the identity, the token, its scopes, and when it ends (wall clock, seconds)."""
+
+
 class UserClaims(msgspec.Struct, frozen=True, gc=False):
     """Who shows a token, and what it allows."""
 
@@ -51,8 +55,11 @@ class UserClaims(msgspec.Struct, frozen=True, gc=False):
 class UserTokens:
     """Gives tokens to identities, and says whose one is."""
 
-    def __init__(self, keys: TokenKeys, identities: Identities) -> None:
-        """`keys` sign and verify, `identities` says who there is and which tokens are revoked."""
+    def __init__(self, keys: TokenKeys, identities: Identities, *, given: Given | None = None) -> None:
+        """`keys` sign and verify, `identities` says who there is and which tokens are revoked; `given` hears of each
+        token before anybody else does.
+        """
+        self._given: Final = given
         self.keys: Final = keys
         self._identities: Final = identities
 
@@ -63,7 +70,10 @@ class UserTokens:
         key = await self.keys.latest(now)
         # Looked up again: it may have been revoked while a key was made.
         current = self._identities.of_resource(identity.raw_id, identity.resource)
-        return self._signed(key, current, scopes, int(now), int(now + lifetime_s))
+        token, expires_at = self._signed(key, current, scopes, int(now), int(now + lifetime_s))
+        if self._given is not None:
+            await self._given(current, token, scopes, expires_at)
+        return token, expires_at
 
     def verify(self, token: str, now: float) -> UserClaims:
         """Whose token it is, by the wall clock `now`. Raises TokenRefused, with a reason that shows nothing of it."""

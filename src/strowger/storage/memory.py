@@ -20,6 +20,7 @@ from strowger.storage.errors import RecordUnreadable
 from strowger.storage.identities import MemoryIdentities, MemorySigningKeys
 from strowger.storage.retention import ENDED_LEG_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
 from strowger.storage.statements import lost
+from strowger.storage.token_passwords import MemoryTokenPasswords
 
 _decode: Final = msgspec.json.Decoder(Call).decode
 
@@ -53,6 +54,8 @@ class MemoryStore:
         """Users that were created while the server ran."""
         self.signing_keys = MemorySigningKeys(later)
         """The keys that sign their tokens."""
+        self.token_passwords = MemoryTokenPasswords(later)
+        """What is kept of their tokens for phones."""
         self._later = later
         self._retention = retention
         self._calls: dict[str, _Row] = {}
@@ -97,7 +100,7 @@ class MemoryStore:
     def close(self) -> None:
         """Take no further changes. May be called again."""
         self._closed = True
-        for each in (self.bindings, self.identities, self.signing_keys):
+        for each in (self.bindings, self.identities, self.signing_keys, self.token_passwords):
             each.close()
 
     def _closed_error(self) -> CallError | None:

@@ -25,6 +25,7 @@ from strowger.storage.lock import DirectoryLock
 from strowger.storage.queries import QUERIES
 from strowger.storage.request_ids import RequestIds
 from strowger.storage.retention import PREFIX_LENGTH, Retention
+from strowger.storage.token_passwords import SqliteTokenPasswords
 from strowger.storage.writer import QUEUE_LIMIT, Writer
 
 Value = str | float | bytes
@@ -48,6 +49,7 @@ class SqliteStore:
         "bindings",
         "identities",
         "signing_keys",
+        "token_passwords",
     )
 
     def __init__(
@@ -66,6 +68,8 @@ class SqliteStore:
         """Users that were created while the server ran, there too."""
         self.signing_keys = SqliteSigningKeys(writer, reader)
         """The keys that sign their tokens."""
+        self.token_passwords = SqliteTokenPasswords(writer, reader)
+        """What is kept of their tokens for phones."""
 
     @classmethod
     def open(

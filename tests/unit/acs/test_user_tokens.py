@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 
 from strowger.acs.errors import TokenRefused
 from strowger.acs.json_web_token import encode
-from strowger.acs.user_tokens import ISSUED_UNDER, SCOPES, SKEW_S, UserClaims
+from strowger.acs.user_tokens import ISSUED_UNDER, SCOPES, SKEW_S, UserClaims, UserTokens
 from strowger.calls.errors import IdentityUnknown
 from strowger.calls.identities import Identity
 from tests.support.tokens import BOB, DAY_S, KEY_AGE_S, NOW, Mint, a_key, claims_of, header_of, signed
@@ -327,3 +327,14 @@ async def test_anybody_can_verify_a_token_by_the_published_keys(mint: Mint) -> N
     token = await mint.token()
     published = KeySet.import_key_set(json.loads(mint.keys.public()))
     assert jwt.decode(token, published, ["RS256"]).claims["skypeid"] == BOB.raw_id[2:]
+
+
+@pytest.mark.asyncio
+async def test_a_token_is_told_of_before_it_is_given_out(mint: Mint) -> None:
+    told = []
+
+    async def given(*what: object) -> None:
+        told.append(what)
+
+    token, expires_at = await UserTokens(mint.keys, mint.identities, given=given).issue(BOB, ("voip",), HOUR_S, NOW)
+    assert told == [(BOB, token, ("voip",), expires_at)]

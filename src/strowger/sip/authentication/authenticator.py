@@ -26,6 +26,8 @@ from strowger.sip.authentication.nonce import Nonces
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.uri import SipUri, parse_uri
 
+CREDENTIALS_TRIED: Final = 5
+"""As many for each user name, so that nobody can tell by the time how many there are."""
 _LEGACY_COUNT: Final = 1 << 32
 """A nonce used without a count is used up: the highest count is 2**32 - 1."""
 
@@ -75,9 +77,11 @@ class Authenticator:
         algorithms: Sequence[Algorithm] = (Algorithm.SHA_256,),
         proven: Callable[[str, float], None] = lambda source, now: None,
         bearer: Bearer | None = None,
+        more: Callable[[str], Sequence[Credential]] = lambda user: (),
     ) -> None:
         """`find` gives the credential of a user name; `algorithms` are offered in this order, and no other is admitted;
         `proven` hears from which source, and when, somebody showed to know a password; with a `bearer` a token will do.
+        `more` gives further credentials of a user name, of which the first few are tried.
 
         Raises CredentialInvalid for a realm that cannot be written.
         """
@@ -89,6 +93,7 @@ class Authenticator:
         self._algorithms = algorithms
         self._told = proven
         self._bearer = bearer
+        self._more = more
 
     def decide(
         self,
@@ -168,11 +173,10 @@ class Authenticator:
             return None
         if algorithm is Algorithm.SHA_256 and given.protection is None:  # RFC 7616 §3.4: only MD5 is that old
             return None
-        found = self._find(given.user)
-        ha1 = (found or _NOBODY).ha1(algorithm) or _NOBODY.ha1_md5 or ""
-        expected = digest_response(algorithm, ha1, method, given.uri, given.nonce, given.protection)
-        is_right = hmac.compare_digest(expected.encode(), given.response.lower().encode("latin-1", "replace"))
-        return found if is_right and found is not None and found.ha1(algorithm) is not None else None
+        tried = [self._find(given.user), *self._more(given.user)[: CREDENTIALS_TRIED - 1]]
+        tried += [None] * (CREDENTIALS_TRIED - len(tried))
+        right = [each for each in tried if _is_right(each, algorithm, given, method)]
+        return right[0] if right else None
 
     def _challenge(self, side: Side, source: str, now: float, reason: str, *, stale: bool = False) -> Challenge:
         nonce = self._nonces.issue(source, now)
@@ -187,6 +191,13 @@ def _with(decision: Decision, header: tuple[str, str]) -> Decision:
 
 def _parsed(value: str) -> Credentials | None:
     return Credentials.parse(value) if scheme_of(value) == DIGEST else None
+
+
+def _is_right(found: Credential | None, algorithm: Algorithm, given: Credentials, method: str) -> bool:
+    ha1 = (found or _NOBODY).ha1(algorithm) or _NOBODY.ha1_md5 or ""
+    expected = digest_response(algorithm, ha1, method, given.uri, given.nonce, given.protection)
+    is_right = hmac.compare_digest(expected.encode(), given.response.lower().encode("latin-1", "replace"))
+    return is_right and found is not None and found.ha1(algorithm) is not None
 
 
 def _corresponds(written: str, uri: str) -> bool:

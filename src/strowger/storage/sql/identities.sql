@@ -24,3 +24,16 @@ DELETE FROM signing_keys WHERE kid = ?;
 -- name: signing_keys
 -- Every key, in the order of their saving.
 SELECT kid, created_at, private FROM signing_keys ORDER BY number;
+
+-- name: save_token_password
+-- What is kept of a token; of the same token nothing new.
+INSERT INTO token_passwords (token_hash, raw_id, issued_under, expires_at, encoded) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (token_hash) DO NOTHING;
+
+-- name: delete_token_password
+-- A token that ended, was revoked, or had to make room.
+DELETE FROM token_passwords WHERE token_hash = ?;
+
+-- name: token_passwords
+-- Every one, in the order of their saving.
+SELECT token_hash, raw_id, issued_under, expires_at, encoded FROM token_passwords ORDER BY number;

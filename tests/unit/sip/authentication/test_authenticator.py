@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.authentication.auth_params import parse_auth_params
-from strowger.sip.authentication.authenticator import Authenticated, Authenticator, Challenge, Refused
+from strowger.sip.authentication.authenticator import (
+    CREDENTIALS_TRIED,
+    Authenticated,
+    Authenticator,
+    Challenge,
+    Refused,
+)
 from strowger.sip.authentication.challenge import PROXY
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
@@ -288,3 +294,17 @@ def test_capitals_in_a_response_are_forgiven():
 def test_a_realm_that_cannot_be_written_is_refused():
     with pytest.raises(CredentialInvalid):
         Authenticator("x\r\ny", USERS.get, Nonces(bytes(32), "x"))
+
+
+def test_a_user_may_prove_itself_by_any_of_a_few_passwords_and_no_more():
+    kept = [Credential.of_password("bob", REALM, f"token {number}") for number in range(CREDENTIALS_TRIED)]
+    authenticator = Authenticator(
+        REALM, USERS.get, Nonces(bytes(32), REALM), more=lambda user: kept if user == "bob" else ()
+    )
+    for count, password in enumerate(("secret", "token 0", f"token {CREDENTIALS_TRIED - 2}"), 1):
+        nonce = ask(authenticator)
+        assert decide(authenticator, written(nonce, password=password, count=count)) == Authenticated("bob")
+    beyond = written(ask(authenticator), password=f"token {CREDENTIALS_TRIED - 1}")
+    assert isinstance(decide(authenticator, beyond), Challenge)
+    for user, password in (("alice", "token 0"), ("nobody", "token 0")):
+        assert isinstance(decide(authenticator, written(ask(authenticator), user=user, password=password)), Challenge)
