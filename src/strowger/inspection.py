@@ -145,7 +145,8 @@ class Inspection:
         outside = self._exchange.outside
         for resource, number in outside.running():
             labels = (("resource", resource),)
-            yield Sample("strowger_outside_calls", "gauge", "Calls that ring outside.", labels, number)
+            help_ = "Calls outside: those that ring, and answered ones whose end we see."
+            yield Sample("strowger_outside_calls", "gauge", help_, labels, number)
         for reason in ALERTS:
             help_ = "Calls to the outside that were refused, by the rule that decided it."
             yield Sample("strowger_alerts", "counter", help_, (("reason", reason),), outside.refusals[reason])

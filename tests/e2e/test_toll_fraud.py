@@ -8,7 +8,8 @@ import pytest
 from azure.communication.callautomation import PhoneNumberIdentifier, UnknownIdentifier
 from azure.core.exceptions import HttpResponseError
 
-from strowger.phones.behaviours import NoAnswer
+from strowger.phones.behaviours import Answer, NoAnswer
+from strowger.phones.incoming import LegState
 from strowger.phones.outgoing import OutgoingCall
 from tests.e2e.stage import Stage, code
 from tests.support.server import OUTSIDE, UNLIMITED, until
@@ -95,6 +96,34 @@ async def test_numbers_that_nobody_should_be_redirected_to(stage: Stage) -> None
     await target.leg(timeout_s=SOON)
     call.cancel()
     assert (await call.final(SOON)).status == 487
+
+
+@pytest.mark.parametrize("by", ["caller", "target"])
+async def test_an_answered_call_counts_until_it_is_hung_up_where_that_comes_by_us(stage: Stage, by: str) -> None:
+    target = await stage.phone("target", Answer())
+    server = await stage.serve(
+        trunk=target.uri, outside={**UNLIMITED, "caller_calls": 1, "calls": 1}, sip={"record_route": "on"}
+    )
+    talking, _ = await several_calls(stage, 2)
+    assert await attempt(stage, 0, OUTSIDE) == "204"
+    assert (await talking.final(SOON)).status == 200
+    leg = await target.leg(timeout_s=SOON)
+    await leg.reached(LegState.CONFIRMED, SOON)
+    assert await attempt(stage, 1, "+31612000001") == "429 8530"
+    assert await (talking.hang_up() if by == "caller" else leg.hang_up()) == 200
+    await until(
+        lambda: 'strowger_outside_calls{resource="main"}' not in server.metrics, SOON, "the call is no longer outside"
+    )
+    assert await attempt(stage, 1, "+31612000002") == "204"
+
+
+async def test_an_answered_call_whose_end_we_do_not_see_counts_no_longer(stage: Stage) -> None:
+    target = await stage.phone("target", Answer())
+    await stage.serve(trunk=target.uri, outside={**UNLIMITED, "calls": 1})
+    talking, _ = await several_calls(stage, 2)
+    assert await attempt(stage, 0, OUTSIDE) == "204"
+    assert (await talking.final(SOON)).status == 200
+    assert await attempt(stage, 1, "+31612000001") == "204"
 
 
 async def test_a_call_outside_counts_until_it_ends_even_over_a_crash(stage: Stage) -> None:

@@ -150,17 +150,28 @@ class Exchange:
             call_id, lambda live: self._settle(live, Input.CANCEL, 487, "Request Terminated", "the caller hung up")
         )
 
-    def answered(self, call_id: str, hop_index: int, who: str, relayed: object) -> None:
-        """A branch of the hop sent a 2xx. If the hop is already decided the answer is disowned."""
+    def answered(
+        self, call_id: str, hop_index: int, who: str, relayed: object, *, is_followed: bool = False
+    ) -> None:
+        """A branch of the hop sent a 2xx. If the hop is already decided the answer is disowned.
+
+        `is_followed`: that the call has ended will be told by `hung_up`.
+        """
 
         def settle(live: LiveCall) -> None:
             if live.call.state is State.RINGING and live.call.hop_index == hop_index:
+                if is_followed:
+                    self.outside.follow(call_id, self._clock.monotonic())
                 self._settle(live, Input.ANSWERED, 200, "OK", f"answered by {who}", relayed)
             else:
                 self.telephony.disown(call_id, hop_index, relayed)
 
         if not self._ledger.tell(call_id, settle):
             self.telephony.disown(call_id, hop_index, relayed)
+
+    def hung_up(self, call_id: str) -> None:
+        """An answered call has ended: all that we still do with it is to count."""
+        self.outside.hung_up(call_id)
 
     def hop_failed(
         self, call_id: str, hop_index: int, status: int, reason: str, why: str, relayed: object | None

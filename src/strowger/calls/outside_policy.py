@@ -2,7 +2,8 @@
 
 A stolen access key is worth what it can make us dial. So, beside the rules about numbers, calls are counted by resource
 and by caller: how many there are at one time, in any minute and in any 24 hours. Counts are kept in memory only; calls
-that live on over a restart are counted again. What we do not see is a call's length: it is over for us with its answer.
+that live on over a restart are counted again. An answered call counts as long as we can see its end; else it is over
+for us with its answer.
 
 Pure: the time comes in, on the monotonic clock and in seconds. Logging a refusal is the shell's (`refused`).
 """
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from strowger.base.text import printable
-from strowger.calls.call import Call
+from strowger.calls.call import Call, State
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, CallThrottled, DecisionRefused, TargetForbidden
 from strowger.calls.identifier import Kind
@@ -23,6 +24,8 @@ from strowger.calls.outside_rules import EMERGENCY_CALL, NOT_ALLOWED, NUMBER_REA
 
 MINUTE_S: Final = 60.0
 DAY_S: Final = 86_400.0
+FOLLOWED_FOR_S: Final = 3_600.0
+"""How long an answered call counts when its end does not come: a phone that lost its power says no goodbye."""
 
 CALLS: Final = "calls"
 PER_MINUTE: Final = "calls_per_minute"
@@ -92,6 +95,8 @@ class OutsidePolicy:
         self.most_callers = callers
         self._refused = refused
         self._running: dict[str, _Running] = {}
+        self._followed: dict[str, float] = {}
+        """Those whose answer is not their end, and until when, soonest first."""
         self._numbers: Counter[tuple[str, str]] = Counter()
         """Calls outside now, by resource and caller; with an empty caller those of the whole resource."""
         self._of_resources: dict[str, deque[float]] = {}
@@ -104,7 +109,7 @@ class OutsidePolicy:
         return self._rules.get(resource, self._usual)
 
     def running(self) -> Iterable[tuple[str, int]]:
-        """Calls that ring outside, of each resource that has some."""
+        """Calls outside, of each resource that has some."""
         return sorted((resource, number) for (resource, caller), number in self._numbers.items() if not caller)
 
     def callers_remembered(self) -> int:
@@ -139,8 +144,19 @@ class OutsidePolicy:
 
     def took_effect(self, call: Call) -> None:
         """Every change of a call comes by here: one that is answered, over, or here again is no longer outside."""
+        if call.state is State.ANSWERED and call.call_id in self._followed:
+            return
         if call.is_over or not call.hop.via:
             self._end(call.call_id)
+
+    def follow(self, call_id: str, now: float) -> None:
+        """A call is being answered: count it until `hung_up`, or for an hour."""
+        if call_id in self._running:
+            self._followed[call_id] = now + FOLLOWED_FOR_S
+
+    def hung_up(self, call_id: str) -> None:
+        """An answered call has ended."""
+        self._end(call_id)
 
     def resume(self, call: Call, now: float) -> None:
         """Count a call again that is outside since before a restart; how many there were is not remembered."""
@@ -157,11 +173,19 @@ class OutsidePolicy:
 
     def _end(self, call_id: str) -> None:
         call = self._running.pop(call_id, None)
+        self._followed.pop(call_id, None)
         if call is not None:
             for key in ((call.resource, ""), (call.resource, call.caller)):
                 self._numbers[key] -= 1
                 if not self._numbers[key]:
                     del self._numbers[key]
+
+    def _end_silent(self, now: float) -> None:
+        while self._followed:
+            call_id, until = next(iter(self._followed.items()))
+            if now < until:
+                return
+            self._end(call_id)
 
     def _run(self, call_id: str, call: _Running) -> None:
         self._end(call_id)
@@ -172,6 +196,7 @@ class OutsidePolicy:
     # Judging ---------------------------------------------------------------------------------------------------------
 
     def _judge(self, attempt: Attempt, now: float) -> tuple[str, DecisionRefused] | None:
+        self._end_silent(now)
         rules = self.rules(attempt.resource)
         reason = EMERGENCY_CALL if any(map(rules.is_emergency, attempt.called)) else rules.refuses(attempt.dialled)
         if reason:

@@ -39,7 +39,7 @@ class OutsideRules:
     """The groups of dear numbers that are denied as well; see `number_ranges.COSTLY`."""
     emergency: frozenset[str] = frozenset(EMERGENCY)
     calls: int = 20
-    """Calls at one time, from the redirect until somebody answers or nobody does."""
+    """Calls at one time, from the redirect until somebody answers or nobody does; longer where we see their end."""
     calls_per_minute: int = 10
     calls_per_day: int = 1_000
     caller_calls: int = 2

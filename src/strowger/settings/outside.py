@@ -40,7 +40,9 @@ class Outside:
     calls: int = row(
         kinds.count(0, 100_000),
         20,
-        "Calls of the resource that ring outside at one time; beyond it 429 with 8530. 0 for no limit, as in the rest.",
+        "Calls of the resource to the outside at one time, those that ring and the answered ones that hang up by us "
+        "(sip.record_route, and phones on a connection of theirs); beyond it 429 with 8530. 0 for no limit, as in the "
+        "rest.",
     )
     calls_per_minute: int = row(
         kinds.count(0, 100_000), 10, "Its calls to the outside in any minute; beyond it 429 with 8516."

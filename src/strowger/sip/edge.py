@@ -21,6 +21,7 @@ from strowger.sip.admission import Admission
 from strowger.sip.amplification import is_bounded, received_bytes
 from strowger.sip.callers import Callers, retry_after
 from strowger.sip.flow import Flow
+from strowger.sip.followed_calls import FollowedCalls
 from strowger.sip.forks import Forks
 from strowger.sip.hop_fork import fork_for
 from strowger.sip.in_dialog import InDialog, nowhere
@@ -35,6 +36,7 @@ from strowger.sip.outgoing import NoTrunks, Trunks
 from strowger.sip.own_requests import OwnRequests
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.proxy.response_context import TIMER_C_S
+from strowger.sip.record_route import is_in_route_set
 from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registration import Registration, Silence
 from strowger.sip.restart import Restart
@@ -109,7 +111,8 @@ class Edge:
         self._throttle = throttle
         self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
-        self._in_dialog = _in_dialog(network, forwarding, admission, registration)
+        self._followed = FollowedCalls(exchange.hung_up)
+        self._in_dialog = _in_dialog(network, forwarding, admission, registration, self._followed)
         self._trunks = trunks or NoTrunks()
         self._callers = Callers(
             layer, network, forwarding, self._in_dialog, monotonic=monotonic, perform=self.perform, ignored=self.ignored
@@ -423,7 +426,11 @@ class Edge:
         if leg.is_answer_owed:
             self._relay_final(leg, response)
         else:
-            self._exchange.answered(leg.call_id, fork.hop_index, attempt.branch.uri, response)
+            is_followed = bool(attempt.branch.trunk) and is_in_route_set(response, leg.route_token)
+            if is_followed:
+                self._followed.follow(leg.call_id, response)
+            uri = attempt.branch.uri
+            self._exchange.answered(leg.call_id, fork.hop_index, uri, response, is_followed=is_followed)
 
     def answered_again(self, leg: Leg, response: Response) -> None:
         """The winner has no ACK yet: the caller gets its 2xx once more."""
@@ -464,8 +471,12 @@ class Edge:
 
 
 def _in_dialog(
-    network: Network, forwarding: Forwarding, admission: Admission | None, registration: Registration | None
+    network: Network,
+    forwarding: Forwarding,
+    admission: Admission | None,
+    registration: Registration | None,
+    followed: FollowedCalls,
 ) -> InDialog:
     realm = admission.realm if admission is not None else ""
     flow_since = registration.flow_since if registration is not None else nowhere
-    return InDialog(network, forwarding, realm=realm, flow_since=flow_since)
+    return InDialog(network, forwarding, realm=realm, flow_since=flow_since, followed=followed)

@@ -7,7 +7,6 @@ parties of that call, and is forgotten at a restart: a convenience for phones, n
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -17,6 +16,7 @@ from strowger.sip.authentication.bearer import remove_tokens
 from strowger.sip.authentication.challenge import PROXY
 from strowger.sip.authentication.credentials import remove_credentials
 from strowger.sip.flow import Flow, flow_of, word_of
+from strowger.sip.followed_calls import FollowedCalls, dialog_of
 from strowger.sip.message.address import Address
 from strowger.sip.message.errors import ParseError, Refusal
 from strowger.sip.message.message import Message, Request, Response
@@ -41,7 +41,7 @@ def nowhere(flow: Flow, uri: str) -> Flow | None:
 class InDialog:
     """The way of requests and responses within dialogs."""
 
-    __slots__ = ("_flow_since", "_forwarding", "_limit", "_network", "_parties", "_realm")
+    __slots__ = ("_flow_since", "_followed", "_forwarding", "_limit", "_network", "_parties", "_realm")
 
     def __init__(
         self,
@@ -51,8 +51,10 @@ class InDialog:
         *,
         realm: str = "",
         flow_since: FlowSince = nowhere,
+        followed: FollowedCalls | None = None,
     ) -> None:
-        """`realm` is ours: credentials for it go no further."""
+        """`realm` is ours: credentials for it go no further. `followed` hears how calls end."""
+        self._followed = followed if followed is not None else FollowedCalls(lambda call_id: None)
         self._flow_since = flow_since
         self._network = network
         self._forwarding = forwarding
@@ -65,7 +67,7 @@ class InDialog:
 
     def remember(self, invite: Request, answer: Response) -> None:
         """Note the contacts of both sides of a dialog; one without a usable contact is not reached through us."""
-        self._parties[_dialog(answer)] = (_contact(invite), _contact(answer))
+        self._parties[dialog_of(answer)] = (_contact(invite), _contact(answer))
         if len(self._parties) > self._limit:
             self._parties.popitem(last=False)
 
@@ -88,6 +90,8 @@ class InDialog:
             return flow
         flow = self._flow_since(flow, request.uri)
         if flow is None or not self._stands(flow):
+            if request.method == "BYE":  # whoever it is for is gone, and hears of no end
+                self._followed.end(request)
             raise Refusal(430, "Flow Failed")  # RFC 5626 §5.3.1: only its other end can open another
         return flow
 
@@ -104,7 +108,7 @@ class InDialog:
         if route is not None and _place(str(route)) == self._network.sent_by(came_by):
             request.pop_value("Route")
         place = _place(request.uri)
-        if request.has("Route") or not place or place not in self._parties.get(_dialog(request), ()):
+        if request.has("Route") or not place or place not in self._parties.get(dialog_of(request), ()):
             return False
         require_forwardable(request)
         self._send_on(request, came_by, self.next_hop(request))
@@ -122,6 +126,7 @@ class InDialog:
         origin = self._forwarding.stateless_origin(response)
         if origin is None:
             return False
+        self._followed.hear(response)
         forwarded = forward_response(response)
         self._network.send(flow_of(origin) or self._way_of(forwarded.top_via), forwarded.to_bytes(), "")
         return True
@@ -136,11 +141,6 @@ class InDialog:
         """The way along the route set, or to the Request-URI. Raises Unreachable, ParseError."""
         route = top_route(request)
         return flow_to_uri(self._network, str(route) if route is not None else request.uri)
-
-
-def _dialog(message: Message) -> bytes:
-    tags = sorted((message.from_tag or "", message.to_tag or ""))
-    return hashlib.blake2b("\n".join((message.call_id, *tags)).encode("latin-1"), digest_size=16).digest()
 
 
 def _contact(message: Message) -> str:

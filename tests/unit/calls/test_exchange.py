@@ -501,6 +501,17 @@ def test_a_call_outside_is_released_however_it_ends(end: str) -> None:
     assert isinstance(redirect(bench, bench.context(bench.arrive()), phone_number(OUTSIDE))[0], Accepted)
 
 
+def test_an_answered_call_outside_is_released_when_it_is_hung_up_where_that_is_seen() -> None:
+    bench = Bench(outside=ONE)
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.exchange.answered(call_id, 1, "somebody", "200", is_followed=True)
+    bench.store.flush()
+    assert (len(bench.exchange), outside(bench)) == (0, [("dev", 1)])
+    bench.exchange.hung_up(call_id)
+    assert outside(bench) == []
+
+
 def test_a_caller_that_is_sent_back_was_outside_for_a_moment() -> None:
     bench = Bench(outside=ONE)
     for _ in range(3):

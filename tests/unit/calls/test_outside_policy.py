@@ -12,7 +12,15 @@ from strowger.calls.call import Call, Hop, State
 from strowger.calls.decision import Accepted
 from strowger.calls.errors import CallThrottled, DecisionRefused, StoreUnavailable, TargetForbidden
 from strowger.calls.identifier import phone_number
-from strowger.calls.outside_policy import DAY_S, MINUTE_S, REASONS, Attempt, OutsidePolicy, attempt_of
+from strowger.calls.outside_policy import (
+    DAY_S,
+    FOLLOWED_FOR_S,
+    MINUTE_S,
+    REASONS,
+    Attempt,
+    OutsidePolicy,
+    attempt_of,
+)
 from strowger.calls.outside_rules import OutsideRules
 
 FREE = OutsideRules(
@@ -200,6 +208,40 @@ def test_a_call_is_released_however_it_ends(state: State) -> None:
     bench.policy.took_effect(a_call(call_id, state))
     assert bench.begin(0.0) == "call-3"
     assert list(bench.policy.running()) == [("dev", 1)]
+
+
+def test_an_answered_call_counts_until_it_ends_where_we_see_that() -> None:
+    bench = Bench(replace(FREE, calls=1))
+    call_id = bench.begin(0.0)
+    bench.policy.follow(call_id, 20.0)
+    bench.policy.took_effect(a_call(call_id, State.ANSWERED))
+    assert bench.begin(30.0) == "calls"
+    bench.policy.hung_up(call_id)
+    bench.policy.hung_up(call_id)
+    assert list(bench.policy.running()) == []
+    assert bench.begin(30.0) == "call-3"
+
+
+def test_an_answered_call_whose_end_does_not_come_counts_for_an_hour() -> None:
+    bench = Bench(replace(FREE, calls=2))
+    for at in (0.0, 10.0):
+        call_id = bench.begin(at)
+        bench.policy.follow(call_id, at)
+        bench.policy.took_effect(a_call(call_id, State.ANSWERED))
+    assert bench.begin(FOLLOWED_FOR_S - 0.1) == "calls"
+    assert bench.begin(FOLLOWED_FOR_S) == "call-4"
+    assert bench.begin(FOLLOWED_FOR_S) == "calls"
+
+
+def test_only_a_call_outside_is_followed_and_one_that_fails_after_all_is_released() -> None:
+    bench = Bench(replace(FREE, calls=1))
+    bench.policy.follow("unknown", 0.0)
+    bench.policy.took_effect(a_call("unknown", State.ANSWERED))
+    assert list(bench.policy.running()) == []
+    call_id = bench.begin(0.0)
+    bench.policy.follow(call_id, 0.0)
+    bench.policy.took_effect(a_call(call_id, State.CANCELLED))
+    assert bench.begin(0.0) == "call-2"
 
 
 def test_a_call_that_is_with_us_again_is_released() -> None:

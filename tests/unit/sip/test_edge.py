@@ -643,6 +643,22 @@ def by_two_trunks() -> tuple[EdgeBench, Request]:
     return edge, request_to(edge, "127.0.0.3")
 
 
+@pytest.mark.parametrize("record_route", [True, False])
+def test_an_answered_call_to_a_trunk_counts_until_it_is_hung_up_if_that_comes_by_us(*, record_route: bool) -> None:
+    edge = EdgeBench(manners=Manners(record_route=record_route))
+    edge.invite()
+    redirect(edge, phone_number(BY_TWO_TRUNKS))
+    edge.answer(request_to(edge, "127.0.0.3"), 200)
+    assert list(edge.bench.exchange.outside.running()) == ([("dev", 1)] if record_route else [])
+    route = edge.last[-1][1].first("Record-Route") or f"<sip:{US};lr>"
+    edge.feed(bye_by(route))
+    [(_, bye)] = edge.last
+    assert isinstance(bye, Request)
+    assert list(edge.bench.exchange.outside.running()) == ([("dev", 1)] if record_route else [])
+    edge.answer(bye, 200)
+    assert list(edge.bench.exchange.outside.running()) == []
+
+
 def test_a_call_goes_on_to_the_next_trunk_and_the_caller_hears_nothing_of_it() -> None:
     edge, out = by_two_trunks()
     assert edge.answer(out, 503) == [

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.flow import Flow
+from strowger.sip.followed_calls import FollowedCalls
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.message import Request, Response, parse_message
+from strowger.sip.message.build import response_to
 from strowger.sip.message.errors import Refusal
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.record_route import route_towards_caller, route_value
@@ -62,6 +64,21 @@ def test_a_foreign_response_is_not_passed_back() -> None:
     assert not InDialog(Wire(), Forwarding(b"f" * 32)).pass_back(an_answer(1))
 
 
+@pytest.mark.parametrize(("status", "over"), [(200, ["one"]), (481, []), (500, [])])
+def test_the_answer_to_a_bye_ends_a_call_that_is_followed(status: int, over: list[str]) -> None:
+    wire, told = Wire(), list[str]()
+    followed = FollowedCalls(told.append)
+    followed.follow("one", an_answer(1))
+    dialogs = InDialog(wire, Forwarding(b"f" * 32), followed=followed)
+    dialogs.remember(an_invite(1), an_answer(1))
+    assert dialogs.forward(a_bye(1), CALLER)
+    [(_, sent)] = wire.take()
+    assert told == []
+    assert isinstance(sent, Request)
+    assert dialogs.pass_back(response_to(sent, status))
+    assert told == over
+
+
 def test_credentials_for_us_go_no_further() -> None:
     wire = Wire()
     dialogs = InDialog(wire, Forwarding(b"f" * 32), realm="ours")
@@ -92,14 +109,17 @@ def test_a_connection_that_is_gone_is_said_to_have_failed(flow: Flow, *, fails: 
     token = route_towards_caller(forwarding, an_invite(1), flow, only_flow=True)
     bye = a_bye(1)
     bye.append("Route", route_value(token, "192.0.2.1:5060", CALLER))
-    dialogs = InDialog(wire, forwarding)
+    over: list[str] = []
+    followed = FollowedCalls(over.append)
+    followed.follow("one", an_answer(1))
+    dialogs = InDialog(wire, forwarding, followed=followed)
     if fails:
         with pytest.raises(Refusal) as refused:
             dialogs.forward_routed(bye, CALLER)
-        assert (refused.value.status, wire.take()) == (430, [])
+        assert (refused.value.status, wire.take(), over) == (430, [], ["one"])
     else:
         assert dialogs.forward_routed(bye, CALLER)
-        assert [sent for sent, _ in wire.take()] == [flow]
+        assert ([sent for sent, _ in wire.take()], over) == ([flow], [])
 
 
 @pytest.mark.parametrize(
