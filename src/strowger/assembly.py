@@ -29,6 +29,7 @@ from strowger.calls.signing_keys import SigningKeyStore
 from strowger.calls.token_passwords import PasswordStore
 from strowger.console.listener import ListenerLimits
 from strowger.events.delivery import DeliverySettings
+from strowger.events.delivery_headers import dynamic, static
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
@@ -293,7 +294,14 @@ def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
     resource = next(each for each in settings.resources if each.name == row.resource)
     topic = resource_topic(resource.id, resource.name)
     return Subscription(
-        row.resource, row.name, row.endpoint, topic, Profile(row.profile), schema=Schema(row.schema)
+        row.resource,
+        row.name,
+        row.endpoint,
+        topic,
+        Profile(row.profile),
+        schema=Schema(row.schema),
+        headers=tuple(map(static, row.headers)),
+        headers_from=tuple(map(dynamic, row.headers_from)),
     )
 
 

@@ -69,7 +69,13 @@ async def test_the_javascript_sdks_consent_to_both_schemas_and_read_them(stage: 
         await stage.serve(
             subscriptions=[
                 {"name": "grid", "endpoint": receiver.url("/event-grid?code=a%2Fb==")},
-                {"name": "cloud", "endpoint": receiver.url("/cloudevents?code=a%2Fb=="), "schema": "cloudevents"},
+                {
+                    "name": "cloud",
+                    "endpoint": receiver.url("/cloudevents?code=a%2Fb=="),
+                    "schema": "cloudevents",
+                    "headers": ["X-Key: s3cret"],
+                    "headers_from": ["X-Type: type", "X-To: data.to.rawId"],
+                },
             ]
         )
         call = stage.call(await stage.caller())
@@ -100,7 +106,11 @@ async def test_the_javascript_sdks_consent_to_both_schemas_and_read_them(stage: 
         "aeg-delivery-count": "0",
         "aeg-output-event-id": seen.event_id,
         "webhook-request-origin": "eventgrid.azure.net",
+        "x-key": "s3cret",
+        "x-type": INCOMING_CALL,
+        "x-to": f"4:{NUMBER}",
     }
+    assert "s3cret" not in stage.server.log
 
 
 def headers(said: dict[str, Any]) -> dict[str, str]:

@@ -270,6 +270,8 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
         endpoint = "http://127.0.0.1:9/events"
         profile = "event-grid"
         schema = "cloudevents"
+        headers = ["X-Key: s3cret"]
+        headers_from = ["X-Caller: data.from.rawId"]
         """,
     )
     (resource,) = assembly.resources(settings)
@@ -278,6 +280,8 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
     assert (subscription.resource, subscription.name, subscription.profile) == ("one", "app", Profile.EVENT_GRID)
     assert subscription.topic.endswith("/one")
     assert subscription.schema is Schema.CLOUD_EVENTS
+    assert subscription.headers == (("X-Key", "s3cret"),)
+    assert subscription.headers_from == (("X-Caller", "data.from.rawId"),)
 
 
 def test_the_certificate_of_the_api(tmp_path: Path) -> None:

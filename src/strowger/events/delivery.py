@@ -22,7 +22,7 @@ from strowger.base.tasks import spawn
 from strowger.base.text import printable
 from strowger.calls.call import Call
 from strowger.calls.ports import OutboxEntry, Store
-from strowger.events import request, schema
+from strowger.events import request
 from strowger.events.announcement import EVENT_BYTES, announce
 from strowger.events.errors import SubscriptionInvalid, Unanswered
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
@@ -229,11 +229,10 @@ class EventDelivery:
     async def _attempt(self, delivery: Delivery) -> None:
         entry = delivery.entry
         route = self._routes[entry.subscription]
-        headers = schema.attempt_headers(entry.event_id, delivery.attempts - 1)
         self.counters.attempts += 1
         status, why = None, "cut off"
         try:
-            body = request.event_body(route.subscription, entry.body)
+            headers, body = request.attempt(route.subscription, entry.body, entry.event_id, delivery.attempts - 1)
             status = (await self._client.post(route.target, headers, body)).status
             why = f"answered {status}"
         except Unanswered as error:

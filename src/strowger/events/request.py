@@ -1,20 +1,34 @@
-"""What a subscription is sent, by its schema: the headers and the body of one POST."""
+"""What a subscription is sent, by its schema: the headers and the body of one request."""
 
 from __future__ import annotations
 
 from strowger.events import cloud_events, schema
+from strowger.events.delivery_headers import taken_from
 from strowger.events.subscription import Schema, Subscription
+
+
+def fixed_headers(subscription: Subscription) -> dict[str, str]:
+    """The operator's headers of every request, also those of the handshake: a gateway may ask for them."""
+    return dict(subscription.headers)
 
 
 def shared_headers(subscription: Subscription) -> dict[str, str]:
     """The headers of every event of a subscription."""
     if subscription.schema is Schema.CLOUD_EVENTS:
-        return cloud_events.notification_headers(subscription.name)
-    return schema.notification_headers(subscription.name)
+        ours = cloud_events.notification_headers(subscription.name)
+    else:
+        ours = schema.notification_headers(subscription.name)
+    return {**fixed_headers(subscription), **ours}
 
 
-def event_body(subscription: Subscription, event: bytes) -> bytes:
-    """An event, as it is stored, in the schema that the subscription wants."""
-    if subscription.schema is Schema.CLOUD_EVENTS:
-        return cloud_events.cloud_event(event)
-    return schema.request_body(event)
+def attempt(
+    subscription: Subscription, event: bytes, event_id: str, attempts_before: int
+) -> tuple[dict[str, str], bytes]:
+    """The further headers of one attempt, and the body: an event, as it is stored, in the schema that is wanted."""
+    is_cloud = subscription.schema is Schema.CLOUD_EVENTS
+    if is_cloud:
+        event = cloud_events.cloud_event(event)
+    headers = schema.attempt_headers(event_id, attempts_before)
+    if subscription.headers_from:
+        headers |= taken_from(event, subscription.headers_from)
+    return headers, event if is_cloud else schema.request_body(event)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from strowger.events.delivery_headers import Header, check
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.retry import Profile
 
@@ -21,11 +23,21 @@ class Schema(StrEnum):
     CLOUD_EVENTS = "cloudevents"
 
 
+MEMBERS: Final[dict[Schema, tuple[str, ...]]] = {
+    Schema.EVENT_GRID: (
+        "id", "topic", "subject", "eventType", "eventTime", "dataVersion", "metadataVersion", "data",
+    ),
+    Schema.CLOUD_EVENTS: ("id", "source", "subject", "type", "time", "specversion", "data"),
+}  # fmt: skip
+"""The members of an event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """One endpoint that wants the events of one resource.
 
-    Raises `SubscriptionInvalid` for a name that cannot be a header value or an endpoint that is not an http(s) URL.
+    Raises `SubscriptionInvalid` for a name that cannot be a header value, an endpoint that is not an http(s) URL, and
+    headers that contradict each other.
     """
 
     resource: str
@@ -36,6 +48,10 @@ class Subscription:
     verify_tls: bool = True
     """Whether the endpoint's certificate is checked; off only for development."""
     schema: Schema = Schema.EVENT_GRID
+    headers: tuple[Header, ...] = dataclasses.field(default=(), repr=False)
+    """What goes with every request, perhaps secrets."""
+    headers_from: tuple[Header, ...] = ()
+    """What goes with every event, each with the path of the member that has its value."""
 
     def __post_init__(self) -> None:
         if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):
@@ -47,6 +63,10 @@ class Subscription:
             usable = False
         if not (usable and self.endpoint.isprintable() and " " not in self.endpoint):
             raise SubscriptionInvalid(f"endpoint of {self.key}: not a complete http or https URL")
+        try:
+            check(self.headers, self.headers_from, MEMBERS[self.schema], has_user=url.username is not None)
+        except ValueError as error:
+            raise SubscriptionInvalid(f"headers of {self.key}: {error}") from error
 
     @property
     def key(self) -> str:

@@ -16,6 +16,7 @@ from strowger.base.text import printable
 from strowger.events import cloud_events, schema
 from strowger.events.errors import Unanswered
 from strowger.events.handshake import ADVICE, Handshake, HandshakePolicy, State
+from strowger.events.request import fixed_headers
 from strowger.events.retry import Profile
 from strowger.events.subscription import Schema, Subscription
 from strowger.events.webhook import Answer, Target, WebhookClient
@@ -110,12 +111,12 @@ class Validation:
             self._moved(key)
 
     async def _post(self, subscription: Subscription, handshake: Handshake) -> Answer:
-        target = Target(subscription, handshake.policy.timeout_s)
+        target = Target(subscription, handshake.policy.timeout_s, fixed_headers(subscription))
         headers = schema.validation_headers(subscription.name)
         return await self._client.post(target, headers, self._event(subscription, handshake.code), read=True)
 
     async def _options(self, subscription: Subscription, handshake: Handshake) -> Answer:
-        target = Target(subscription, handshake.policy.timeout_s, method="OPTIONS")
+        target = Target(subscription, handshake.policy.timeout_s, fixed_headers(subscription), method="OPTIONS")
         headers = cloud_events.validation_headers(self._validation_url(handshake.code))
         return await self._client.post(target, headers, b"")
 

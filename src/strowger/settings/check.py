@@ -6,9 +6,12 @@ Blank values were refused before and are passed over here, so that one slip give
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from urllib.parse import urlsplit
 
 from strowger.acs.authenticators.key_place import DEVELOPMENT, is_secure
 from strowger.calls.spelling import spellings, user_part
+from strowger.events import delivery_headers
+from strowger.events.subscription import MEMBERS, Schema
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
 
@@ -32,6 +35,7 @@ def check(settings: Settings) -> list[Problem]:
         _hosts,
         _resource_ids,
         _references,
+        _delivery_headers,
         _outside,
         _issuers,
         _user_ids,
@@ -123,6 +127,16 @@ def _references(settings: Settings) -> Iterator[Problem]:
         ("outside", settings.outside),
     ):
         yield from _unknown(_column(section, "resource", (each.resource for each in tables)), resources, "resource")
+
+
+def _delivery_headers(settings: Settings) -> Iterator[Problem]:
+    for index, each in enumerate(settings.subscriptions):
+        fixed, taken = map(delivery_headers.split, each.headers), map(delivery_headers.split, each.headers_from)
+        has_user = "@" in urlsplit(each.endpoint).netloc
+        try:
+            delivery_headers.check(tuple(fixed), tuple(taken), MEMBERS[Schema(each.schema)], has_user=has_user)
+        except ValueError as error:
+            yield Problem(f"$.subscription[{index}].headers", str(error), "look at headers and headers_from together")
 
 
 def _outside(settings: Settings) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from strowger.events.delivery_headers import MOST_HEADERS
 from strowger.settings import reader
 from strowger.settings.address import host_name, listener, sip_listener
 from strowger.settings.quantity import duration, size
@@ -183,6 +184,22 @@ HASHES: Final = Kind(
     from_text=_list_from_text,
     secret=True,
     resolve=reader.hashes,
+)
+HEADERS: Final = Kind(
+    "headers",
+    '["Name: value", …], each value also as "env:NAME" or "file:PATH"; empty for none',
+    reader.each(reader.delivery_header, 0, MOST_HEADERS),
+    (),
+    from_text=_list_from_text,
+    secret=True,
+    resolve=reader.sent_headers,
+)
+HEADERS_FROM: Final = Kind(
+    "headers",
+    '["Name: data.from.rawId", …], the member of the event after the name; empty for none',
+    reader.each(reader.header_from, 0, MOST_HEADERS),
+    (),
+    from_text=_list_from_text,
 )
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
 OPTIONAL_E164: Final = Kind("number", f"{E164.form}; may be empty", reader.optional_e164, "")

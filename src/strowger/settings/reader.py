@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from strowger.acs.authenticators.key_place import DEVELOPMENT
+from strowger.events import delivery_headers
 from strowger.settings.where import Where
 
 T = TypeVar("T")
@@ -248,6 +249,30 @@ def short_number(value: object) -> str:
 def password(text: str, where: Where) -> str:
     """The password that `text` says or points to."""
     return where.secret(text) if text else ""
+
+
+def delivery_header(value: object) -> str:
+    """`Name: value`, of which the value is still to be looked up."""
+    header = delivery_headers.split(line(value))
+    if not header.value:
+        raise ValueError(f"{header.name} has no value")
+    return f"{header.name}: {header.value}"
+
+
+def header_from(value: object) -> str:
+    """`Name: path` of a member of an event."""
+    header = delivery_headers.dynamic(line(value))
+    return f"{header.name}: {header.value}"
+
+
+def sent_headers(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:
+    """The same headers with the values that `texts` say or point to."""
+    found: list[str] = []
+    for text in texts:
+        name, _, value = text.partition(": ")
+        header = delivery_headers.static(f"{name}: {where.secret(value)}")
+        found.append(f"{header.name}: {header.value}")
+    return tuple(found)
 
 
 def hashes(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:

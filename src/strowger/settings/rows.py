@@ -177,6 +177,12 @@ class Subscription:
         "event-grid: an array of one event of Event Grid. cloudevents: one event of CloudEvents 1.0; the endpoint "
         "consents by OPTIONS.",
     )
+    headers: tuple[str, ...] = row(
+        kinds.HEADERS, [], "Headers of every request, those of the handshake too; up to ten together with headers_from."
+    )
+    headers_from: tuple[str, ...] = row(
+        kinds.HEADERS_FROM, [], "Headers of every event that take their values from it, each from the member it names."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import json
+
 from strowger.events import cloud_events, request, schema
+from strowger.events.delivery_headers import Header
 from strowger.events.subscription import Schema, Subscription
 
 EVENT = schema.subscription_validation("e-1", "/t", "c0de", "https://localhost/", 0.0)
 
 
-def subscription(wanted: Schema) -> Subscription:
-    return Subscription("dev", "my-app", "http://localhost/", "/t", schema=wanted)
+def subscription(wanted: Schema, **more) -> Subscription:
+    return Subscription("dev", "my-app", "http://localhost/", "/t", schema=wanted, **more)
 
 
 def test_the_event_grid_schema():
     ours = subscription(Schema.EVENT_GRID)
     assert request.shared_headers(ours) == schema.notification_headers("my-app")
-    assert request.event_body(ours, EVENT) == b"[" + EVENT + b"]"
+    assert request.attempt(ours, EVENT, "e-1", 2) == (schema.attempt_headers("e-1", 2), b"[" + EVENT + b"]")
 
 
 def test_cloud_events():
     ours = subscription(Schema.CLOUD_EVENTS)
     assert request.shared_headers(ours) == cloud_events.notification_headers("my-app")
-    assert request.event_body(ours, EVENT) == cloud_events.cloud_event(EVENT)
+    assert request.attempt(ours, EVENT, "e-1", 0) == (schema.attempt_headers("e-1", 0), cloud_events.cloud_event(EVENT))
+
+
+def test_headers_of_the_operator():
+    fixed = (Header("X-Key", "s3cret"),)
+    for wanted, member in ((Schema.EVENT_GRID, "topic"), (Schema.CLOUD_EVENTS, "source")):
+        ours = subscription(wanted, headers=fixed, headers_from=(Header("X-Where", member),))
+        assert request.fixed_headers(ours) == {"X-Key": "s3cret"}
+        assert request.shared_headers(ours) == {"X-Key": "s3cret", **request.shared_headers(subscription(wanted))}
+        headers, body = request.attempt(ours, EVENT, "e-1", 0)
+        assert headers == {"X-Where": "/t", **schema.attempt_headers("e-1", 0)}
+        assert json.loads(body) == json.loads(request.attempt(subscription(wanted), EVENT, "e-1", 0)[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from strowger.events.delivery_headers import Header
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.retry import Profile
 from strowger.events.subscription import NAME_LENGTH, Schema, Subscription
@@ -56,3 +57,24 @@ def test_the_longest_name():
 def test_secrets_of_the_endpoint_are_not_shown():
     secretive = subscription(endpoint="https://ann:pass@example.com:444/hook?code=secret#part")
     assert secretive.shown_endpoint == "https://example.com:444/hook"
+
+
+def test_headers_that_contradict_each_other():
+    twice = (Header("X-A", "1"), Header("x-a", "2"))
+    with pytest.raises(SubscriptionInvalid, match="headers of dev/my-app: X-A is there twice"):
+        subscription(headers=twice)
+    with pytest.raises(SubscriptionInvalid, match="the endpoint has user information"):
+        subscription(endpoint="http://ann@localhost/", headers=(Header("Authorization", "Bearer x"),))
+    with pytest.raises(SubscriptionInvalid, match="1 to 4096 printable ASCII"):
+        subscription(headers=(Header("X-A", "1\r\nX-B: 2"),))
+
+
+def test_members_are_those_of_the_schema():
+    by_type = (Header("X-Type", "eventType"),)
+    assert subscription(headers_from=by_type).headers_from == by_type
+    with pytest.raises(SubscriptionInvalid, match="an event of this schema has id, source"):
+        subscription(headers_from=by_type, schema=Schema.CLOUD_EVENTS)
+
+
+def test_values_of_headers_are_not_shown():
+    assert "s3cret" not in repr(subscription(headers=(Header("X-Key", "s3cret"),)))

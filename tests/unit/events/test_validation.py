@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from strowger.base.clock import VirtualClock
 from strowger.base.ids import SeededIds
+from strowger.events.delivery_headers import Header
 from strowger.events.handshake import POLICIES, State
 from strowger.events.retry import Profile
 from strowger.events.subscription import Schema, Subscription
@@ -29,10 +30,11 @@ class Bench:
         endpoint: str,
         profile: Profile = Profile.TELEPHONY,
         schema: Schema = Schema.EVENT_GRID,
+        headers: tuple[Header, ...] = (),
     ) -> None:
         self.clock = VirtualClock()
         self.settled: list[tuple[str, bool]] = []
-        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile, schema=schema)
+        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile, schema=schema, headers=headers)
         self.validation = Validation(
             {subscription.key: subscription},
             POLICIES,
@@ -202,3 +204,11 @@ async def test_an_endpoint_that_takes_cloud_events_consents_by_the_callback(clie
     code = receiver.received[0].headers["WebHook-Request-Callback"].partition("code=")[2]
     assert bench.validation.confirm(code)
     assert bench.settled == [("dev/my-app", True)]
+
+
+@pytest.mark.parametrize("schema", Schema)
+async def test_headers_of_the_operator_go_with_the_handshake(client, receiver, schema):
+    bench = Bench(client, receiver.url, schema=schema, headers=(Header("X-Key", "s3cret"),))
+    await bench.turn()
+    assert receiver.received[0].headers["X-Key"] == "s3cret"
+    assert bench.state[0] is State.VALID

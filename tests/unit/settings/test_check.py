@@ -170,6 +170,23 @@ def test_a_user_may_be_called_like_its_own_id() -> None:
             '$.subscription[0].resource: there is no resource called "test" (there are dev, prod)',
         ),
         (
+            replace(GOOD, subscriptions=(replace(APP, headers=("X-A: 1",), headers_from=("x-a: id",)),)),
+            "$.subscription[0].headers: X-A is there twice (look at headers and headers_from together)",
+        ),
+        (
+            replace(GOOD, subscriptions=(replace(APP, schema="cloudevents", headers_from=("X-A: eventType",)),)),
+            "$.subscription[0].headers: X-A: an event of this schema has id, source, subject, type, time, specversion, "
+            "data (look at headers and headers_from together)",
+        ),
+        (
+            replace(
+                GOOD,
+                subscriptions=(replace(APP, endpoint="http://ann:pass@h/", headers=("Authorization: Bearer x",)),),
+            ),
+            "$.subscription[0].headers: Authorization is there twice: the endpoint has user information "
+            "(look at headers and headers_from together)",
+        ),
+        (
             replace(GOOD, routes=(replace(ABROAD, to=("teams",)),)),
             '$.route[0].to: there is no trunk called "teams" (there are carrier)',
         ),

@@ -189,3 +189,30 @@ def test_a_bad_hash_is_refused_without_being_shown(written: list[str], message: 
     with pytest.raises(ValueError) as caught:
         reader.hashes(tuple(written), Where({}, tmp_path))
     assert str(caught.value) == message
+
+
+def test_headers_of_events(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from a file\n")
+    where = Where({"KEY": "from the environment"}, tmp_path)
+    written = tuple(map(reader.delivery_header, ["X-A: 1", "X-B:env:KEY", "X-C:  file:key", "X-D: Bearer: x"]))
+    assert reader.sent_headers(written, where) == (
+        "X-A: 1",
+        "X-B: from the environment",
+        "X-C: from a file",
+        "X-D: Bearer: x",
+    )
+    assert reader.header_from("X-Caller:data.from.rawId") == "X-Caller: data.from.rawId"
+
+
+@pytest.mark.parametrize("written", ["X-A", "X-A:", "Host: h", "X-A: s3cret\r\nX-B: 1", 7])
+def test_headers_that_cannot_be_written(written: object) -> None:
+    with pytest.raises(ValueError) as caught:
+        reader.delivery_header(written)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_secret_that_would_be_two_headers_is_refused_and_not_shown(tmp_path: Path) -> None:
+    where = Where({"KEY": "s3cret\r\nX-B: 1"}, tmp_path)
+    with pytest.raises(ValueError, match="the value of X-A is not 1 to 4096") as caught:
+        reader.sent_headers(("X-A: env:KEY",), where)
+    assert "s3cret" not in str(caught.value)
