@@ -411,7 +411,9 @@ def registration(
     settings: Settings, known: Accounts, digest: Authenticator, bindings: BindingStore, *, wall: Callable[[], float]
 ) -> Registration:
     """Who may register, and where they are."""
-    return Registration(digest, LocationService(bindings, registrar_limits(settings)), known.users, wall=wall)
+    standing = frozenset(chain.from_iterable(user.contacts for user in settings.users))
+    location = LocationService(bindings, registrar_limits(settings))
+    return Registration(digest, location, known.users, wall=wall, standing=standing)
 
 
 def trunks(settings: Settings) -> list[Trunk]:

@@ -6,7 +6,7 @@ transactions and responses (edge), ringing (forks), who the users are (its `user
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -51,12 +51,16 @@ class Registration:
         users: Mapping[str, str],
         *,
         wall: Callable[[], float],
+        standing: Container[str] = (),
     ) -> None:
-        """`users` gives the raw id for each spelling of a user that may register; `wall` tells seconds since 1970."""
+        """`users` gives the raw id for each spelling of a user that may register; `wall` tells seconds since 1970.
+        `standing` are the URIs of phones that need not register.
+        """
         self._authenticator = authenticator
         self._location = location
         self._users = users
         self._wall = wall
+        self._standing = standing
 
     def require_allowed(self, request: Request, flow: Flow, now: float) -> None:
         """Raises Refusal with what to answer to a stranger, or Silence; nothing is kept of either (RFC 3261 §10.3)."""
@@ -114,12 +118,14 @@ class Registration:
         return self._location.flow_since(flow, parsed, self._wall()) if isinstance(parsed, SipUri) else None
 
     def way(self, user: str, uri: str) -> Way | None:
-        """The way to a user's registered phone, by its Request-URI; None when it is not, or no longer, registered.
+        """The way to a user's phone, by its Request-URI; None for one of the settings that has not registered.
 
-        Another user's phone with the same URI is another phone.
+        Another user's phone with the same URI is another phone. One that is not registered any more was rung because it
+        had been, and so is still one that came from nowhere we know.
         """
         targets = self._location.targets(user.lower(), self._wall())
-        return next((_way(target) for target in targets if target.uri == uri), None)
+        found = next((_way(target) for target in targets if target.uri == uri), None)
+        return Way((), ()) if found is None and uri not in self._standing else found
 
     def _user_of(self, request: Request) -> str | None:
         return self._users.get(address_of_record(request).user.lower())

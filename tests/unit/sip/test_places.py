@@ -21,10 +21,10 @@ def trunk_at(host: str, domain: str) -> str:
 
 
 def found(
-    uri: str, *, way: Way | None = None, destination: str = "", names: Names | None = None
+    uri: str, *, way: Way | None = None, destination: str = "", names: Names | None = None, trunk: str = ""
 ) -> tuple[Attempt, str]:
     """The attempt, and why it has no way."""
-    fork = Fork("call", 0, [Branch(uri, destination=destination)], 0.0, 185.0, user="8:acs:r_bob")
+    fork = Fork("call", 0, [Branch(uri, trunk, destination)], 0.0, 185.0, user="8:acs:r_bob")
     told: list[str] = []
     Places(Wire(), names or Names(), lambda user, _: way, trunk_at).find(fork, fork.attempts[0], told.append)
     return fork.attempts[0], told[0]
@@ -63,8 +63,12 @@ def test_a_phone_is_no_way_to_a_trunk_unless_it_registered_from_there(
     assert (attempt.flow, why) == (None, "the phone registered a way to a trunk, where calls go by a route only")
     attempt, why = found(uri, way=Way((), path, source="192.0.2.91"), destination=destination, names=names)
     assert (attempt.flow is None, why) == (False, "")
+    attempt, why = found(uri, way=Way((), path), destination=destination, names=names)
+    assert attempt.flow is None, "one that is gone again is not trusted any more for that"
     attempt, why = found(uri, destination=destination or "UDP/192.0.2.90/5060/", names=names)
     assert (attempt.flow is None, why) == (False, ""), "what the settings say is not for a phone to say"
+    attempt, why = found(uri, way=Way((), path), destination=destination, names=names, trunk="carrier")
+    assert (attempt.flow is None, why) == (False, ""), "a route leads there"
 
 
 def test_a_uri_leads_to_the_first_place_that_we_can_reach_and_keeps_the_others() -> None:

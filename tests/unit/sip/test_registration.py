@@ -29,6 +29,8 @@ USERS = {"bob": BOB_ID, "ann": "8:acs:r1_ann", BOB_ID: BOB_ID}
 CARRIER = "carrier"
 """Somebody with a password who is no user."""
 
+STANDING = "sip:bob@desk.example"
+
 
 class Desk:
     """A registration of two users, both with the password `secret`, and its store."""
@@ -38,7 +40,9 @@ class Desk:
         self.answers: list[Outcome] = []
         passwords = {name: Credential.of_password(name, REALM, "secret") for name in (*USERS, CARRIER)}
         authenticator = Authenticator(REALM, passwords.get, Nonces(bytes(32), REALM))
-        self.registration = Registration(authenticator, LocationService(self.store), USERS, wall=lambda: NOW)
+        self.registration = Registration(
+            authenticator, LocationService(self.store), USERS, wall=lambda: NOW, standing={STANDING}
+        )
 
     def refusal(self, request: Request) -> Refusal:
         with pytest.raises(Refusal) as refused:
@@ -82,7 +86,7 @@ def test_the_phone_of_a_user_is_bound_once_that_is_stored() -> None:
     assert [(user, [each.contact for each in bound]) for user, bound in desk.registration.all()] == [(BOB_ID, [BOB])]
     assert desk.registration.addresses(BOB_ID) == {"192.0.2.7"}
     assert desk.registration.way(BOB_ID, BOB) == Way((), (), source="192.0.2.7")
-    assert desk.registration.way(BOB_ID, "sip:somebody@else") is None
+    assert desk.registration.way(BOB_ID, STANDING) is None
 
 
 def test_the_phone_of_another_user_with_the_same_contact_is_another_phone() -> None:
@@ -168,7 +172,7 @@ def test_what_could_not_be_stored_is_taken_back() -> None:
     desk.store.settle(StoreUnavailable("no disk"))
     assert [outcome.status for outcome in desk.answers] == [500]
     assert desk.registration.contacts(BOB_ID) == ()
-    assert desk.registration.way(BOB_ID, BOB) is None
+    assert desk.registration.way(BOB_ID, BOB) == Way((), ()), "from nowhere we know, and so not to a trunk"
 
 
 def test_bindings_survive_a_restart() -> None:
