@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from azure.core.messaging import CloudEvent
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
 PROGRAM = Path(__file__).resolve().parents[1] / "javascript" / "receiver.mjs"
 GLOBAL_CRYPTO = "--experimental-global-webcrypto"
+SHAPES = Path(__file__).resolve().parents[1] / "conformance" / "eventgrid" / "shapes"
 INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 SOON = 10.0
 
@@ -116,6 +118,29 @@ async def test_the_javascript_sdks_consent_to_both_schemas_and_read_them(stage: 
 def headers(said: dict[str, Any]) -> dict[str, str]:
     """What is ours of the headers."""
     return {name: value for name, value in said["headers"].items() if name not in ("host", "content-length")}
+
+
+def bodies(directory: Path) -> dict[str, bytes]:
+    """What we are held to post, by name."""
+    return {file.stem: file.read_bytes() for file in sorted(directory.glob("*.json"))}
+
+
+@pytest.mark.parametrize(
+    ("path", "shapes"), [("/event-grid", bodies(SHAPES)), ("/cloudevents", bodies(SHAPES / "cloudevents"))]
+)
+async def test_the_javascript_deserializer_accepts_every_shape(path: str, shapes: dict[str, bytes]) -> None:
+    async with running_receiver() as receiver, aiohttp.ClientSession() as client:
+        assert len(shapes) >= 5
+        for name, body in shapes.items():
+            async with client.post(receiver.url(path), data=body) as response:
+                assert (name, response.status) == (name, 200)
+                consent = await response.text()
+            if name == "subscription_validation":
+                assert json.loads(consent) == {"validationResponse": json.loads(body)[0]["data"]["validationCode"]}
+            else:
+                posted = json.loads(body)
+                event = posted if path == "/cloudevents" else posted[0]
+                assert (await receiver.says())["event"]["data"]["from"]["rawId"] == event["data"]["from"]["rawId"]
 
 
 async def test_the_python_sdks_read_both_schemas(stage: Stage) -> None:

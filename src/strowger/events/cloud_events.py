@@ -19,6 +19,10 @@ ORIGIN: Final = "eventgrid.azure.net"
 """Whom we say we are: applications compare it with the origin of Event Grid."""
 ALLOWED_ORIGIN: Final = "WebHook-Allowed-Origin"
 
+NOT_RETRIED: Final = frozenset((410, 415))
+"""Statuses after which an event is given up, besides those of the setting: the endpoint is retired, or does not take
+CloudEvents (CloudEvents: HTTP 1.1 Web Hooks §2.2)."""
+
 _IN_URI: Final = "/:@!$&'()*+,;=-._~"
 """What a source keeps as it is, besides letters and digits (RFC 3986 §3.3)."""
 

@@ -257,7 +257,7 @@ class EventDelivery:
             status=status,
             now=now,
             deadline=delivery.deadline,
-            not_retried=self._settings.not_retried,
+            not_retried=self._settings.not_retried | request.not_retried(route.subscription),
         )
         if isinstance(decision, RetryAt):
             self._outbox.retry(delivery, decision.at)

@@ -21,6 +21,11 @@ def shared_headers(subscription: Subscription) -> dict[str, str]:
     return {**fixed_headers(subscription), **ours}
 
 
+def not_retried(subscription: Subscription) -> frozenset[int]:
+    """Statuses after which an event is given up, besides those of the setting."""
+    return cloud_events.NOT_RETRIED if subscription.schema is Schema.CLOUD_EVENTS else frozenset()
+
+
 def attempt(
     subscription: Subscription, event: bytes, event_id: str, attempts_before: int
 ) -> tuple[dict[str, str], bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 import pytest_asyncio
@@ -14,11 +15,12 @@ from strowger.base.clock import SystemClock, VirtualClock
 from strowger.base.ids import SeededIds
 from strowger.calls.ports import Announcer, OutboxEntry
 from strowger.events.delivery import DeliverySettings, EventDelivery
+from strowger.events.delivery_headers import Header
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import HandshakePolicy, State
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile, Schedule
-from strowger.events.subscription import Subscription
+from strowger.events.subscription import Schema, Subscription
 
 pytestmark = pytest.mark.asyncio
 
@@ -426,3 +428,36 @@ async def test_an_attempt_that_does_not_end_is_cut_off_at_the_stop(store, receiv
     await delivery.stop()
     assert store.done == []
     assert not delivery._tasks
+
+
+async def test_an_event_that_waited_is_sent_in_the_schema_of_today(store, receiver, started, new_call):
+    clock = SystemClock()
+    call = new_call(expires_at=clock.wall() + 30.0)
+    before = make(store, subscription("a", receiver.url))
+    (waiting,) = before.compose(call, "ctx")
+    store.pending = [waiting]
+    key, caller = Header("X-Key", "s3cret"), Header("X-Caller", "data.from.rawId")
+    today = subscription("a", receiver.url, schema=Schema.CLOUD_EVENTS, headers=(key,), headers_from=(caller,))
+    delivery = await started(store, today)
+    await store.until_done(1)
+    (received,) = receiver.events
+    event = json.loads(received.body)
+    assert (event["specversion"], event["id"], event["source"]) == ("1.0", call.hop.event_id, "/topic")
+    assert received.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+    assert received.headers["aeg-delivery-count"] == "0"
+    assert (received.headers["X-Key"], received.headers["X-Caller"]) == ("s3cret", call.caller.raw_id)
+    assert "aeg-data-version" not in received.headers
+    assert counts(delivery) == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("status", [410, 415])
+@pytest.mark.parametrize("schema", Schema)
+async def test_what_a_retired_endpoint_of_cloud_events_answers_is_final(
+    store, receiver, started, scripted, new_call, status, schema
+):
+    receiver.answer = scripted(status, 200)
+    delivery = await started(store, subscription("a", receiver.url, schema=schema))
+    delivery.publish(delivery.compose(new_call(expires_at=SystemClock().wall() + 30.0), "ctx"))
+    await store.until_done(1)
+    is_final = schema is Schema.CLOUD_EVENTS
+    assert counts(delivery) == ((1, 0, 1, 0, 0) if is_final else (2, 1, 0, 0, 0))

@@ -27,6 +27,11 @@ def test_cloud_events():
     assert request.attempt(ours, EVENT, "e-1", 0) == (schema.attempt_headers("e-1", 0), cloud_events.cloud_event(EVENT))
 
 
+def test_statuses_after_which_an_event_is_given_up():
+    assert request.not_retried(subscription(Schema.EVENT_GRID)) == frozenset()
+    assert request.not_retried(subscription(Schema.CLOUD_EVENTS)) == {410, 415}
+
+
 def test_headers_of_the_operator():
     fixed = (Header("X-Key", "s3cret"),)
     for wanted, member in ((Schema.EVENT_GRID, "topic"), (Schema.CLOUD_EVENTS, "source")):
