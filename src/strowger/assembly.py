@@ -210,10 +210,13 @@ def resources(settings: Settings) -> list[Resource]:
     return [Resource(row.name, row.hosts, row.key_octets) for row in settings.resources]
 
 
-def identities(settings: Settings, store: IdentityStore) -> Identities:
-    """Who may be given tokens: users of the settings, and those that applications create. Raises StoreUnavailable."""
+def identities(settings: Settings, store: IdentityStore, ended: Callable[[str], None]) -> Identities:
+    """Who may be given tokens: users of the settings, and those that applications create. Raises StoreUnavailable.
+
+    `ended` is told whose tokens are over, by raw id in lower case.
+    """
     users = [Identity(row.id, row.resource, 0.0) for row in settings.users]
-    known = Identities(store, users=users, limit=settings.limits.identities)
+    known = Identities(store, users=users, limit=settings.limits.identities, ended=ended)
     known.restore()
     return known
 

@@ -166,7 +166,7 @@ class Server:
             lost=self.driver.lost,
         )
         self._stack.push_async_callback(self.transports.stop)
-        self.identities = assembly.identities(self.settings, self.store.identities)
+        self.identities = assembly.identities(self.settings, self.store.identities, self._tokens_ended)
         self.token_passwords = assembly.token_passwords(
             self.settings, self.identities, self.store.token_passwords, self._clock.wall
         )
@@ -256,6 +256,11 @@ class Server:
         return assembly.registration(
             self.settings, self.accounts, self.authenticator, self.store.bindings, wall=self._clock.wall
         )
+
+    def _tokens_ended(self, user: str) -> None:
+        """Who has no password registered its phones by a token that is over now."""
+        if user not in self.accounts.with_password:
+            self.registration.forget(user)
 
     def _exchange(self) -> Exchange:
         return Exchange(

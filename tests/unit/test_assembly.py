@@ -351,7 +351,7 @@ def test_the_directory_knows_numbers_users_and_routes(tmp_path: Path) -> None:
 
 
 def the_identities(settings: Settings, store: KeptIdentities | None = None) -> Identities:
-    return assembly.identities(settings, store or KeptIdentities())
+    return assembly.identities(settings, store or KeptIdentities(), lambda user: None)
 
 
 @pytest.mark.asyncio

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from strowger.acs.awaited import awaited
 from strowger.calls.call import State
 from strowger.phones.incoming import LegState
 from strowger.phones.phone import Phone
 from strowger.server import Server, StartError
 from strowger.settings import Settings, load
 from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
+from tests.support.registrar import FLOW, a_register
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -311,3 +314,18 @@ async def read_until(reader: asyncio.StreamReader, start: bytes) -> str:
         await reader.readexactly(int(length))
         if head.startswith(start):
             return head.decode()
+
+
+@pytest.mark.asyncio
+async def test_with_the_tokens_of_a_user_go_the_phones_that_came_by_them(tmp_path: Path) -> None:
+    bob = {"resource": "one", "name": "bob", "id": "8:acs:r1_b", "sip_password": "secret"}
+    ann = {"resource": "one", "name": "ann", "id": "8:acs:r1_a"}
+    server = Server(the_settings(tmp_path, user=[bob, ann]), memory=True)
+    await server.start()
+    for each in (bob, ann):
+        request = a_register("<sip:phone@192.0.2.7>", to=f"<sip:{each['name']}@example.com>")
+        outcome = await awaited(partial(server.registration.register, request, FLOW))
+        assert outcome.status == 200
+        assert await awaited(partial(server.identities.revoke, each["id"], "one", 1.0)) is None
+    assert [server.registration.contacts(str(each["id"])) for each in (bob, ann)] == [("sip:phone@192.0.2.7",), ()]
+    await server.stop()

@@ -8,7 +8,7 @@ is set brings a revoked token back, or shuts out a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -62,9 +62,19 @@ class _Leaving(msgspec.Struct):
 class Identities:
     """All identities, ready for lookup; capitals in an id change nothing."""
 
-    def __init__(self, store: IdentityStore, *, users: Iterable[Identity] = (), limit: int = 100_000) -> None:
-        """`users` are those of the settings; `limit` is how many others there may be."""
+    def __init__(
+        self,
+        store: IdentityStore,
+        *,
+        users: Iterable[Identity] = (),
+        limit: int = 100_000,
+        ended: Callable[[str], None] = lambda raw_id: None,
+    ) -> None:
+        """`users` are those of the settings; `limit` is how many others there may be; `ended` is told whose tokens are
+        over for good, by raw id in lower case.
+        """
         self._store: Final = store
+        self._ended: Final = ended
         self._limit: Final = limit
         self._users: Final = {user.raw_id.lower(): user for user in users}
         self._created: Final[dict[str, Identity]] = {}
@@ -147,6 +157,8 @@ class Identities:
         leaving = self._leaving.pop(key)
         if error is not None:
             self._keep(leaving.identity)
+        else:
+            self._ended(key)
         for done in leaving.told:
             done(error)
 
@@ -156,6 +168,8 @@ class Identities:
             self._replace(_latest(known, identity))
         elif error is None and leaving is not None:  # it may have to stay, and its tokens are over all the same
             leaving.identity = _latest(leaving.identity, identity)
+        if error is None:
+            self._ended(identity.raw_id.lower())
         done(error)
 
     def _replace(self, identity: Identity) -> None:

@@ -85,6 +85,10 @@ class Registration:
         assert user is not None, "only what was allowed is carried out"
         self._location.register(user, request, flow, self._wall(), answer)
 
+    def forget(self, user: str) -> None:
+        """Drop all phones of a user, by raw id in lower case."""
+        self._location.forget(user)
+
     def restore(self) -> list[str]:
         """Take up the bindings of before a restart; returns the users whose bindings cannot be read."""
         return self._location.restore(self._wall())

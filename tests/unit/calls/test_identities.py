@@ -199,6 +199,22 @@ def test_a_revocation_brings_nobody_back(identities, store):
     assert (identities.find(NEW.raw_id), store.kept) == (None, {})
 
 
+@pytest.mark.parametrize("how", ["revoke", "delete"])
+def test_it_is_told_whose_tokens_are_over_once_they_are(store, how):
+    ended: list[str] = []
+    identities = Identities(store, users=[BOB], limit=2, ended=ended.append)
+    identities.create(Identity("8:acs:r1_Carol", "one", 100.0), lambda error: None)
+    store.holds = True
+    for error in (StoreUnavailable("full"), None):
+        if how == "revoke":
+            identities.revoke("8:acs:r1_carol", "one", 500.0, lambda error: None)
+        else:
+            identities.delete("8:acs:r1_carol", "one", lambda error: None)
+        assert ended == []
+        store.release(error)
+    assert ended == ["8:acs:r1_carol"]
+
+
 def test_one_that_has_to_stay_after_all_keeps_the_revocation_that_came_meanwhile(identities, store):
     create(identities)
     store.holds = True

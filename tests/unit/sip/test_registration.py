@@ -233,3 +233,11 @@ def test_a_token_in_the_clear_is_not_looked_at() -> None:
     with pytest.raises(Refusal) as refused:
         token_desk().registration.require_allowed(with_token("bob"), FLOW, 0.0)
     assert [value.partition(" ")[0] for _, value in refused.value.headers] == ["Digest"]
+
+
+def test_a_user_whose_phones_are_forgotten_has_none() -> None:
+    desk = Desk()
+    desk.register(desk.signed())
+    desk.store.settle()
+    desk.registration.forget(BOB_ID)
+    assert (desk.registration.contacts(BOB_ID), list(desk.registration.all())) == ((), [])

@@ -90,6 +90,14 @@ class LocationService:
         self._replace(aor, outcome.bindings)
         self._store.save(_stored(aor, outcome.bindings), lambda error: self._settled(aor, outcome, answer, error))
 
+    def forget(self, aor: str) -> None:
+        """Drop every binding of an address at once: whoever made them may not any more."""
+        if aor in self._pending:
+            self._pending[aor].durable = ()
+        if aor in self._bound:
+            self._replace(aor, ())
+            self._store.save(_stored(aor, ()), _nobody)
+
     def bindings(self, aor: str, now: float) -> tuple[Binding, ...]:
         """What is bound to an address now."""
         return live(self._bound.get(aor, ()), now)

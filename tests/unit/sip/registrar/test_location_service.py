@@ -229,3 +229,15 @@ def test_limits_are_passed_on():
     desk = Desk(limits=Limits(contacts=1))
     desk.register(DESK, "<sip:bob@two>")
     assert desk.statuses() == [403]
+
+
+def test_whose_phones_are_forgotten_has_none_whatever_becomes_of_a_change_under_way():
+    desk = Desk()
+    desk.register(DESK)
+    desk.store.settle()
+    desk.register("<sip:bob@192.0.2.8>", cseq=2)
+    desk.service.forget("bob")
+    desk.service.forget("nobody")
+    assert (desk.bound(), desk.service.next_deadline()) == ([], None)
+    desk.store.settle(FAULT, None)
+    assert (desk.statuses(), desk.bound(), desk.store.kept["bob"].encoded) == ([200, 500], [], b"")
