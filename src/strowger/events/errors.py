@@ -2,6 +2,7 @@
 
 EventsError
 ├── SubscriptionInvalid      the operator's fault: a subscription that cannot be served
+├── FilterInvalid            the operator's fault: a filter that Event Grid would refuse
 ├── Unanswered               the endpoint's fault, or the network's: no HTTP status came back
 └── UnexpectedInput          ours: a handshake was told what cannot happen in its state
 """
@@ -15,6 +16,10 @@ class EventsError(Exception):
 
 class SubscriptionInvalid(EventsError):
     """A subscription that cannot be served as it is written; the text says which member and why."""
+
+
+class FilterInvalid(EventsError):
+    """A filter that cannot be what its operator meant; the text says why."""
 
 
 class Unanswered(EventsError):
