@@ -30,6 +30,7 @@ from strowger.calls.token_passwords import PasswordStore
 from strowger.console.listener import ListenerLimits
 from strowger.events.delivery import DeliverySettings
 from strowger.events.delivery_headers import dynamic, static
+from strowger.events.filters import EventFilter
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
@@ -296,6 +297,14 @@ def subscriptions(settings: Settings) -> list[Subscription]:
 def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
     resource = next(each for each in settings.resources if each.name == row.resource)
     topic = resource_topic(resource.id, resource.name)
+    chosen = EventFilter(
+        event_types=row.included_event_types,
+        subject_begins_with=row.subject_begins_with,
+        subject_ends_with=row.subject_ends_with,
+        subject_case_sensitive=row.subject_case_sensitive == "on",
+        advanced=row.advanced_filters,
+        on_arrays=row.advanced_filtering_on_arrays == "on",
+    )
     return Subscription(
         row.resource,
         row.name,
@@ -305,6 +314,7 @@ def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
         schema=Schema(row.schema),
         headers=tuple(map(static, row.headers)),
         headers_from=tuple(map(dynamic, row.headers_from)),
+        filter=chosen,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from strowger.base.text import printable
+from strowger.calls.call import Call, Hop
 from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import CallRefused, DecisionRefused
 from strowger.calls.identifier import (
@@ -43,10 +44,10 @@ class RouteInspection:
         directory: Directory,
         monotonic: Callable[[], float],
         resources: Sequence[str],
-        is_told: Callable[[str], bool],
+        is_told: Callable[[Call], bool],
         outside: OutsidePolicy,
     ) -> None:
-        """`resources` are the names of all, `is_told` says whether anybody hears of the calls of one."""
+        """`resources` are the names of all, `is_told` whether anybody hears of the current hop of a call."""
         self._selection = selection
         self._directory = directory
         self._monotonic = monotonic
@@ -66,7 +67,9 @@ class RouteInspection:
         except DecisionRefused as error:
             return self._view(question, resource, RingPlan(target), REFUSED, str(error), code=error.code)
         if plan.announced:
-            return self._view(question, resource, plan, OURS, self._says_ours(resource, plan))
+            is_told = self._is_told(_call(resource, caller, plan.to))
+            says = _says_ours(resource, plan, is_told=is_told)
+            return self._view(question, resource, plan, OURS, says, is_told=is_told)
         attempt = Attempt(resource, caller.raw_id, outside_id(plan.to))
         refusal = self._outside.verdict(attempt, self._monotonic())
         if refusal is not None:
@@ -92,18 +95,6 @@ class RouteInspection:
 
     # What is said ----------------------------------------------------------------------------------------------------
 
-    def _says_ours(self, resource: str, plan: RingPlan) -> str:
-        name, is_told = _name(plan.to), self._is_told(resource)
-        told = f"it is announced to {resource}" if is_told else f"no [[subscription]] of {resource} is told of it"
-        if plan.to.kind is Kind.PHONE_NUMBER:
-            ends = "which decides anew" if is_told else "so that the caller gets 480"
-            return f"{name} is a number of {resource}: {told}, {ends}."
-        if plan.ring:
-            phones = "phone rings" if len(plan.ring) == 1 else "phones ring"
-            return f"{name} is a user of {resource}: {len(plan.ring)} {phones}, and {told}."
-        ends = "" if is_told else ", so that the caller gets 480"
-        return f"{name} is a user of {resource} without a phone just now: {told}{ends}."
-
     def _says_outside(self, target: Identifier) -> str:
         tried = [way.trunk for way in self._explained(target).ways if way.place]
         first = [trunk.name for trunk in tried if trunk.priority == tried[0].priority]
@@ -114,7 +105,15 @@ class RouteInspection:
         return explain(self._selection, target.kind.value, outside_id(target), self._monotonic())
 
     def _view(
-        self, question: RouteQuestion, resource: str, plan: RingPlan, outcome: str, says: str, *, code: str = ""
+        self,
+        question: RouteQuestion,
+        resource: str,
+        plan: RingPlan,
+        outcome: str,
+        says: str,
+        *,
+        code: str = "",
+        is_told: bool = False,
     ) -> RouteTestView:
         found = _NOWHERE if outcome == OURS else self._explained(plan.to)
         return RouteTestView(
@@ -123,7 +122,7 @@ class RouteInspection:
             outcome=outcome,
             says=says,
             code=code,
-            is_announced=plan.announced and self._is_told(resource),
+            is_announced=is_told,
             ring=plan.ring if outcome == OURS else (),
             routes=tuple(RouteView(route.kind, route.match, route.to) for route in found.routes),
             ways=tuple(_way(way, question.caller) for way in found.ways),
@@ -148,6 +147,24 @@ def identifier_of(text: str, kind: str = "") -> Identifier:
     if kind == Kind.UNKNOWN:
         return Identifier(Kind.UNKNOWN, text)
     raise QueryInvalid(f"{printable(text, _SHOWN)!r} is no {kind}: give its raw id, like 8:acs:…")
+
+
+def _call(resource: str, caller: Identifier, to: Identifier) -> Call:
+    """The call as its event would show it, without what nobody knows before it comes."""
+    return Call("", resource, caller, "", 0.0, [Hop(to, 0.0, 0.0)])
+
+
+def _says_ours(resource: str, plan: RingPlan, *, is_told: bool) -> str:
+    name = _name(plan.to)
+    told = f"it is announced to {resource}" if is_told else f"no [[subscription]] of {resource} is told of it"
+    if plan.to.kind is Kind.PHONE_NUMBER:
+        ends = "which decides anew" if is_told else "so that the caller gets 480"
+        return f"{name} is a number of {resource}: {told}, {ends}."
+    if plan.ring:
+        phones = "phone rings" if len(plan.ring) == 1 else "phones ring"
+        return f"{name} is a user of {resource}: {len(plan.ring)} {phones}, and {told}."
+    ends = "" if is_told else ", so that the caller gets 480"
+    return f"{name} is a user of {resource} without a phone just now: {told}{ends}."
 
 
 def _way(way: Way, caller: str) -> WayView:

@@ -289,7 +289,7 @@ class Server:
 
     def _inspection(self) -> Inspection:
         resources = [row.name for row in self.settings.resources]
-        monotonic, told, outside = self._clock.monotonic, self.delivery.subscribers, self.exchange.outside
+        monotonic, told, outside = self._clock.monotonic, self.delivery.is_told, self.exchange.outside
         routes = RouteInspection(self.selection, self.exchange.directory, monotonic, resources, told, outside)
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(

@@ -90,6 +90,9 @@ class Recorder:
         self.log: list[tuple[object, ...]] = []
         self.contexts: dict[str, str] = {}
         self.subscribed = True
+        self.untold: set[str] = set()
+        """Raw ids of addressees whose events pass no filter."""
+        self.asked: list[Call] = []
         self.reachable = True
 
     # Telephony
@@ -121,8 +124,9 @@ class Recorder:
         self.log.append(("resume",))
 
     # Announcer
-    def subscribers(self, resource: str) -> bool:
-        return self.subscribed
+    def is_told(self, call: Call) -> bool:
+        self.asked.append(call)
+        return self.subscribed and call.hop.to.raw_id not in self.untold
 
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         self.contexts[f"{call.call_id}/{call.hop_index}"] = context

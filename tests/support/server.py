@@ -91,11 +91,13 @@ def document(
     keys: bool = True,
     outside: Document = UNLIMITED,
     subscriptions: Sequence[Document] = (),
+    filters: Document | None = None,
     **tables: Any,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
     match and trunk or trunks; without `keys` the server makes them. An empty `outside` is for the limits that calls to
-    there have by default; `subscriptions` come beside the one that `endpoint` has; `tables` lie over the rest."""
+    there have by default, `filters` are of the subscription that `endpoint` has, `subscriptions` come beside it;
+    `tables` lie over the rest."""
     main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY] if keys else []}
     other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY] if keys else []}
     names = {name: list(contacts) for name, contacts in (users or {}).items()}
@@ -109,7 +111,7 @@ def document(
             for name, contacts in names.items()
         ],
         "subscription": [
-            {"resource": "main", "name": "app", "endpoint": endpoint},
+            {"resource": "main", "name": "app", "endpoint": endpoint} | (filters or {}),
             *({"resource": "main", **each} for each in subscriptions),
         ],
         "trunk": [
@@ -124,13 +126,21 @@ def document(
 
 
 def toml(settings: Document) -> str:
-    """The document as TOML: tables, arrays of tables, and in them what JSON writes the same way."""
+    """The document as TOML: tables, arrays of tables, and in them what may be in a list of a row."""
     lines: list[str] = []
     for name, value in settings.items():
         for table in value if isinstance(value, list) else [value]:
             lines.append(f"[[{name}]]" if isinstance(value, list) else f"[{name}]")
-            lines += [f"{key} = {json.dumps(entry, ensure_ascii=False)}" for key, entry in table.items()]
+            lines += [f"{key} = {_literal(entry)}" for key, entry in table.items()]
     return "\n".join(lines) + "\n"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_literal(each)}' for name, each in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Server:

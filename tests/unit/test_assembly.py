@@ -272,6 +272,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
         schema = "cloudevents"
         headers = ["X-Key: s3cret"]
         headers_from = ["X-Caller: data.from.rawId"]
+        included_event_types = ["All"]
         """,
     )
     (resource,) = assembly.resources(settings)
@@ -282,6 +283,31 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
     assert subscription.schema is Schema.CLOUD_EVENTS
     assert subscription.headers == (("X-Key", "s3cret"),)
     assert subscription.headers_from == (("X-Caller", "data.from.rawId"),)
+    assert subscription.filter.is_open
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ('included_event_types = ["Microsoft.Communication.IncomingCall"]', [True, True]),
+        ('subject_begins_with = "/CALLER/4:+316"', [True, False]),
+        ('subject_begins_with = "/CALLER/4:+316"\nsubject_case_sensitive = "on"', [False, False]),
+        ('subject_ends_with = "/4:+31201110002"', [False, True]),
+        ('advanced_filters = [{operatorType = "StringIn", key = "data.Tags", values = ["B"]}]', [False, False]),
+        (
+            'advanced_filters = [{operatorType = "StringIn", key = "data.Tags", values = ["B"]}]\n'
+            'advanced_filtering_on_arrays = "on"',
+            [True, False],
+        ),
+    ],
+)
+def test_the_filters_of_a_subscription(tmp_path: Path, filters: str, expected: list[bool]) -> None:
+    row = f'[[subscription]]\nresource = "one"\nname = "app"\nendpoint = "http://127.0.0.1:9/"\n{filters}'
+    (subscription,) = assembly.subscriptions(the_settings(tmp_path, row))
+    called = {"eventType": "Microsoft.Communication.IncomingCall", "data": {"tags": ["a", "b"]}}
+    first = {**called, "subject": "/caller/4:+31612345678/recipient/4:+31201110001"}
+    second = {**called, "subject": "/caller/4:+4930123456/recipient/4:+31201110002", "data": {}}
+    assert [subscription.filter.matches(each) for each in (first, second)] == expected
 
 
 def test_the_certificate_of_the_api(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from strowger.calls.call import Call
 from strowger.calls.directory import Directory, Number, User
 from strowger.calls.identifier import Identifier, Kind, phone_number, teams_app, teams_user
 from strowger.calls.outside_policy import OutsidePolicy
@@ -53,7 +55,7 @@ ROUTES = [
 def asked(
     target: str,
     *,
-    told: bool = True,
+    told: bool | Callable[[Call], bool] = True,
     holds: tuple[str, ...] = (),
     may_dial_out: bool = True,
     rules: OutsideRules | None = None,
@@ -65,9 +67,9 @@ def asked(
     selection = Selection(TRUNKS, ROUTES, roster)
     ways = TrunkWays(selection, draw=lambda: 0.0, monotonic=lambda: 5.0)
     directory = Directory(numbers=NUMBERS, users=USERS, user_may_dial_out=may_dial_out, outside=ways)
-    inspection = RouteInspection(
-        selection, directory, lambda: 5.0, ["dev", "other"], lambda resource: told, OutsidePolicy(usual=rules)
-    )
+    is_told = told if callable(told) else lambda call: told
+    outside = OutsidePolicy(usual=rules)
+    inspection = RouteInspection(selection, directory, lambda: 5.0, ["dev", "other"], is_told, outside)
     return inspection.test_route(RouteQuestion(target, **more))
 
 
@@ -103,6 +105,15 @@ def test_who_calls_is_shown_as_each_trunk_would_see_it() -> None:
     seen = [way.caller for way in asked("+31612345678", caller="+31687654321").ways]
     assert seen == ["0201110009", "+31687654321", "+31687654321"]
     assert {way.caller for way in asked("+31612345678", caller="anonymous").ways} == {"anonymous"}
+
+
+def test_the_subscriptions_are_asked_about_the_very_call() -> None:
+    def told(call: Call) -> bool:
+        return (call.resource, call.caller.raw_id, call.hop.to.raw_id) == ("dev", "4:+31687654321", f"4:{NUMBER}")
+
+    assert asked(NUMBER, told=told, caller="+31687654321").is_announced
+    assert not asked(NUMBER, told=told, caller="+31687654322").is_announced
+    assert not asked(NOBODY, told=told, caller="+31687654321").is_announced
 
 
 def test_a_trunk_on_hold_is_left_out() -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from strowger.calls.call import Branch, Call, State
+from msgspec.structs import replace
+
+from strowger.calls.call import Branch, Call, Hop, State
 from strowger.calls.context import Claims, ContextSigner
 from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, RejectReason
 from strowger.calls.directory import Directory, outside_id
@@ -36,7 +38,6 @@ _REJECT_PHRASES: Final = {
     RejectReason.BUSY: "Busy Here",
     RejectReason.FORBIDDEN: "Forbidden",
 }
-
 
 BRANCHES_PER_HOP: Final = 50
 """Branches of one hop that further phones may join; one that registers anew all the time would be rung without end."""
@@ -138,9 +139,8 @@ class Exchange:
             headers_left_out=arrival.headers_left_out,
         )
         live = self._ledger.add(call)
-        what, occurrence = self._opening(
-            live, plan, f"nobody can be reached as {arrival.dialled}: no phone and no subscription"
-        )
+        why = f"nobody can be reached as {arrival.dialled}: no phone, and no subscription is told of it"
+        what, occurrence = self._opening(live, plan, why)
         self._ledger.apply(live, what, occurrence, leg=arrival.leg)
         return call.call_id
 
@@ -362,25 +362,25 @@ class Exchange:
 
     def _opening(self, live: LiveCall, plan: RingPlan, why: str) -> tuple[Input, Occurrence]:
         at = self._clock.wall()
-        announced = plan.announced and self._announcer.subscribers(live.call.resource)
+        event_id = self._event_for(live.call, plan, at)
         if plan.ring:
             what, time_s = Input.RING, self._limits.ring_s
-        elif announced:
+        elif event_id:
             what, time_s = Input.HOLD, self._limits.hold_s
         else:
             what, time_s = Input.NOBODY, 0.0
         budget_s = self._limits.ring_budget_s - (self._clock.monotonic() - live.began_at)
         expires_at = at + max(0.0, min(time_s, budget_s))
-        occurrence = Occurrence(
-            at,
-            plan=plan,
-            expires_at=expires_at,
-            event_id=self._new_id() if announced else "",
-            status=480 if what is Input.NOBODY else 0,
-            reason="Temporarily Unavailable",
-            why=why,
+        status, reason = (480 if what is Input.NOBODY else 0), "Temporarily Unavailable"
+        return what, Occurrence(
+            at, plan=plan, expires_at=expires_at, event_id=event_id, status=status, reason=reason, why=why
         )
-        return what, occurrence
+
+    def _event_for(self, call: Call, plan: RingPlan, at: float) -> str:
+        """The id of the event that a hop by this plan raises; empty when nobody would be told of it."""
+        hop = Hop(plan.to, at, at, self._new_id() if plan.announced else "")
+        is_told = plan.announced and self._announcer.is_told(replace(call, hops=[*call.hops, hop]))
+        return hop.event_id if is_told else ""
 
 
 def _tell_refused(refused: Callable[[], None], outcome: Accepted | CallError) -> None:

@@ -160,8 +160,8 @@ class Telephony(Protocol):
 class Announcer(Protocol):
     """Tells applications of calls; implemented by the events room."""
 
-    def subscribers(self, resource: str) -> bool:
-        """Whether anybody would be told of an IncomingCall of this resource."""
+    def is_told(self, call: Call) -> bool:
+        """Whether anybody would be told of the IncomingCall of the call's current hop."""
 
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         """The outbox entries that announce the current hop; nothing is sent yet."""

@@ -94,10 +94,14 @@ def _masked(secret: str | tuple[str, ...]) -> str | list[str]:
 
 def _value(value: Any) -> Any:
     """As it would be written in the file; a listener is a named tuple and no list."""
+    from strowger.events.filters import AdvancedFilter
+
     if value is None:
         return ""
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return [_value(each) for each in value]
+    if isinstance(value, AdvancedFilter):
+        return value.written()
     return value if isinstance(value, bool | int | float) else str(value)
 
 
@@ -110,8 +114,12 @@ def _toml(settings: Settings) -> Iterator[str]:
 
 
 def _literal(value: Any) -> str:
-    """A TOML value: JSON's texts, numbers and lists are TOML's too."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | str) else str(value)
+    """A TOML value: JSON's texts and numbers are TOML's too."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_literal(each)}' for name, each in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _summary(settings: Settings) -> str:

@@ -7,7 +7,7 @@ schema and put into this envelope when it is sent, so that a subscription may ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -62,13 +62,22 @@ def cloud_event(event: bytes) -> bytes:
         CloudEvent(
             specversion=SPEC_VERSION,
             type=stored.event_type,
-            source=quote(stored.topic, safe=_IN_URI),
+            source=_source(stored.topic),
             id=stored.id,
             time=stored.event_time,
             data=stored.data,
             subject=stored.subject,
         )
     )
+
+
+def filterable(event: Mapping[str, object]) -> dict[str, object]:
+    """The attributes that only this envelope has, of an event in the Event Grid schema, as filters see them."""
+    return {"specversion": SPEC_VERSION, "type": event["eventType"], "source": _source(str(event["topic"]))}
+
+
+def _source(topic: str) -> str:
+    return quote(topic, safe=_IN_URI)
 
 
 def notification_headers(subscription_name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -116,9 +116,11 @@ class EventDelivery:
 
     # ------------------------------------------------------------------------------------------- calls.ports.Announcer
 
-    def subscribers(self, resource: str) -> bool:
-        """Whether anybody would be told of an IncomingCall of this resource; a failed subscription is nobody."""
-        return bool(self._subscribed.get(resource))
+    def is_told(self, call: Call) -> bool:
+        """Whether anybody would be told of the IncomingCall of the call's current hop: a failed subscription is
+        nobody, and so is one whose filters the event does not pass.
+        """
+        return any(self._told(call))
 
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         """The outbox entries that announce the current hop; nothing is sent yet. Empty when nobody is to be told."""
@@ -128,7 +130,7 @@ class EventDelivery:
         wall = self._clock.wall()
         entries: list[OutboxEntry] = []
         topic, body = None, b""
-        for subscription in self._subscribed.get(call.resource, ()):
+        for subscription in self._told(call):
             if subscription.topic != topic:
                 topic, body = subscription.topic, self._body(call, context, subscription.topic, wall)
             if body:
@@ -183,6 +185,17 @@ class EventDelivery:
         await self._client.close()
 
     # ---------------------------------------------------------------------------------------------- in and out of here
+
+    def _told(self, call: Call) -> Iterator[Subscription]:
+        topic, event = None, dict[str, object]()
+        for subscription in self._subscribed.get(call.resource, ()):
+            if subscription.filter.is_open:
+                yield subscription
+                continue
+            if subscription.topic != topic:
+                topic, event = subscription.topic, request.filterable(call, subscription.topic)
+            if subscription.filter.matches(event):
+                yield subscription
 
     def _body(self, call: Call, context: str, topic: str, wall: float) -> bytes:
         body, left_out = announce(call, context, topic, wall, self._settings.event_bytes)

@@ -23,8 +23,10 @@ VALUE_CHARACTERS: Final = 512
 """Longest text that is a value."""
 KEY_CHARACTERS: Final = 512
 """Longest key; ours, because none is published."""
-KEYS: Final = ("id", "topic", "subject", "eventType", "dataVersion")
+EVENT_GRID_KEYS: Final = ("id", "topic", "subject", "eventType", "dataVersion")
 """Members of the envelope that can be asked; everything else is below `data.`."""
+CLOUD_EVENTS_KEYS: Final = ("id", "source", "subject", "type", "specversion")
+"""The same for CloudEvents."""
 CONTEXT_KEY: Final = "data.incomingcallcontext"
 """A secret made anew for each event, after it is known who is told: nothing can be told by it."""
 ALL_TYPES: Final = "all"
@@ -180,6 +182,10 @@ class AdvancedFilter:
     wanted: tuple[Any, ...]
     """The values as they are compared."""
 
+    def asks(self, keys: Iterable[str]) -> bool:
+        """Whether the condition is about `data`, or about one of these members of the envelope."""
+        return self.path[0] == "data" or _is_among(self.path, keys)
+
     def written(self) -> dict[str, object]:
         """The condition as Event Grid writes it."""
         takes, head = takes_of(self.operator), {"operatorType": self.operator.value, "key": self.key}
@@ -230,7 +236,7 @@ class EventFilter:
         """Whether nothing is asked of an event."""
 
     def matches(self, event: Mapping[str, object]) -> bool:
-        """Whether a subscription with these conditions is told of `event`, an event's members by name."""
+        """Whether a subscription with these conditions is told of `event`: its members by name, in both schemas."""
         subject = self._cased(str(event["subject"]))
         return (
             (not self._types or str(event["eventType"]).lower() in self._types)
@@ -282,13 +288,18 @@ def _path(key: str) -> tuple[str, ...]:
     if len(key) > KEY_CHARACTERS:
         raise FilterInvalid(f"a key of {len(key)} characters is longer than {KEY_CHARACTERS}")
     path = tuple(key.lower().split("."))
-    is_of_envelope = path[0] in map(str.lower, KEYS) and len(path) == 1
+    is_of_envelope = len(path) == 1 and _is_among(path, (*EVENT_GRID_KEYS, *CLOUD_EVENTS_KEYS))
     is_of_data = path[0] == "data" and len(path) > 1 and all(path)
     if not (is_of_envelope or is_of_data):
-        raise FilterInvalid(f"{_shown(key)} is no key: there are {', '.join(KEYS)}, and data.NAME, data.NAME.NAME …")
+        keys = dict.fromkeys((*EVENT_GRID_KEYS, *CLOUD_EVENTS_KEYS))
+        raise FilterInvalid(f"{_shown(key)} is no key: there are {', '.join(keys)}, and data.NAME, data.NAME.NAME …")
     if key.lower() == CONTEXT_KEY:
         raise FilterInvalid("incomingCallContext is made anew for each event: nothing can be told by it")
     return path
+
+
+def _is_among(path: Sequence[str], keys: Iterable[str]) -> bool:
+    return path[0] in map(str.lower, keys)
 
 
 def _member(event: Mapping[str, object], path: Sequence[str]) -> object:

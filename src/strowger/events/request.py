@@ -1,7 +1,8 @@
-"""What a subscription is sent, by its schema: the headers and the body of one request."""
+"""What a subscription is sent, by its schema: headers and body of one request, and what filters see of it."""
 
 from __future__ import annotations
 
+from strowger.calls.call import Call
 from strowger.events import cloud_events, schema
 from strowger.events.delivery_headers import taken_from
 from strowger.events.subscription import Schema, Subscription
@@ -37,3 +38,9 @@ def attempt(
     if subscription.headers_from:
         headers |= taken_from(event, subscription.headers_from)
     return headers, event if is_cloud else schema.request_body(event)
+
+
+def filterable(call: Call, topic: str) -> dict[str, object]:
+    """The event of the call's current hop as filters see it, with the members of both schemas."""
+    event = schema.filterable(call, topic)
+    return event | cloud_events.filterable(event)

@@ -16,6 +16,8 @@ from strowger.calls.call import Call
 from strowger.events.identifiers import CommunicationIdentifierModel, to_wire
 
 INCOMING_CALL: Final = "Microsoft.Communication.IncomingCall"
+EVENT_TYPES: Final = (INCOMING_CALL,)
+"""Every type that subscriptions are told of."""
 SUBSCRIPTION_VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
 DATA_VERSION: Final = "1.0"
 VALIDATION_DATA_VERSION: Final = "1"
@@ -103,6 +105,22 @@ def incoming_call(
 
     Display name and headers are given apart from the call because an oversize event is written again with less.
     """
+    return _encoder.encode(_incoming_call(call, context, topic, wall, display_name, headers))
+
+
+def filterable(call: Call, topic: str) -> dict[str, object]:
+    """The same event as filters see it: everything that the caller sent, even what an oversize event leaves out.
+
+    What is only known once it is written, its time and its context, is blank.
+    """
+    event = _incoming_call(call, "", topic, 0.0, call.display_name, call.custom_headers)
+    members: dict[str, object] = msgspec.to_builtins(event)
+    return members
+
+
+def _incoming_call(
+    call: Call, context: str, topic: str, wall: float, display_name: str, headers: Mapping[str, str]
+) -> IncomingCallEvent:
     hop = call.hop
     members = IncomingCallMembers(
         to=to_wire(hop.to),
@@ -113,7 +131,7 @@ def incoming_call(
         incoming_call_context=context,
         correlation_id=call.call_id,
     )
-    event = IncomingCallEvent(
+    return IncomingCallEvent(
         id=hop.event_id,
         topic=topic,
         subject=f"/caller/{call.caller.raw_id}/recipient/{hop.to.raw_id}",
@@ -123,7 +141,6 @@ def incoming_call(
         metadata_version=METADATA_VERSION,
         event_time=event_time(wall),
     )
-    return _encoder.encode(event)
 
 
 def subscription_validation(event_id: str, topic: str, code: str, url: str, wall: float) -> bytes:

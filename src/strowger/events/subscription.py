@@ -1,4 +1,4 @@
-"""A subscription: which endpoint is told of which resource's calls. Its handshake is in `handshake`."""
+"""A subscription: which endpoint is told of which of a resource's calls. Its handshake is in `handshake`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from strowger.events.delivery_headers import Header, check
 from strowger.events.errors import SubscriptionInvalid
+from strowger.events.filters import EventFilter
 from strowger.events.retry import Profile
 
 NAME_LENGTH: Final = 64
@@ -52,6 +53,8 @@ class Subscription:
     """What goes with every request, perhaps secrets."""
     headers_from: tuple[Header, ...] = ()
     """What goes with every event, each with the path of the member that has its value."""
+    filter: EventFilter = dataclasses.field(default_factory=EventFilter)
+    """Which events of the resource it is told of."""
 
     def __post_init__(self) -> None:
         if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):

@@ -25,11 +25,11 @@ from strowger.settings.rows import (
     Server,
     Settings,
     Sip,
-    Subscription,
     Tls,
     Trunk,
     User,
 )
+from strowger.settings.subscription import Subscription
 
 __all__ = [
     "Certificate",

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from strowger.acs.authenticators.key_place import DEVELOPMENT, is_secure
 from strowger.calls.spelling import spellings, user_part
 from strowger.events import delivery_headers
+from strowger.events.filters import ALL_TYPES, CLOUD_EVENTS_KEYS, EVENT_GRID_KEYS
+from strowger.events.schema import EVENT_TYPES
 from strowger.events.subscription import MEMBERS, Schema
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
@@ -38,6 +40,8 @@ def check(settings: Settings) -> list[Problem]:
         _delivery_headers,
         _outside,
         _issuers,
+        _event_types,
+        _filter_keys,
         _user_ids,
         _user_spellings,
         _user_hashes,
@@ -160,6 +164,25 @@ def _issuers(settings: Settings) -> Iterator[Problem]:
         other, its_url = first.setdefault(each.issuer, (index, each.jwks_url))
         if each.jwks_url and its_url and its_url != each.jwks_url:
             yield Problem(path, f'the same issuer has "{its_url}" in $.entra[{other}]', "an issuer has one set of keys")
+
+
+def _event_types(settings: Settings) -> Iterator[Problem]:
+    """A misspelt type would leave every call without an application, and nobody would be told why."""
+    for index, each in enumerate(settings.subscriptions):
+        known = {name.lower() for name in (*EVENT_TYPES, ALL_TYPES)}
+        if each.included_event_types and known.isdisjoint(map(str.lower, each.included_event_types)):
+            path = f"$.subscription[{index}].included_event_types"
+            yield Problem(path, "no event of these types is ever sent", f"there is {', '.join(EVENT_TYPES)}")
+
+
+def _filter_keys(settings: Settings) -> Iterator[Problem]:
+    for index, each in enumerate(settings.subscriptions):
+        keys = CLOUD_EVENTS_KEYS if each.schema == "cloudevents" else EVENT_GRID_KEYS
+        for position, condition in enumerate(each.advanced_filters):
+            if not condition.asks(keys):
+                path = f"$.subscription[{index}].advanced_filters[{position}]"
+                message = f'"{condition.key}" is no key of an event with schema = "{each.schema}"'
+                yield Problem(path, message, f"there are {', '.join(keys)}, and data.NAME…")
 
 
 def _route_trunks(settings: Settings) -> Iterator[Problem]:

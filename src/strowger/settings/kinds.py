@@ -101,6 +101,13 @@ OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty",
 NAMES: Final = Kind(
     "names", 'text, or a list of up to 100 texts', reader.one_or_each(reader.line, 100), (), from_text=_list_from_text
 )
+EVENT_TYPES: Final = Kind(
+    "event types",
+    '["Microsoft.Communication.IncomingCall", …], up to 100; empty for all',
+    reader.each(reader.line, 0, 100),
+    (),
+    from_text=_list_from_text,
+)
 OPTIONAL_TEXT: Final = Kind("text", "text, may be empty", reader.optional_line, "")
 DURATION: Final = Kind(
     "duration", '"30s", "500ms", "2m", "24h", "7d" or a number of seconds', duration, 1.0, unit="seconds"

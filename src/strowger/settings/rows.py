@@ -17,6 +17,7 @@ from strowger.settings.address import Listener, SipListener
 from strowger.settings.limits import Limits
 from strowger.settings.outside import Outside
 from strowger.settings.row import Section, row, sections_of, table, tables
+from strowger.settings.subscription import Subscription
 
 ROUTE_KINDS: Final = ("phoneNumber", "microsoftTeamsUser", "microsoftTeamsApp", "teamsExtensionUser", "unknown")
 """Kinds of communication identifier that leave through a trunk; a communicationUser is always ours."""
@@ -155,33 +156,6 @@ class User:
         [],
         "Its hashes instead of sip_password, made by strowger user ha1. They are good for the name alone, as it is "
         "written here, and for one realm; whoever has them can pretend to be the user there.",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """One application that is told of calls."""
-
-    resource: str = row(kinds.TEXT, None, "The resource whose events are sent.")
-    name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
-    endpoint: str = row(kinds.URL, None, "Where events are posted.")
-    profile: Literal["telephony", "event-grid"] = row(
-        kinds.choice("telephony", "event-grid"),
-        "telephony",
-        "telephony: repeat quickly, and only while the caller still waits. "
-        "event-grid: the retry schedule of Event Grid.",
-    )
-    schema: Literal["event-grid", "cloudevents"] = row(
-        kinds.choice("event-grid", "cloudevents"),
-        "event-grid",
-        "event-grid: an array of one event of Event Grid. cloudevents: one event of CloudEvents 1.0; the endpoint "
-        "consents by OPTIONS.",
-    )
-    headers: tuple[str, ...] = row(
-        kinds.HEADERS, [], "Headers of every request, those of the handshake too; up to ten together with headers_from."
-    )
-    headers_from: tuple[str, ...] = row(
-        kinds.HEADERS_FROM, [], "Headers of every event that take their values from it, each from the member it names."
     )
 
 

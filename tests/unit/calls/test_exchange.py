@@ -340,7 +340,8 @@ def test_nobody_at_all_is_480_at_once() -> None:
     bench.recorder.subscribed = False
     call_id = bench.arrive()
     assert bench.take() == [("finish", 480, None)]
-    assert bench.store.stored(call_id).why == f"nobody can be reached as {NUMBER}: no phone and no subscription"
+    why = f"nobody can be reached as {NUMBER}: no phone, and no subscription is told of it"
+    assert bench.store.stored(call_id).why == why
 
 
 def test_redirected_to_nobody_is_accepted_and_480_for_the_caller() -> None:
@@ -350,6 +351,37 @@ def test_redirected_to_nobody_is_accepted_and_480_for_the_caller() -> None:
     bench.take()
     assert isinstance(redirect(bench, bench.context(call_id), user(NOBODY))[0], Accepted)
     assert bench.take() == [("withdraw", "id-0001"), ("finish", 480, None)]
+
+
+def test_a_call_whose_event_passes_no_filter_is_a_call_nobody_is_told_of() -> None:
+    bench = Bench()
+    bench.recorder.untold = {f"4:{NUMBER}", ALICE, NOBODY}
+    call_id = bench.arrive()
+    assert bench.take() == [("finish", 480, None)]
+    assert bench.store.stored(call_id).hop.event_id == ""
+    bench.arrive("alice")
+    assert bench.take() == [("proceed", False), ("ring", 0, ("sip:alice@127.0.0.1:5071",))]
+    told = bench.arrive(OTHER_NUMBER)
+    assert bench.store.stored(told).state is State.HELD
+    assert isinstance(redirect(bench, bench.context(told), user(NOBODY))[0], Accepted)
+    assert bench.store.stored(told).final_status == 480
+
+
+def test_the_announcer_is_asked_about_the_very_event_that_it_then_composes() -> None:
+    bench = Bench()
+    call_id = bench.arrive(custom_headers={"X-A": "1"})
+    redirect(bench, bench.context(call_id), user(NOBODY))
+    stored = bench.store.stored(call_id)
+    asked = [(len(call.hops), call.hop.to, call.hop.event_id, call.custom_headers) for call in bench.recorder.asked]
+    assert asked == [(n, hop.to, hop.event_id, {"X-A": "1"}) for n, hop in enumerate(stored.hops, 1)]
+    assert {call.call_id for call in bench.recorder.asked} == {call_id}
+
+
+def test_nobody_is_asked_about_a_target_that_is_not_announced() -> None:
+    bench = Bench()
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    assert len(bench.recorder.asked) == 1
 
 
 def test_a_phone_is_rung_without_any_subscription() -> None:

@@ -77,6 +77,44 @@ def test_settings_are_shown_as_they_could_be_written(good: str, tmp_path: Path) 
     assert load(written, {}, {}) == load(Path(good), {}, {})
 
 
+def test_filters_are_shown_as_they_could_be_written(good: str, tmp_path: Path) -> None:
+    filtered = tmp_path / "filtered.toml"
+    filtered.write_text(
+        GOOD
+        + """
+        [[subscription]]
+        resource = "dev"
+        name = "app"
+        endpoint = "http://localhost:8080/"
+        included_event_types = ["All"]
+        [[subscription.advanced_filters]]
+        operatorType = "stringIn"
+        key = "Subject"
+        values = ["a", 'b"é']
+        [[subscription.advanced_filters]]
+        operatorType = "NumberInRange"
+        key = "data.a"
+        values = [[1, 2.5]]
+        [[subscription.advanced_filters]]
+        operatorType = "IsNotNull"
+        key = "id"
+        """
+    )
+    shown = invoke("show", "--config", str(filtered)).output
+    (row,) = tomllib.loads(shown)["subscription"]
+    assert row["included_event_types"] == ["All"]
+    assert row["advanced_filters"] == [
+        {"operatorType": "StringIn", "key": "Subject", "values": ["a", 'b"é']},
+        {"operatorType": "NumberInRange", "key": "data.a", "values": [[1, 2.5]]},
+        {"operatorType": "IsNotNull", "key": "id"},
+    ]
+    written = tmp_path / "shown.toml"
+    written.write_text(shown.replace("********", KEY))
+    assert load(written, {}, {}).subscriptions == load(filtered, {}, {}).subscriptions
+    as_json = json.loads(invoke("show", "--config", str(filtered), "--json").output)
+    assert as_json["subscription"][0]["advanced_filters"] == row["advanced_filters"]
+
+
 def test_a_password_is_not_shown_and_its_absence_is(tmp_path: Path) -> None:
     path = tmp_path / "users.toml"
     user = '[[user]]\nresource = "dev"\nname = "{name}"\nid = "8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_{name}"\n'

@@ -76,3 +76,8 @@ def test_validation_headers():
 )
 def test_who_is_allowed(allowed_origins, consents):
     assert cloud_events.is_allowed(allowed_origins) is consents
+
+
+def test_filters_see_its_own_attributes():
+    seen = cloud_events.filterable({"eventType": "A.B", "topic": "/a b"})
+    assert seen == {"specversion": "1.0", "type": "A.B", "source": "/a%20b"}

@@ -13,10 +13,12 @@ from structlog.testing import capture_logs
 
 from strowger.base.clock import SystemClock, VirtualClock
 from strowger.base.ids import SeededIds
+from strowger.calls.identifier import phone_number
 from strowger.calls.ports import Announcer, OutboxEntry
 from strowger.events.delivery import DeliverySettings, EventDelivery
 from strowger.events.delivery_headers import Header
 from strowger.events.errors import SubscriptionInvalid
+from strowger.events.filters import EventFilter, Operator, advanced_filter
 from strowger.events.handshake import HandshakePolicy, State
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile, Schedule
@@ -71,10 +73,42 @@ def counts(delivery: EventDelivery) -> tuple[int, int, int, int, int]:
 # ---------------------------------------------------------------------------------------------------------- composing
 
 
-async def test_subscribers(store):
+async def test_who_is_told(store, new_call):
     delivery: Announcer = make(store, subscription("a", "http://localhost:9/"))
-    assert delivery.subscribers("dev")
-    assert not delivery.subscribers("other")
+    assert delivery.is_told(new_call())
+    assert not delivery.is_told(new_call(resource="other"))
+
+
+async def test_only_subscriptions_whose_filters_the_event_passes_are_told(store, new_call):
+    number = advanced_filter(Operator.STRING_IN, "data.to.phoneNumber.value", ["+31201110001"])
+    header = advanced_filter(Operator.STRING_BEGINS_WITH, "data.customContext.sipHeaders.x-a", ["1"])
+    url = "http://localhost:9/"
+    delivery: Announcer = make(
+        store,
+        subscription("number", url, filter=EventFilter(advanced=[number])),
+        subscription("header", url, filter=EventFilter(advanced=[header])),
+        subscription("ends", url, filter=EventFilter(subject_ends_with="/recipient/4:+31201110002")),
+    )
+
+    def told(call) -> list[str]:
+        names = [each.subscription.removeprefix("dev/") for each in delivery.compose(call, "ctx")]
+        assert delivery.is_told(call) is bool(names)
+        return names
+
+    other = phone_number("+31201110002")
+    assert told(new_call()) == ["number"]
+    assert told(new_call(to=other)) == ["ends"]
+    assert told(new_call(to=phone_number("+31201110003"))) == []
+    assert told(new_call(to=other, custom_headers={"X-A": "1"})) == ["header", "ends"]
+    assert told(new_call(custom_headers={"X-A": "1" * 40_000})) == ["number", "header"], "a caller cannot hide by size"
+
+
+async def test_an_event_for_nobody_is_not_even_written(store, new_call):
+    chosen = EventFilter(event_types=["Microsoft.Communication.CallStarted"])
+    delivery = make(store, subscription("a", "http://localhost:9/", filter=chosen))
+    with capture_logs() as lines:
+        assert delivery.compose(new_call(custom_headers={"X-A": "1" * 40_000}), "ctx") == ()
+    assert lines == []
 
 
 async def test_every_subscription_gets_its_own_entry(store, new_call):
@@ -363,7 +397,7 @@ async def test_a_failed_subscription_is_nobody(store, receiver, started, new_cal
     delivery.publish([entry()])
     await store.until_done(1)
     assert delivery.states()["dev/a"][0] is State.FAILED
-    assert not delivery.subscribers("dev")
+    assert not delivery.is_told(new_call())
     assert delivery.compose(new_call(), "ctx") == ()
     delivery.publish([entry("e-2")])
     assert counts(delivery) == (0, 0, 0, 0, 2)

@@ -8,6 +8,8 @@ import pytest
 
 from strowger.events.errors import FilterInvalid
 from strowger.events.filters import (
+    CLOUD_EVENTS_KEYS,
+    EVENT_GRID_KEYS,
     KEY_CHARACTERS,
     MOST_FILTERS,
     MOST_VALUES,
@@ -170,14 +172,24 @@ def test_keys(key: str) -> None:
     assert asked("IsNotNull", key)
 
 
+def test_keys_belong_to_an_envelope() -> None:
+    def asks(key: str) -> tuple[bool, bool]:
+        condition = advanced_filter(Operator.IS_NOT_NULL, key, ())
+        return condition.asks(EVENT_GRID_KEYS), condition.asks(CLOUD_EVENTS_KEYS)
+
+    assert asks("EventType") == asks("dataVersion") == asks("topic") == (True, False)
+    assert asks("Source") == asks("type") == asks("specVersion") == (False, True)
+    assert asks("ID") == asks("subject") == asks("data.type") == (True, True)
+
+
 @pytest.mark.parametrize(
     ("key", "why"),
     [
-        ("", "'' is no key: there are id, topic, subject, eventType, dataVersion, and data.NAME, data.NAME.NAME …"),
+        ("", "'' is no key: there are id, topic, subject, eventType, dataVersion, source, type, specversion"),
         ("data", "'data' is no key"),
         ("data.", "'data.' is no key"),
         ("data..a", "'data..a' is no key"),
-        ("source", "'source' is no key"),
+        ("eventTime", "'eventTime' is no key"),
         ("subject.a", "'subject.a' is no key"),
         ("to.rawId", "'to.rawId' is no key"),
         ("data.a" + "b" * KEY_CHARACTERS, "a key of 518 characters is longer than 512"),

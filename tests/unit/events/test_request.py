@@ -6,6 +6,7 @@ import json
 
 from strowger.events import cloud_events, request, schema
 from strowger.events.delivery_headers import Header
+from strowger.events.filters import CLOUD_EVENTS_KEYS
 from strowger.events.subscription import Schema, Subscription
 
 EVENT = schema.subscription_validation("e-1", "/t", "c0de", "https://localhost/", 0.0)
@@ -41,3 +42,13 @@ def test_headers_of_the_operator():
         headers, body = request.attempt(ours, EVENT, "e-1", 0)
         assert headers == {"X-Where": "/t", **schema.attempt_headers("e-1", 0)}
         assert json.loads(body) == json.loads(request.attempt(subscription(wanted), EVENT, "e-1", 0)[1])
+
+
+def test_filters_see_the_members_of_both_schemas(new_call):
+    call = new_call()
+    seen = request.filterable(call, "/sub ject/a")
+    event = schema.incoming_call(call, "", "/sub ject/a", 0.0, display_name="", headers={})
+    sent = json.loads(cloud_events.cloud_event(event))
+    assert seen.items() >= schema.filterable(call, "/sub ject/a").items()
+    assert {name: seen[name] for name in CLOUD_EVENTS_KEYS} == {name: sent[name] for name in CLOUD_EVENTS_KEYS}
+    assert seen["source"] == "/sub%20ject/a"

@@ -49,6 +49,16 @@ def test_incoming_call_is_of_the_current_hop(new_call):
     assert event["data"]["to"]["communicationUser"] == {"id": "8:acs:res_bob"}
 
 
+def test_filters_see_the_event_that_is_sent_but_for_what_is_made_with_it(new_call):
+    call = new_call(display_name="Zoë", custom_headers={"X-A": "1"})
+    body = schema.incoming_call(call, "c", TOPIC, 5.0, display_name="Zoë", headers={"X-A": "1"})
+    sent, seen = json.loads(body), json.loads(json.dumps(schema.filterable(call, TOPIC)))
+    assert sent["data"].pop("incomingCallContext") == "c"
+    assert seen["data"].pop("incomingCallContext") == ""
+    assert (sent.pop("eventTime"), seen.pop("eventTime")) == ("1970-01-01T00:00:05.0000000Z", schema.event_time(0.0))
+    assert seen == sent
+
+
 def test_validation_event_is_exactly_this():
     body = schema.subscription_validation("e-1", TOPIC, "c0de", "https://localhost/validate?code=c0de", 1_767_225_600.0)
     assert body.decode() == (

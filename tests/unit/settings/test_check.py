@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from strowger.events.filters import Operator, advanced_filter
 from strowger.settings import (
     Entra,
     Limits,
@@ -86,6 +87,11 @@ def test_a_full_configuration_is_good() -> None:
         (
             replace(GOOD, subscriptions=(APP, APP)),
             '$.subscription[1].name: "app" is already at $.subscription[0].name (choose another name)',
+        ),
+        (
+            replace(GOOD, subscriptions=(APP, replace(APP, name="b", included_event_types=("Microsoft.Incoming",)))),
+            "$.subscription[1].included_event_types: no event of these types is ever sent "
+            "(there is Microsoft.Communication.IncomingCall)",
         ),
         (
             replace(GOOD, outside=(Outside(resource="dev"), Outside(), Outside(resource="dev"))),
@@ -344,6 +350,26 @@ def test_blanks_were_refused_before_and_are_passed_over() -> None:
         routes=(Route(kind="unknown", match="", to=()),) * 2,
     )
     assert problems(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "key", "hint"),
+    [
+        ("event-grid", "Source", "id, topic, subject, eventType, dataVersion, and data.NAME…"),
+        ("cloudevents", "eventType", "id, source, subject, type, specversion, and data.NAME…"),
+    ],
+)
+def test_filters_ask_what_the_schema_has(schema: Literal["event-grid", "cloudevents"], key: str, hint: str) -> None:
+    good, bad = (advanced_filter(Operator.IS_NOT_NULL, each, ()) for each in ("data.source", key))
+    app = replace(APP, schema=schema, advanced_filters=(good, bad))
+    path = "$.subscription[0].advanced_filters[1]"
+    expected = f'{path}: "{key}" is no key of an event with schema = "{schema}" (there are {hint})'
+    assert problems(replace(GOOD, subscriptions=(app,))) == [expected]
+
+
+@pytest.mark.parametrize("types", [(), ("ALL",), ("Microsoft.Other", "microsoft.communication.incomingcall")])
+def test_event_types_of_which_one_is_sent(types: tuple[str, ...]) -> None:
+    assert problems(replace(GOOD, subscriptions=(replace(APP, included_event_types=types),))) == []
 
 
 def test_port_zero_may_be_written_often() -> None:
