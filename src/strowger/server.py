@@ -26,6 +26,7 @@ from strowger.acs.api import Api
 from strowger.acs.auth import Authenticator, Resource
 from strowger.acs.authenticators.user_token import UserTokenAuthenticator
 from strowger.acs.http import HttpListener
+from strowger.acs.resources import HostedResources
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
 from strowger.base.memory import resident_bytes
@@ -358,9 +359,10 @@ class Server:
             self.api_addresses.append(host_port(listener.host, port))
 
     def _authenticators(self) -> list[Authenticator]:
-        issuers = Issuers(self.settings, assembly.resources(self.settings), monotonic=self._clock.monotonic)
+        resources = assembly.resources(self.settings)
+        issuers = Issuers(self.settings, resources, monotonic=self._clock.monotonic)
         self._stack.callback(issuers.stop)
-        return [UserTokenAuthenticator(self.tokens), issuers.authenticator]
+        return [UserTokenAuthenticator(self.tokens, HostedResources(resources)), issuers.authenticator]
 
     def _resources(self) -> list[Resource]:
         return assembly.resources(self._keys.filled(self.settings))
