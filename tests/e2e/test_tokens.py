@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import sqlite3
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import aiohttp
@@ -23,6 +25,8 @@ from azure.communication.identity import CommunicationUserIdentifier as Identity
 from azure.communication.identity.aio import CommunicationIdentityClient
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
+from joserfc import jws
+from joserfc.jwk import RSAKey
 
 from strowger.phones.behaviours import Answer, NoAnswer
 from tests.e2e.stage import Stage, code
@@ -283,3 +287,29 @@ async def test_an_application_gives_tokens_to_users_and_a_user_does_not(stage: S
         with pytest.raises(HttpResponseError) as error:
             await identities.create_user()
     assert (error.value.status_code, code(error.value)) == (403, "7504")
+
+
+def by_the_servers_key(server: Server, good: str, **changes: int) -> str:
+    """A user token as the server would have made it at another time."""
+    database = server.directory / "data" / "strowger.db"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+        [(private,)] = reader.execute("SELECT private FROM signing_keys").fetchall()
+    header, payload, _ = (base64.urlsafe_b64decode(f"{part}==") for part in good.split("."))
+    told = json.dumps(json.loads(payload) | changes)
+    return jws.serialize_compact(json.loads(header), told, RSAKey.import_key(private), ["RS256"])
+
+
+async def test_a_clock_that_was_wrong_by_an_hour_admits_nobody_and_locks_nobody_out(stage: Stage) -> None:
+    server = await stage.serve(users={"bob": []})
+    call = stage.call(await stage.caller(), "bob")
+    context = (await stage.application.event()).context
+    good, now = await user_token(server, "bob", "voip"), int(time.time())
+    for ended in (now - 3_600, now - 62):
+        status, error = await post(server, "reject", by_the_servers_key(server, good, exp=ended), context)
+        assert (status, error["code"], error["message"]) == (401, "7501", "The token has expired.")
+    status, error = await post(server, "reject", by_the_servers_key(server, good, nbf=now + 3_600), context)
+    assert (status, error["code"], error["message"]) == (401, "7501", "The token is not valid yet.")
+    # Given out while the clock was an hour ahead; it was set back since.
+    early = by_the_servers_key(server, good, iat=now + 3_600, exp=now + 7_200)
+    assert await post(server, "reject", early, context) == (204, {})
+    assert (await call.final(SOON)).status == 603
