@@ -19,7 +19,7 @@ from typing import Final
 
 import structlog
 
-from strowger import assembly
+from strowger import assembly, sip_assembly
 from strowger.access_keys.errors import AccessKeysError
 from strowger.accounts import UserWords, accounts, user_of_token, without_passwords
 from strowger.acs.api import Api
@@ -149,11 +149,11 @@ class Server:
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
             self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
-        self.throttle = assembly.throttle(self.settings, chance=self._ids.fraction, resident_bytes=resident_bytes)
+        self.throttle = sip_assembly.throttle(self.settings, chance=self._ids.fraction, resident_bytes=resident_bytes)
         self.driver = Driver(
             loop,
             self._clock.monotonic,
-            message_limits=assembly.message_limits(self.settings),
+            message_limits=sip_assembly.message_limits(self.settings),
             throttle=self.throttle,
             backlog_s=lambda: self.transports.backlog_s(),  # noqa: PLW0108 - made after the driver
         )
@@ -162,8 +162,8 @@ class Server:
             failed=self.driver.failed,
             garbled=self.driver.unframeable,
             pace=self.driver.pace,
-            limits=assembly.transport_limits(self.settings),
-            tls=assembly.sip_tls(self.settings, self.dev_ca),
+            limits=sip_assembly.transport_limits(self.settings),
+            tls=sip_assembly.sip_tls(self.settings, self.dev_ca),
             lost=self.driver.lost,
         )
         self._stack.push_async_callback(self.transports.stop)
@@ -178,10 +178,10 @@ class Server:
             self.registration = self._registration()
         except CredentialInvalid as error:
             raise StartError(f"phones cannot register with these settings: {error}") from error
-        trunks = assembly.trunks(self.settings)
-        roster = assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
+        trunks = sip_assembly.trunks(self.settings)
+        roster = sip_assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
         self.trunks = self._trunk_care(trunks, roster)
-        self.selection = assembly.selection(self.settings, trunks, roster)
+        self.selection = sip_assembly.selection(self.settings, trunks, roster)
         self.exchange = self._exchange()
         self.inspection = self._inspection()
         self.servers = self._servers()
@@ -246,7 +246,7 @@ class Server:
         self.accounts = known._replace(users=UserWords(known.users, self.identities.created))
         self.settings = without_passwords(self.settings)
         key = secrets.token_bytes(SECRET_BYTES)
-        self.authenticator = assembly.authenticator(
+        self.authenticator = sip_assembly.authenticator(
             self.settings,
             self.accounts,
             nonce_key=key,
@@ -254,7 +254,7 @@ class Server:
             verify=user_of_token(self.tokens, self._clock.wall),
             more=lambda name: self.token_passwords.find(self.accounts.users.get(name.lower()), name),
         )
-        return assembly.registration(
+        return sip_assembly.registration(
             self.settings, self.accounts, self.authenticator, self.store.bindings, wall=self._clock.wall
         )
 
@@ -317,7 +317,7 @@ class Server:
 
     def _servers(self) -> Servers:
         monotonic, limits = self._clock.monotonic, LocationLimits()
-        locator = Locator(Dns(limits), assembly.reach(self.settings), monotonic=monotonic, limits=limits)
+        locator = Locator(Dns(limits), sip_assembly.reach(self.settings), monotonic=monotonic, limits=limits)
         servers = Servers(locator, self._secret("location"), monotonic=monotonic, touch=self.driver.touch)
         self._stack.callback(servers.stop)
         return servers
@@ -330,9 +330,9 @@ class Server:
             forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             location=self.servers,
-            trunks=TrunkCalls(trunks, self.trunks, self._ids.token, assembly.origins(self.settings)),
-            manners=assembly.manners(self.settings),
-            admission=assembly.admission(self.settings, self.accounts, self.authenticator),
+            trunks=TrunkCalls(trunks, self.trunks, self._ids.token, sip_assembly.origins(self.settings)),
+            manners=sip_assembly.manners(self.settings),
+            admission=sip_assembly.admission(self.settings, self.accounts, self.authenticator),
             registration=self.registration,
             throttle=self.throttle,
             ignored=self.driver.ignored,
