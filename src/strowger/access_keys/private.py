@@ -81,7 +81,7 @@ def _require_private(path: Path, status: os.stat_result, wanted: int, consequenc
     mode = stat.S_IMODE(status.st_mode)
     if mode & _OTHERS:
         remedy = f"chmod {wanted:o} {path}"
-        raise KeysUnusable(path, f"is open to other users of this machine (mode {mode:o}): {remedy}. {consequence}.")
+        raise KeysUnusable(path, f"is open to other users of this machine (mode {mode:o}): {remedy}. {consequence}")
     ourselves = os.geteuid()
     if ourselves not in (0, status.st_uid):
         raise KeysUnusable(path, f"belongs to another user of this machine (uid {status.st_uid}, we are {ourselves})")

@@ -47,7 +47,7 @@ def test_what_others_may_read_is_refused_with_the_remedy(tmp_path: Path, open_to
         private.read(path)
     assert str(refused.value) == (
         f"{path} is open to other users of this machine (mode {0o600 | open_to:o}): chmod 600 {path}. "
-        "Whoever read it has the access keys, so rotate both."
+        "Whoever read it has the access keys, so rotate both"
     )
     path.chmod(0o400)
     assert private.read(path) == b"secret"
