@@ -13,7 +13,8 @@ LARGEST_BYTES: Final = 4_096
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:
-    """The secret in `path`, made and written there if it is not. Raises OSError, ValueError for a file that holds none.
+    """The secret in `path`, made and written there if it is not. Raises OSError, ValueError for a file that holds none,
+    or that somebody else put there, who knows what it holds.
 
     Two programs that begin at once get the same secret: the file is linked into its place whole, by one of them only.
     """
@@ -30,6 +31,9 @@ def kept(path: Path, make: Callable[[], str]) -> str:
             _link(new, path)
         finally:
             new.unlink()
+    owner, ourselves = path.stat().st_uid, os.geteuid()
+    if ourselves not in (0, owner) and owner != 0:
+        raise ValueError(f"{path} belongs to another user of this machine (uid {owner}, we are {ourselves})")
     return read(path)
 
 

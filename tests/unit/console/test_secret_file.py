@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,29 @@ def test_a_file_that_lies_in_its_way_is_not_written_to(tmp_path: Path) -> None:
         assert kept(path, lambda: "abc") == "abc"
         assert reading_along.read() == ""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_somebody_else_put_there_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = tmp_path / "admin.token", Path.stat
+    assert kept(path, lambda: "abc") == "abc"
+
+    def stat_of(owner: int) -> Callable[..., os.stat_result]:
+        def found(path: Path, **more: bool) -> os.stat_result:
+            fields = list(real(path, **more))
+            return os.stat_result([*fields[:4], owner, *fields[5:]])
+
+        return found
+
+    monkeypatch.setattr(os, "geteuid", lambda: 1_234)
+    monkeypatch.setattr(Path, "stat", stat_of(5_678))
+    with pytest.raises(ValueError, match=r"belongs to another user of this machine \(uid 5678, we are 1234\)"):
+        kept(path, lambda: "abc")
+    for owner in (1_234, 0):
+        monkeypatch.setattr(Path, "stat", stat_of(owner))
+        assert kept(path, lambda: "def") == "abc"
+    monkeypatch.setattr(Path, "stat", stat_of(5_678))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert kept(path, lambda: "def") == "abc"
 
 
 @pytest.mark.parametrize("octets", [b"", b"\n", b"a\nb", b"\xff", b"x" * (LARGEST_BYTES + 1)])
