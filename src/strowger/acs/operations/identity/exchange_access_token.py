@@ -12,6 +12,6 @@ from strowger.acs.repeatability import Outcome
 async def answer(service: IdentityService, asked: Asked) -> Outcome:
     """Raises OperationNotImplemented, always."""
     raise OperationNotImplemented(
-        "This server belongs to no Microsoft Entra tenant, so it cannot exchange tokens of Teams or Entra users. "
+        "This server speaks for no Microsoft tenant, so it exchanges no tokens of Teams or Entra users. "
         "Create an identity and issue a token for it instead."
     )
