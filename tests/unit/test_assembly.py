@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from strowger import assembly, sip_assembly
-from strowger.accounts import accounts
 from strowger.acs.http_limits import HttpLimits
 from strowger.calls.errors import TargetForbidden, TooManyIdentities
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
@@ -18,34 +17,10 @@ from strowger.calls.outside_rules import OutsideRules
 from strowger.console.listener import ListenerLimits
 from strowger.events.retry import Profile
 from strowger.events.subscription import Schema
-from strowger.settings import Settings, load
-from strowger.storage.bindings import MemoryBindings
+from strowger.settings import Settings
 from tests.support.exchange import ways_out
+from tests.support.settings import KEY, the_registration, the_settings
 from tests.support.tokens import KeptIdentities, KeptKeys
-
-KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-NOBODY = MemoryBindings(lambda done: done())
-
-
-def the_settings(directory: Path, text: str = "") -> Settings:
-    config = directory / "strowger.toml"
-    config.write_text(
-        f"""
-        [[resource]]
-        name = "one"
-        id = "r1"
-        hosts = ["calls.example"]
-        keys = ["{KEY}"]
-        {text}
-        """
-    )
-    return load(config, {}, {})
-
-
-def the_registration(settings: Settings):
-    known = accounts(settings)
-    digest = sip_assembly.authenticator(settings, known, nonce_key=bytes(32))
-    return sip_assembly.registration(settings, known, digest, NOBODY, wall=lambda: 0.0)
 
 
 def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:

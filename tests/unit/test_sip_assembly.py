@@ -8,7 +8,7 @@ import pytest
 
 from strowger import assembly, sip_assembly
 from strowger.accounts import accounts
-from strowger.settings import Settings, load
+from strowger.settings import Settings
 from strowger.sip.admission import Admission
 from strowger.sip.authentication.auth_params import parse_auth_params
 from strowger.sip.authentication.authenticator import Challenge
@@ -26,33 +26,9 @@ from strowger.sip.trunk.numbers import NumberFormat
 from strowger.sip.trunk.roster import Report
 from strowger.sip.trunk.selection import Candidate
 from strowger.sip.trunk.trunk import CallerId, ForwardedAs, Mode, Trunk
-from strowger.storage.bindings import MemoryBindings
 from strowger.tls import create_dev_ca
 from tests.support.admission import an_invite
-
-KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-NOBODY = MemoryBindings(lambda done: done())
-
-
-def the_settings(directory: Path, text: str = "") -> Settings:
-    config = directory / "strowger.toml"
-    config.write_text(
-        f"""
-        [[resource]]
-        name = "one"
-        id = "r1"
-        hosts = ["calls.example"]
-        keys = ["{KEY}"]
-        {text}
-        """
-    )
-    return load(config, {}, {})
-
-
-def the_registration(settings: Settings):
-    known = accounts(settings)
-    digest = sip_assembly.authenticator(settings, known, nonce_key=bytes(32))
-    return sip_assembly.registration(settings, known, digest, NOBODY, wall=lambda: 0.0)
+from tests.support.settings import the_registration, the_settings
 
 
 def the_admission(settings: Settings) -> Admission:
