@@ -7,10 +7,9 @@ choosing among branches (proxy, forks), every decision about a call (calls).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from strowger.calls.call import Branch, Call
 from strowger.calls.errors import CallRefused
@@ -18,7 +17,6 @@ from strowger.calls.exchange import Exchange
 from strowger.calls.ports import StoredCall
 from strowger.sip import arrival
 from strowger.sip.admission import Admission
-from strowger.sip.amplification import is_bounded, received_bytes
 from strowger.sip.callers import Callers, retry_after
 from strowger.sip.flow import Flow
 from strowger.sip.followed_calls import FollowedCalls
@@ -28,7 +26,7 @@ from strowger.sip.in_dialog import InDialog, nowhere
 from strowger.sip.leg import Attempt, Fork, Leg, StoredLeg, encode_leg
 from strowger.sip.message.build import response_to
 from strowger.sip.message.check import check_request, check_response
-from strowger.sip.message.errors import ParseError, Refusal, SipError
+from strowger.sip.message.errors import ParseError, Refusal
 from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network, Unreachable
@@ -41,6 +39,7 @@ from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registration import Registration, Silence
 from strowger.sip.restart import Restart
 from strowger.sip.sender import STRANGER, TRUSTED, Sender
+from strowger.sip.stateless import ALLOW, StatelessAnswers
 from strowger.sip.throttle import Throttle
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import (
@@ -55,9 +54,6 @@ from strowger.sip.transaction.outputs import (
     TransportFailed,
 )
 from strowger.sip.transaction.timers import earliest
-
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS"
-"""What a caller may send here; everything else outside a dialog is answered 405."""
 
 Trace = Callable[[str, str], None]
 """Told what was not worth an answer: the reason, and the message in a few words."""
@@ -109,8 +105,8 @@ class Edge:
         self._registration = registration
         self._manners = manners = manners or Manners()
         self._throttle = throttle
-        self._allow = ("Allow", ALLOW if registration is None else f"{ALLOW}, REGISTER")
         self.ignored: Trace = ignored or (lambda reason, summary: None)
+        self._stateless = StatelessAnswers(network, forwarding, _allowed(registration), self.ignored)
         self._followed = FollowedCalls(exchange.hung_up)
         self._in_dialog = _in_dialog(network, forwarding, admission, registration, self._followed)
         self._trunks = trunks or NoTrunks()
@@ -158,28 +154,20 @@ class Edge:
                 check_request(message, self._manners.message_limits)
                 self._receive_request(message, flow)
         except Refusal as refusal:
-            self._refuse(message, flow, refusal.status, refusal.reason or None, refusal.headers)
+            self._stateless.refuse(message, flow, refusal.status, refusal.reason or None, refusal.headers)
         except ParseError as error:
-            self._refuse(message, flow, error.status or 400, error.reason, ())
+            self._stateless.refuse(message, flow, error.status or 400, error.reason, ())
         except CallRefused as refusal:
             self.ignored(str(refusal), arrival.summary(message))
-            self._refuse(message, flow, refusal.status, None, retry_after(refusal.retry_after_s))
+            self._stateless.refuse(message, flow, refusal.status, None, retry_after(refusal.retry_after_s))
         except Unreachable as error:
-            self._refuse(message, flow, 404, str(error), ())
+            self._stateless.refuse(message, flow, 404, str(error), ())
         except Silence as error:
             self.ignored(str(error), arrival.summary(message))
 
     def reply_to_unparsed(self, error: ParseError, flow: Flow) -> tuple[Flow, bytes] | None:
         """What to say to bytes that are no message: nothing, unless they are a request with enough left to answer."""
-        request = error.request
-        if request is None or error.status is None or request.method == "ACK":
-            return None
-        try:
-            flow = arrival.stamp_source(request, flow)
-            tag = self._forwarding.tag(request.uri)
-            return flow, response_to(request, error.status, error.reason, to_tag=tag).to_bytes()
-        except SipError:
-            return None
+        return self._stateless.reply_to_unparsed(error, flow)
 
     def transport_failed(self, key: str) -> None:
         """Something sent under this transaction's key did not leave."""
@@ -201,13 +189,13 @@ class Edge:
             self.perform(self._layer.receive(request, flow, self._now(), flow.reliable))
         elif request.to_tag is not None:
             if not self._in_dialog.forward(request, flow):
-                self._refuse(request, flow, 481, None, ())
+                self._stateless.refuse(request, flow, 481, None, ())
         elif request.method == "INVITE":
             self._receive_invite(request, flow)
         elif request.method == "REGISTER" and self._registration is not None:
             self._receive_register(request, flow, self._registration)
         else:
-            self._answer_statelessly(request, flow)
+            self._stateless.answer(request, flow)
 
     def _receive_invite(self, invite: Request, flow: Flow) -> None:
         """A call that is not taken is turned away without keeping anything: nobody has proved to be anybody yet."""
@@ -306,35 +294,6 @@ class Edge:
             return
         leg.cancel_key = key
         self._exchange.cancel(leg.call_id)
-
-    def _answer_statelessly(self, request: Request, flow: Flow) -> None:
-        if request.method in ("CANCEL", "BYE"):  # RFC 3261 §9.2, §15.1.2
-            self._refuse(request, flow, 481, None, ())
-            return
-        if arrival.is_for_somebody(request):
-            arrival.require_forwardable(request)
-        arrival.require_understood(request)
-        if request.method == "OPTIONS":
-            self._refuse(request, flow, 200, None, (self._allow, ("Accept", "application/sdp")))
-        else:
-            self._refuse(request, flow, 405, None, (self._allow,))
-
-    def _refuse(
-        self, request: Request, flow: Flow, status: int, reason: str | None, headers: Sequence[tuple[str, str]]
-    ) -> None:
-        if request.method == "ACK":
-            self.ignored(reason or str(status), arrival.summary(request))
-            return
-        try:
-            response = response_to(request, status, reason, to_tag=self._forwarding.tag(request.uri), headers=headers)
-        except SipError as error:
-            self.ignored(f"no answer is possible: {error}", arrival.summary(request))
-            return
-        answer = response.to_bytes()
-        if is_bounded(answer, received_bytes(request, flow), flow):
-            self._network.send(flow, answer, "")
-        else:
-            self.ignored("the answer would be much larger than the request", arrival.summary(request))
 
     # Telephony -------------------------------------------------------------------------------------------------------
 
@@ -468,6 +427,10 @@ class Edge:
         leg = self._callers.forget(key)
         if leg is not None:
             self._forks.drop(leg)
+
+
+def _allowed(registration: Registration | None) -> str:
+    return ALLOW if registration is None else f"{ALLOW}, REGISTER"
 
 
 def _in_dialog(
