@@ -71,7 +71,7 @@ e2e: system setup $(PHONE) $(SDKS)  ## the program as a user starts it, against 
 	$(PYTEST) tests/e2e
 
 fuzz: setup      ## twenty seconds of hostile input for every parser
-	@set -e; for target in fuzz/*.py; do echo "$$target"; $(BIN)/python "$$target" --seconds 20; done
+	@set -e; for target in fuzz/fuzz_*.py; do echo "$$target"; $(BIN)/python "$$target" --seconds 20; done
 
 bench: setup     ## measure, and print what was measured
 	$(BIN)/python benches/run.py

@@ -3,12 +3,11 @@
     python fuzz/fuzz_credentials.py [atheris options] [corpus]     coverage-guided, needs the package atheris
     python fuzz/fuzz_credentials.py --seconds 20 [--seed 1]        mutations of good credentials, needs nothing
 
-Both call `examine`. A find is printed as a Python literal, ready to become a named unit test.
+Both call `examine`. `hunt` runs either.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import contextlib
@@ -17,12 +16,12 @@ import hmac
 import json
 import random
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+from hunt import Target, main  # noqa: E402
 from joserfc import jws  # noqa: E402
 from joserfc.jwk import ECKey  # noqa: E402
 
@@ -36,7 +35,6 @@ from strowger.acs.message import Headers, Request  # noqa: E402
 from strowger.acs.replay import SignatureMemory  # noqa: E402
 from strowger.acs.resources import HostedResources  # noqa: E402
 
-SLOW_SECONDS = 0.25
 MAX_INPUT_BYTES = 20_000
 NOW = 784_111_777.0
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -124,51 +122,5 @@ def mutate(chance: random.Random, corpus: list[bytes]) -> bytes:
     return data
 
 
-def run_mutations(seconds: float, seed: int) -> int:
-    """Runs for that long; 0 when nothing was found, 1 after the first find."""
-    chance = random.Random(seed)
-    end = time.monotonic() + seconds
-    count, slowest = 0, 0.0
-    while time.monotonic() < end:
-        data = mutate(chance, GOOD)
-        started = time.process_time()
-        try:
-            examine(data)
-        except Exception:  # noqa: BLE001  whatever it is, it is the find
-            sys.excepthook(*sys.exc_info())
-            print(f"seed {seed}, input {count}: {data!r}")
-            return 1
-        took = time.process_time() - started
-        slowest = max(slowest, took)
-        if took > SLOW_SECONDS:
-            print(f"seed {seed}, input {count} took {took:.3f} s: {data!r}")
-            return 1
-        count += 1
-    print(f"fuzz_credentials: {count} inputs, seed {seed}, slowest {slowest * 1000:.1f} ms, no find")
-    return 0
-
-
-def run_atheris(arguments: list[str]) -> int:
-    """Hands over to atheris, which ends the process itself."""
-    try:
-        import atheris
-    except ImportError:
-        print("atheris is not installed: use --seconds N, or install atheris to be guided by coverage", file=sys.stderr)
-        return 2
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], *arguments], examine)
-    atheris.Fuzz()
-    return 0
-
-
-def main() -> int:
-    """Chooses between the two ways."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, help="run pure-Python mutations for that long")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the mutations, default 1")
-    options, rest = parser.parse_known_args()
-    return run_atheris(rest) if options.seconds is None else run_mutations(options.seconds, options.seed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Target("fuzz_credentials", examine, mutate, GOOD), __doc__))

@@ -3,19 +3,19 @@
     python fuzz/fuzz_message.py [atheris options] [corpus]     coverage-guided, needs the package atheris
     python fuzz/fuzz_message.py --seconds 20 [--seed 1]           mutations of the RFC 4475 messages, needs nothing
 
-Both call `examine`. A find is printed as a Python literal, ready to become a named unit test.
+Both call `examine`. `hunt` runs either.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
+
+from hunt import Target, main  # noqa: E402
 
 from strowger.sip.message import (  # noqa: E402
     Address,
@@ -33,8 +33,6 @@ from strowger.sip.message import (  # noqa: E402
 )
 
 CORPUS = ROOT / "tests/conformance/sip/rfc4475"
-SLOW_SECONDS = 0.25
-"""No 64 KiB may take longer; it takes a few milliseconds, and this leaves room for a busy machine."""
 MAX_INPUT_BYTES = 65_535
 WORDS = (
     *(
@@ -137,52 +135,6 @@ def mutate(chance: random.Random, corpus: list[bytes]) -> bytes:
     return data
 
 
-def run_mutations(seconds: float, seed: int) -> int:
-    """Runs for that long; 0 when nothing was found, 1 after the first find."""
-    chance = random.Random(seed)
-    corpus = [path.read_bytes() for path in sorted(CORPUS.glob("*.dat"))]
-    end = time.monotonic() + seconds
-    count, slowest = 0, 0.0
-    while time.monotonic() < end:
-        data = mutate(chance, corpus)
-        started = time.process_time()
-        try:
-            examine(data)
-        except Exception:  # noqa: BLE001  whatever it is, it is the find
-            sys.excepthook(*sys.exc_info())
-            print(f"seed {seed}, input {count}: {data!r}")
-            return 1
-        took = time.process_time() - started
-        slowest = max(slowest, took)
-        if took > SLOW_SECONDS:
-            print(f"seed {seed}, input {count} took {took:.3f} s: {data!r}")
-            return 1
-        count += 1
-    print(f"fuzz_message: {count} inputs, seed {seed}, slowest {slowest * 1000:.1f} ms, no find")
-    return 0
-
-
-def run_atheris(arguments: list[str]) -> int:
-    """Hands over to atheris, which ends the process itself."""
-    try:
-        import atheris
-    except ImportError:
-        print("atheris is not installed: use --seconds N, or install atheris to be guided by coverage", file=sys.stderr)
-        return 2
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], *arguments], examine)
-    atheris.Fuzz()
-    return 0
-
-
-def main() -> int:
-    """Chooses between the two ways."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, help="run pure-Python mutations for that long")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the mutations, default 1")
-    options, rest = parser.parse_known_args()
-    return run_atheris(rest) if options.seconds is None else run_mutations(options.seconds, options.seed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    torture = [path.read_bytes() for path in sorted(CORPUS.glob("*.dat"))]
+    sys.exit(main(Target("fuzz_message", examine, mutate, torture), __doc__))

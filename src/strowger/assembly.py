@@ -227,5 +227,3 @@ def _outside_rules(row: OutsideRow) -> OutsideRules:
         caller_calls_per_minute=row.caller_calls_per_minute,
         caller_calls_per_day=row.caller_calls_per_day,
     )
-
-
