@@ -15,6 +15,7 @@ from strowger.calls.ports import Done
 from strowger.storage.change import Change
 from strowger.storage.queries import QUERIES
 from strowger.storage.retention import PRUNE_ROWS
+from strowger.storage.rows import read_rows
 from strowger.storage.writer import Writer
 
 _SAVE: Final = QUERIES["save_bindings"]
@@ -63,11 +64,7 @@ class SqliteBindings:
 
     def load(self, now: float) -> list[StoredBindings]:
         """What has not expired. Raises StoreUnavailable."""
-        try:
-            rows = self._reader.execute(QUERIES["live_bindings"], (now,)).fetchall()
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"the database cannot be read: {error}") from error
-        return [StoredBindings(*row) for row in rows]
+        return [StoredBindings(*row) for row in read_rows(self._reader, QUERIES["live_bindings"], now)]
 
     def prune(self, now: float) -> None:
         """Start dropping what has expired, a few rows at a time between other changes."""
