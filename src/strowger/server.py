@@ -149,6 +149,27 @@ class Server:
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
             self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
+        self._make_network(loop)
+        self._make_users()
+        trunks = sip_assembly.trunks(self.settings)
+        roster = sip_assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
+        self.trunks = self._trunk_care(trunks, roster)
+        self.selection = sip_assembly.selection(self.settings, trunks, roster)
+        self.exchange = self._exchange()
+        self.inspection = self._inspection()
+        self.servers = self._servers()
+        self.edge = self._edge(trunks)
+        self.exchange.telephony = self.edge
+        self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
+        self._stack.callback(self.driver.stop)
+        self._stack.push_async_callback(self._leave_trunks)
+        await self._open_doors()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        self.inspection.is_serving = True
+
+    def _make_network(self, loop: asyncio.AbstractEventLoop) -> None:
         self.throttle = sip_assembly.throttle(self.settings, chance=self._ids.fraction, resident_bytes=resident_bytes)
         self.driver = Driver(
             loop,
@@ -167,6 +188,9 @@ class Server:
             lost=self.driver.lost,
         )
         self._stack.push_async_callback(self.transports.stop)
+
+    def _make_users(self) -> None:
+        """Who has a phone or a token. Raises StartError."""
         self.identities = assembly.identities(self.settings, self.store.identities, self._tokens_ended)
         self.token_passwords = assembly.token_passwords(
             self.settings, self.identities, self.store.token_passwords, self._clock.wall
@@ -178,23 +202,6 @@ class Server:
             self.registration = self._registration()
         except CredentialInvalid as error:
             raise StartError(f"phones cannot register with these settings: {error}") from error
-        trunks = sip_assembly.trunks(self.settings)
-        roster = sip_assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
-        self.trunks = self._trunk_care(trunks, roster)
-        self.selection = sip_assembly.selection(self.settings, trunks, roster)
-        self.exchange = self._exchange()
-        self.inspection = self._inspection()
-        self.servers = self._servers()
-        self.edge = self._edge(trunks)
-        self.exchange.telephony = self.edge
-        self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
-        self._stack.callback(self.driver.stop)
-        self._stack.push_async_callback(self._leave_trunks)
-        await self._open_doors()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        self.inspection.is_serving = True
 
     async def _open_doors(self) -> None:
         for listener in self.settings.listen.sip:
