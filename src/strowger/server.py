@@ -32,6 +32,7 @@ from strowger.base.ids import Ids, SystemIds
 from strowger.base.memory import resident_bytes
 from strowger.base.tasks import spawn
 from strowger.calls.context import ContextSigner
+from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import Exchange
 from strowger.calls.ports import StoredCall
 from strowger.console.console import Console
@@ -113,7 +114,10 @@ class Server:
         """Build and start everything. Raises StartError; whatever was started by then is stopped again."""
         try:
             await self._start()
-        except (StoreError, AccessKeysError, TransportError, OSError, ValueError) as error:
+        except StartError:
+            await self._stack.aclose()
+            raise
+        except (StoreError, StoreUnavailable, AccessKeysError, TransportError, OSError, ValueError) as error:
             await self._stack.aclose()
             raise StartError(str(error)) from error
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import sqlite3
 import ssl
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from strowger.acs.awaited import awaited
 from strowger.calls.call import State
 from strowger.phones.incoming import LegState
 from strowger.phones.phone import Phone
-from strowger.server import Server, StartError
+from strowger.server import DATABASE, Server, StartError
 from strowger.settings import Settings, load
 from strowger.sip.authentication.digest import Algorithm, Protection, digest_response, hash_of_identity
 from tests.support.registrar import FLOW, a_register
@@ -303,7 +305,22 @@ def answer_of(request: str) -> str:
 @pytest.mark.asyncio
 async def test_a_realm_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="phones cannot register"):
-        await Server(the_settings(tmp_path, sip={"realm": "caf\u00e9"}), memory=True).start()
+        await Server(the_settings(tmp_path, sip={"realm": "caf\u00e9"})).start()
+    again = Server(the_settings(tmp_path))  # nothing stays open
+    await again.start()
+    await again.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_cannot_be_read_is_said_at_the_start(tmp_path: Path) -> None:
+    server = Server(the_settings(tmp_path))
+    await server.start()
+    await server.stop()
+    with contextlib.closing(sqlite3.connect(server.data_dir / DATABASE)) as database:
+        database.execute("ALTER TABLE identities RENAME TO gone")
+    for _ in range(2):  # nothing stays open
+        with pytest.raises(StartError, match="the database cannot be read"):
+            await Server(the_settings(tmp_path)).start()
 
 
 async def read_until(reader: asyncio.StreamReader, start: bytes) -> str:
