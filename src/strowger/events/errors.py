@@ -9,6 +9,8 @@ EventsError
 
 from __future__ import annotations
 
+from strowger.events.outcome import Outcome
+
 
 class EventsError(Exception):
     """Root of the room."""
@@ -24,6 +26,10 @@ class FilterInvalid(EventsError):
 
 class Unanswered(EventsError):
     """The endpoint gave no usable HTTP answer; the text says why, safe to print."""
+
+    def __init__(self, why: str, outcome: Outcome = Outcome.SOCKET_ERROR) -> None:
+        super().__init__(why)
+        self.outcome = outcome
 
 
 class UnexpectedInput(EventsError):

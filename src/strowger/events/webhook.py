@@ -21,6 +21,7 @@ from yarl import URL
 
 from strowger.base.text import printable
 from strowger.events.errors import SubscriptionInvalid, Unanswered
+from strowger.events.outcome import Outcome
 from strowger.events.subscription import Subscription
 
 ANSWER_BYTES: Final = 64 * 1024
@@ -133,9 +134,11 @@ class WebhookClient:
             connection.release()
             return answer
         except TimeoutError:
-            raise Unanswered(f"no answer within {target.timeout_s:g} s") from None
+            raise Unanswered(f"no answer within {target.timeout_s:g} s", Outcome.TIMED_OUT) from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise Unanswered(f"its certificate is not trusted: {printable(str(error.certificate_error))}") from error
+        except aiohttp.ClientConnectorDNSError as error:
+            raise Unanswered(f"cannot connect: {printable(str(error.os_error))}", Outcome.RESOLUTION_ERROR) from error
         except aiohttp.ClientConnectorError as error:
             raise Unanswered(f"cannot connect: {printable(str(error.os_error))}") from error
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:

@@ -9,11 +9,13 @@ import pytest
 from strowger.events.retry import DELIVERED, NOT_RETRIED, SCHEDULES, GiveUp, Profile, Reason, RetryAt, decide
 
 
-def times(profile: Profile, deadline: float, attempt_s: float = 0.0) -> list[float]:
+def times(profile: Profile, deadline: float, attempt_s: float = 0.0, status: int = 500) -> list[float]:
     """When attempts start, if each fails after `attempt_s`."""
     now, starts = 0.0, [0.0]
     while True:
-        decision = decide(SCHEDULES[profile], attempts=len(starts), status=503, now=now + attempt_s, deadline=deadline)
+        decision = decide(
+            SCHEDULES[profile], attempts=len(starts), status=status, now=now + attempt_s, deadline=deadline
+        )
         if isinstance(decision, GiveUp):
             assert decision.reason is Reason.EXPIRED
             return starts
@@ -70,3 +72,47 @@ def test_the_deadline_itself_is_too_late():
 def test_success_and_refusal_do_not_meet():
     assert sorted(DELIVERED) == [200, 201, 202, 203, 204]
     assert not DELIVERED & NOT_RETRIED
+
+
+@pytest.mark.parametrize(
+    ("status", "first", "second"), [(None, 10.0, 30.0), (500, 10.0, 30.0), (503, 30.0, 30.0), (408, 120.0, 120.0)]
+)
+def test_event_grid_waits_longer_after_some_statuses(status, first, second):
+    schedule = SCHEDULES[Profile.EVENT_GRID]
+    assert (schedule.pause_s(1, status), schedule.pause_s(2, status)) == (first, second)
+    assert (schedule.pause_s(1, 404), schedule.pause_s(5, 404)) == (300.0, 600.0)
+
+
+@pytest.mark.parametrize(
+    ("profile", "asked_s", "pause_s"),
+    [
+        (Profile.TELEPHONY, 0.0, 0.5),
+        (Profile.TELEPHONY, 0.4, 0.5),
+        (Profile.TELEPHONY, 3.0, 3.0),
+        (Profile.TELEPHONY, 8.0, 8.0),
+        (Profile.TELEPHONY, 9.0, 8.0),
+        (Profile.TELEPHONY, 1e9, 8.0),
+        (Profile.EVENT_GRID, 9.0, 10.0),
+        (Profile.EVENT_GRID, 3_600.0, 3_600.0),
+        (Profile.EVENT_GRID, 3_601.0, 3_600.0),
+    ],
+)
+def test_an_endpoint_may_ask_for_time_within_bounds(profile, asked_s, pause_s):
+    decision = decide(SCHEDULES[profile], attempts=1, status=429, now=100.0, deadline=1e6, asked_s=asked_s)
+    assert decision == RetryAt(100.0 + pause_s)
+
+
+def test_what_an_endpoint_asks_for_ends_at_the_deadline():
+    schedule = SCHEDULES[Profile.TELEPHONY]
+    assert decide(schedule, attempts=1, status=503, now=25.0, deadline=30.0, asked_s=5.0) == GiveUp(Reason.EXPIRED)
+
+
+def test_the_number_of_attempts_may_be_bounded():
+    schedule = SCHEDULES[Profile.EVENT_GRID]
+    again = decide(schedule, attempts=1, status=500, now=0.0, deadline=1e6, most_attempts=2)
+    over = decide(schedule, attempts=2, status=500, now=0.0, deadline=1e6, most_attempts=2)
+    assert (again, over) == (RetryAt(10.0), GiveUp(Reason.EXHAUSTED))
+
+
+def test_only_event_grid_outlives_the_hop():
+    assert [profile for profile in Profile if SCHEDULES[profile].outlives_hop] == [Profile.EVENT_GRID]

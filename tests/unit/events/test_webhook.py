@@ -11,6 +11,7 @@ from aiohttp import web
 
 from strowger.base.clock import SystemClock
 from strowger.events.errors import SubscriptionInvalid, Unanswered
+from strowger.events.outcome import Outcome
 from strowger.events.subscription import Subscription
 from strowger.events.webhook import ANSWER_BYTES, Target, WebhookClient
 from strowger.tls import create_dev_ca, server_context
@@ -104,8 +105,15 @@ async def test_the_connection_is_used_again(client, receiver):
 
 async def test_nobody_listens(client, receiver):
     await receiver.stop()
-    with pytest.raises(Unanswered, match="cannot connect"):
+    with pytest.raises(Unanswered, match="cannot connect") as caught:
         await client.post(target(receiver.url), HEADERS, b"[]")
+    assert caught.value.outcome is Outcome.SOCKET_ERROR
+
+
+async def test_a_name_that_leads_nowhere(client):
+    with pytest.raises(Unanswered, match="cannot connect") as caught:
+        await client.post(target("http://nobody.invalid:9/"), HEADERS, b"[]")
+    assert caught.value.outcome is Outcome.RESOLUTION_ERROR
 
 
 async def test_nobody_answers(client, receiver):
@@ -116,8 +124,9 @@ async def test_nobody_answers(client, receiver):
         return web.Response()
 
     receiver.answer = answer
-    with pytest.raises(Unanswered, match=r"no answer within 0\.05 s"):
+    with pytest.raises(Unanswered, match=r"no answer within 0\.05 s") as caught:
         await client.post(target(receiver.url, 0.05), HEADERS, b"[]")
+    assert caught.value.outcome is Outcome.TIMED_OUT
     release.set()
 
 
