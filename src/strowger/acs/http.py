@@ -82,7 +82,8 @@ class HttpListener:
         if not target.startswith("/"):
             target = _origin_form(target)
         headers = Headers(message.headers.items())
-        return await self._handle(Request(message.method, target, headers, body, connection.ssl_context is not None))
+        is_tls = connection.ssl_context is not None
+        return await self._handle(Request(message.method, target, headers, body, is_tls, connection.when_gone))
 
     async def _body(self, message: RawRequestMessage, content: StreamReader, connection: Connection) -> bytes:
         self._check_length(int(message.headers.get("Content-Length", 0)))

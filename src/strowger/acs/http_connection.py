@@ -4,6 +4,9 @@ aiohttp parses, queues what a client sends ahead and stops reading when that is 
 queue and writing replies is done here: aiohttp makes a task, a request, a writer and a response for each request, which
 together cost more than everything else on the path of a call, and its error pages name the product and repeat the
 octets they complain about.
+
+A reply may go on piece by piece. Then nothing else can follow on its connection, which ends with the last piece; a
+client that does not read is cut off, and at no time more than one piece waits for it beside what the transport holds.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from strowger.acs import fixdate
 from strowger.acs.errors import HeadTooLarge, RequestRefused, RequestSlow, error_reply
 from strowger.acs.http_limits import HttpLimits
-from strowger.acs.message import Reply
+from strowger.acs.message import Pieces, Reply
 
 if TYPE_CHECKING:
     from strowger.acs.http import Server
@@ -68,7 +71,7 @@ def encode_reply(reply: Reply, date_line: str, *, is_last: bool, has_body: bool 
     """The octets of a reply; `is_last` announces the end of the connection, `has_body` is False in answer to HEAD."""
     lines = [_STATUS_LINES[reply.status], date_line]
     lines += [f"{name}: {value}\r\n" for name, value in reply.headers]
-    if reply.status != HTTPStatus.NO_CONTENT:
+    if reply.status != HTTPStatus.NO_CONTENT and reply.pieces is None:
         lines.append(f"Content-Length: {len(reply.body)}\r\n")
     lines.append("Connection: close\r\n\r\n" if is_last else "Connection: keep-alive\r\n\r\n")
     return "".join(lines).encode("latin-1") + (reply.body if has_body else b"")
@@ -77,7 +80,7 @@ def encode_reply(reply: Reply, date_line: str, *, is_last: bool, has_body: bool 
 class Connection(web.RequestHandler):
     """The server side of one connection."""
 
-    __slots__ = ("_answered", "_body", "_date_line", "_head_bytes", "_head_timer", "_limits", "_server")
+    __slots__ = ("_answered", "_body", "_date_line", "_gone", "_head_bytes", "_head_timer", "_limits", "_server")
 
     def __init__(self, server: Server, limits: HttpLimits, date_line: DateLine) -> None:
         """`server` counts the connections."""
@@ -99,6 +102,13 @@ class Connection(web.RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._body: StreamReader | None = None
         self._answered = 0
+        self._gone: Callable[[], object] | None = None
+
+    def when_gone(self, call: Callable[[], object]) -> None:
+        """Call once, when the client leaves before the request under way is answered."""
+        self._gone = call
+        if self.transport is None:
+            self._loop.call_soon(self._tell_gone)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or cut it when there are too many."""
@@ -112,6 +122,12 @@ class Connection(web.RequestHandler):
         if self._body is not None and not self._body.is_eof():
             self._body.set_exception(ConnectionResetError("the client is gone"))
         super().connection_lost(exc)
+        self._tell_gone()
+
+    def _tell_gone(self) -> None:
+        if self._gone is not None:
+            call, self._gone = self._gone, None
+            call()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and watch a head that does not come to its end."""
@@ -133,6 +149,7 @@ class Connection(web.RequestHandler):
             except ConnectionError:  # the client is gone, or does not read: nobody is left to be told
                 break
             finally:
+                self._gone = None
                 self._request_in_progress = False
                 if self._handler_waiter is not None:
                     self._handler_waiter.set_result(None)
@@ -161,13 +178,16 @@ class Connection(web.RequestHandler):
     async def _answer(self, message: object, body: StreamReader) -> bool:
         """Answer one request; whether it was the last. Raises ConnectionError."""
         is_last, has_body = True, True
+        pieces: Pieces | None = None
         try:
             if not isinstance(message, RawRequestMessage):  # aiohttp queues what went wrong in its place
                 raise _explain(getattr(message, "exc", None), self._limits)
             # After an upgrade, which is declined, the parser reads no further request.
             is_last, has_body = message.should_close or message.upgrade, message.method != "HEAD"
             reply = await self._server.serve(message, body, self)
+            is_last = is_last or reply.pieces is not None
             octets = encode_reply(reply, self._date_line(), is_last=is_last, has_body=has_body)
+            pieces = reply.pieces
         except RequestRefused as refusal:
             is_last = is_last or refusal.closes
             octets = encode_reply(error_reply(refusal), self._date_line(), is_last=is_last, has_body=has_body)
@@ -175,7 +195,10 @@ class Connection(web.RequestHandler):
             _log.error("request failed", exc_info=error)
             is_last = True
             octets = encode_reply(error_reply(ServerFault(_FAULT)), self._date_line(), is_last=True, has_body=has_body)
-        await self._write(octets)
+        if pieces is None:
+            await self._write(octets)
+        else:
+            await self._write_pieces(octets, pieces)
         # After the last reply no octet belongs to a head any more, so the counts are left to differ.
         self._answered += not is_last
         is_whole = body.is_eof() or await self._linger(body)
@@ -194,6 +217,18 @@ class Connection(web.RequestHandler):
         except TimeoutError:
             transport.abort()
             raise ConnectionAbortedError("the client does not read its replies") from None
+
+    async def _write_pieces(self, head: bytes, pieces: Pieces) -> None:
+        """Raises ConnectionError. What fails is logged; the client only sees the end of the connection."""
+        async with contextlib.aclosing(pieces):
+            await self._write(head)
+            try:
+                async for piece in pieces:
+                    await self._write(piece)
+            except ConnectionError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the head is sent: there is nothing left to tell the client
+                _log.error("a reply broke off", exc_info=error)
 
     async def _linger(self, body: StreamReader) -> bool:
         """Read and drop the rest of a refused body; whether its end came."""

@@ -6,8 +6,8 @@ become a request belongs to the HTTP listener.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
 import msgspec
 
@@ -57,6 +57,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     body: bytes = b""
     is_tls: bool = False
     """Whether it came over TLS, so that the default port is 443."""
+    when_gone: Callable[[Callable[[], object]], None] | None = None
+    """Names what to call when the client leaves before it has its reply, for those that it may wait long for."""
 
     @property
     def path(self) -> str:
@@ -69,12 +71,22 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         return self.target.partition("?")[2]
 
 
+class Pieces(Protocol):
+    """Further octets of a reply, made while it is sent; `aclose` comes in any case, also if none was asked for."""
+
+    def __aiter__(self) -> Pieces: ...
+    async def __anext__(self) -> bytes: ...
+    async def aclose(self) -> None: ...
+
+
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """One HTTP reply; Date, Content-Length and Connection belong to the server that sends it."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    pieces: Pieces | None = None
+    """What goes on from the body; the connection ends with it."""
 
     def header(self, name: str) -> str | None:
         """The first value of `name`, in any case."""

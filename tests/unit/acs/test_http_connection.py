@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 
 from strowger.acs.http import HttpListener
 from strowger.acs.http_connection import DateLine, encode_reply
@@ -238,3 +239,102 @@ async def test_a_fault_of_ours_is_an_error_without_details() -> None:
         reply = await client.reply()
     assert reply.status == 500
     assert json.loads(reply.body) == {"error": {"code": "9999", "message": "The server failed; its log says why."}}
+
+
+class Scripted:
+    """Pieces that a test gives out, and whether they were closed; an exception is raised."""
+
+    def __init__(self, *pieces: bytes | Exception, endless: bool = False) -> None:
+        self.pieces = list(pieces)
+        self.endless = endless
+        self.given = 0
+        self.left = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def __aiter__(self) -> Scripted:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self.given += 1
+        if self.endless:
+            return self.pieces[0] if isinstance(self.pieces[0], bytes) else b""
+        if self.pieces:
+            piece = self.pieces.pop(0)
+            if isinstance(piece, Exception):
+                raise piece
+            return piece
+        if self.left.is_set():
+            raise StopAsyncIteration
+        await self.left.wait()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+class Streaming:
+    """An API that answers with pieces."""
+
+    def __init__(self, pieces: Scripted, *, tells_gone: bool = False) -> None:
+        self.pieces = pieces
+        self.tells_gone = tells_gone
+
+    async def handle(self, request: Request) -> Reply:
+        if self.tells_gone and request.when_gone is not None:
+            request.when_gone(self.pieces.left.set)
+        return Reply(200, (("X-Own", "1"),), b"first,", self.pieces)
+
+
+@pytest.mark.asyncio
+async def test_a_reply_in_pieces_ends_with_the_connection() -> None:
+    pieces = Scripted(b"second,", b"third")
+    pieces.left.set()
+    async with listening(Streaming(pieces).handle) as port, connected(port) as client:
+        client.send(GET + GET)
+        octets = await client.reader.read()
+    assert octets == (
+        b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Own: 1\r\nConnection: close\r\n\r\n"
+        b"first,second,third"
+    )
+    assert pieces.closed.is_set()
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_leaves_is_told_of_at_once_and_its_pieces_are_closed() -> None:
+    pieces = Scripted(b"second")
+    async with listening(Streaming(pieces, tells_gone=True).handle) as port:
+        async with connected(port) as client:
+            client.send(GET)
+            await client.reader.readuntil(b"first,second")
+            assert not pieces.left.is_set()
+        async with asyncio.timeout(5):
+            await pieces.left.wait()
+            await pieces.closed.wait()
+
+
+@pytest.mark.asyncio
+async def test_a_reader_of_pieces_that_does_not_read_is_cut_and_no_more_are_made() -> None:
+    pieces = Scripted(b"x" * 65_536, endless=True)
+    listener = HttpListener(Streaming(pieces).handle, wall=lambda: NOW, limits=HttpLimits(write_s=0.02))
+    port = await listener.start("127.0.0.1", 0)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(GET)
+        async with asyncio.timeout(5):
+            await pieces.closed.wait()
+        given = pieces.given
+        assert given * 65_536 < 16 * 1024 * 1024  # what the kernel holds, and no more
+        await asyncio.sleep(0)
+        assert pieces.given == given
+    await listener.stop()
+
+
+@pytest.mark.asyncio
+async def test_pieces_that_fail_end_the_connection_and_are_logged() -> None:
+    pieces = Scripted(b"second", ZeroDivisionError("secret"))
+    with capture_logs() as logs:
+        async with listening(Streaming(pieces).handle) as port, connected(port) as client:
+            client.send(GET)
+            octets = await client.reader.read()
+    assert octets.endswith(b"first,second")
+    assert [each["event"] for each in logs] == ["a reply broke off"]
+    assert pieces.closed.is_set()
