@@ -16,8 +16,8 @@ from strowger.acs.token_keys import TokenKeys
 from strowger.acs.user_tokens import Given, UserTokens
 from strowger.calls import directory
 from strowger.calls.directory import CreatedUsers, Directory, Presence
-from strowger.calls.exchange import Limits
 from strowger.calls.identities import Identities, Identity, IdentityStore
+from strowger.calls.limits import Limits
 from strowger.calls.outside_policy import OutsidePolicy, Refused
 from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import WaysOut

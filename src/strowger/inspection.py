@@ -174,7 +174,7 @@ def log_end(call: Call, what: str) -> None:
             status=call.final_status,
             caller=printable(call.caller.raw_id),
             to=printable(call.hop.to.raw_id),
-            redirects=call.hop_index,
+            redirects=call.redirects,
             seconds=round(call.ended_at - call.created_at, 3),
             why=printable(call.why),
         )

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from strowger.calls.call import FINAL_STATES, Branch, State
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall
 from strowger.calls.errors import CallError, StoreUnavailable
-from strowger.calls.exchange import Limits
 from strowger.calls.identifier import Identifier, phone_number
+from strowger.calls.limits import Limits
 from tests.support.exchange import BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandClock, HandStore, user
 
 TARGETS = [phone_number(OUTSIDE), phone_number(OTHER_NUMBER), phone_number(NUMBER), user(BOB), user(NOBODY)]

@@ -13,8 +13,9 @@ from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.directory import CreatedUsers, Directory, Number, Presence, User
 from strowger.calls.errors import CallError
-from strowger.calls.exchange import Exchange, Limits
+from strowger.calls.exchange import Exchange
 from strowger.calls.identifier import from_raw_id
+from strowger.calls.limits import Limits
 from strowger.calls.outside_policy import OutsidePolicy
 from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, Receipt, StoredCall, WaysOut

@@ -56,6 +56,36 @@ class Branch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Why the branch that it replaces led nowhere, in words; what a peer says is in them made printable."""
 
 
+class Opening(StrEnum):
+    """How a hop was opened."""
+
+    ARRIVAL = ""
+    """The call came for this addressee."""
+    REDIRECT = "redirect"
+    """An application redirected the call."""
+    DEFAULT = "default"
+    """The application was silent, and the settings say what holds then."""
+    HUNT = "hunt"
+    """The next step of one addressee's ring plan: its event and its context are those of the hop before."""
+    RETURNED = "returned"
+    """The hop before led nowhere, and the call is held for its application again."""
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """How a hop ended that nobody answered."""
+
+    target: str
+    """Raw id of its addressee."""
+    status: int
+    """The SIP status that the caller would get."""
+    reason: str
+    """Its reason phrase; may be empty."""
+    why: str
+    """A sentence for a person."""
+    cause: int = 0
+    """The cause of ITU-T Q.850 that the target gave; 0 for none."""
+
+
 class Hop(msgspec.Struct, omit_defaults=True):
     """One addressee of a call, from the moment it is chosen until it takes its one decision."""
 
@@ -75,6 +105,9 @@ class Hop(msgspec.Struct, omit_defaults=True):
     """Further trunks, to be tried one after the other while nobody has heard of the call there."""
     joined: tuple[Branch, ...] = ()
     """Branches rung since the hop was opened: a phone that registered meanwhile, or the next place to try."""
+    opening: Opening = Opening.ARRIVAL
+    failure: Failure | None = None
+    """How the hop before ended, of one that was returned."""
 
     @property
     def branches(self) -> tuple[Branch, ...]:
@@ -115,6 +148,18 @@ class Call(msgspec.Struct, omit_defaults=True):
     def hop_index(self) -> int:
         """The current hop's position, from 0."""
         return len(self.hops) - 1
+
+    @property
+    def redirects(self) -> int:
+        """How often the call was redirected; neither a hunt nor a return to the application is a redirect."""
+        return sum(hop.opening not in (Opening.HUNT, Opening.RETURNED) for hop in self.hops[1:])
+
+    def is_open(self, hop_index: int) -> bool:
+        """Whether a decision about this hop is about the current one: it is the same, or the hunt of its addressee
+        went on since.
+        """
+        later = self.hops[hop_index + 1 :]
+        return 0 <= hop_index < len(self.hops) and all(hop.opening is Opening.HUNT for hop in later)
 
     @property
     def is_over(self) -> bool:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
-from strowger.calls.call import Branch, Call, Hop, State
+from strowger.calls.call import Branch, Call, Failure, Opening, State
 from strowger.calls.context import Claims, ContextSigner
 from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, RejectReason
 from strowger.calls.directory import Directory, outside_id
@@ -29,9 +28,12 @@ from strowger.calls.errors import (
     TooManyRedirects,
 )
 from strowger.calls.ledger import UNSAVED, Clock, Deadlines, Ledger, LiveCall, Observer
+from strowger.calls.limits import Limits
 from strowger.calls.machine import Input, Occurrence
+from strowger.calls.openings import Openings
 from strowger.calls.outside_policy import OutsidePolicy, attempt_of
-from strowger.calls.ports import Announcer, Arrival, RingPlan, Store, StoredCall, Telephony
+from strowger.calls.ports import Announcer, Arrival, Receipt, RingPlan, Store, StoredCall, Telephony
+from strowger.calls.succession import Succession
 
 _REJECT_PHRASES: Final = {
     RejectReason.NONE: "Decline",
@@ -41,20 +43,6 @@ _REJECT_PHRASES: Final = {
 
 BRANCHES_PER_HOP: Final = 50
 """Branches of one hop that further phones may join; one that registers anew all the time would be rung without end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one call and of all calls. Times in seconds."""
-
-    hold_s: float = 30.0
-    ring_s: float = 60.0
-    ring_budget_s: float = 180.0
-    """From arrival to the end of all ringing and holding, however often the call is redirected."""
-    redirects_per_call: int = 5
-    held_calls: int = 10_000
-    """Calls that live at once, held or ringing."""
-    reject_none_status: int = 603
 
 
 class Exchange:
@@ -76,11 +64,12 @@ class Exchange:
     ) -> None:
         self._directory = directory
         self._contexts = contexts
-        self._announcer = announcer
         self._clock = clock
         self._deadlines = deadlines
         self._new_id = new_id
         self._limits = limits or Limits()
+        self._openings = Openings(directory, announcer, clock, new_id, self._limits)
+        self._succession = Succession(self._openings)
         self._observe = observe or (lambda call, what: None)
         self.outside = outside or OutsidePolicy()
         self._ledger = Ledger(
@@ -140,7 +129,7 @@ class Exchange:
         )
         live = self._ledger.add(call)
         why = f"nobody can be reached as {arrival.dialled}: no phone, and no subscription is told of it"
-        what, occurrence = self._opening(live, plan, why)
+        what, occurrence = self._openings.open(live, plan, why)
         self._ledger.apply(live, what, occurrence, leg=arrival.leg)
         return call.call_id
 
@@ -180,7 +169,7 @@ class Exchange:
 
         def settle(live: LiveCall) -> None:
             if live.call.hop_index == hop_index:
-                self._settle(live, Input.HOP_FAILED, status, reason, why, relayed)
+                self._end_hop(live, Input.HOP_FAILED, Failure(live.call.hop.to.raw_id, status, reason, why), relayed)
 
         self._ledger.tell(call_id, settle)
 
@@ -250,44 +239,31 @@ class Exchange:
             answer(_not_found())
 
     def _redirect(self, live: LiveCall, command: RedirectCall, answer: Answer) -> None:
-        plan = self._directory.target(live.call.resource, command.target, live.call.caller)
-        if live.call.hop_index >= self._limits.redirects_per_call:
-            self._end_chain(live, answer)
-            return
-        what, occurrence = self._opening(live, plan, f"redirect to {plan.to.raw_id}")
-        if plan.via:
+        what, occurrence = self._openings.redirect(live, command.target, Opening.REDIRECT)
+        if what is Input.TOO_MANY:
+            answer = partial(self._too_many, answer)
+        self._open(live, what, occurrence, answer, command.receipt)
+
+    def _open(
+        self, live: LiveCall, what: Input, occurrence: Occurrence, answer: Answer, receipt: Receipt | None = None
+    ) -> None:
+        """Open a hop, and count a call that leaves for the outside. Raises DecisionRefused, and opens nothing then."""
+        plan = occurrence.plan
+        if plan is not None and plan.via:
             attempt = attempt_of(live.call, outside_id(plan.to))
             answer = self.outside.begin(live.call.call_id, attempt, self._clock.monotonic(), answer)
-        if what is Input.RING and self._directory.sends_back(live.call.came_by, plan):
-            what, occurrence = Input.SEND_BACK, self._sending_back(live.call, plan)
-        self._ledger.apply(live, what, occurrence, answer=answer, receipt=command.receipt)
+        self._ledger.apply(live, what, occurrence, answer=answer, receipt=receipt)
 
     def _took_effect(self, call: Call, what: str) -> None:
         self.outside.took_effect(call)
         self._observe(call, what)
 
-    def _sending_back(self, call: Call, plan: RingPlan) -> Occurrence:
-        at = self._clock.wall()
-        why = f'the trunk {call.came_by} was told to call {plan.to.raw_id} itself (mode = "302")'
-        return Occurrence(at, plan=plan, expires_at=at, status=302, reason="Moved Temporarily", why=why)
-
-    def _end_chain(self, live: LiveCall, answer: Answer) -> None:
+    def _too_many(self, answer: Answer, outcome: Accepted | CallError) -> None:
         limit = self._limits.redirects_per_call
         refusal = TooManyRedirects(
             f"the call was redirected {limit} times already, which is as often as it may be; it has been ended"
         )
-        occurrence = Occurrence(
-            self._clock.wall(),
-            status=482,
-            reason="Loop Detected",
-            why=f"redirected more than {limit} times (limits.redirects_per_call)",
-        )
-        self._ledger.apply(
-            live,
-            Input.TOO_MANY,
-            occurrence,
-            answer=lambda outcome: answer(outcome if isinstance(outcome, CallError) else refusal),
-        )
+        answer(outcome if isinstance(outcome, CallError) else refusal)
 
     def _reject(self, live: LiveCall, command: RejectCall, answer: Answer) -> None:
         statuses = {
@@ -326,7 +302,7 @@ class Exchange:
             why = f"the application neither redirected nor rejected the call within {waited}"
         else:
             why = f"nobody answered within {waited}"
-        self._settle(live, Input.DEADLINE, 480, "Temporarily Unavailable", why)
+        self._end_hop(live, Input.DEADLINE, Failure(hop.to.raw_id, 480, "Temporarily Unavailable", why))
 
     # Restart ---------------------------------------------------------------------------------------------------------
 
@@ -351,7 +327,28 @@ class Exchange:
         if call is not None and call.hop.expires_at > self._clock.wall():
             self.telephony.resume(call_id)
 
-    # Opening a hop ----------------------------------------------------------------------------------------
+    # What ends a hop -------------------------------------------------------------------------------------------------
+
+    def _end_hop(self, live: LiveCall, what: Input, failure: Failure, relayed: object | None = None) -> None:
+        """The current hop led nowhere, or its time is over: open what follows it, else end the call."""
+        follower = self._succession.followed_by(live, failure)
+        if follower is None:
+            self._fail(live, what, failure, relayed)
+            return
+        try:
+            self._open(live, *follower, partial(self._followed, live, what, failure, relayed))
+        except DecisionRefused as refusal:  # it leads outside, where the call may not go
+            why = f"{failure.why}; what was to follow was refused: {refusal}"
+            self._fail(live, what, replace(failure, why=why), relayed)
+
+    def _followed(
+        self, live: LiveCall, what: Input, failure: Failure, relayed: object | None, outcome: Accepted | CallError
+    ) -> None:
+        if isinstance(outcome, CallError):  # it was not written, and the hop is over all the same
+            self._fail(live, what, failure, relayed)
+
+    def _fail(self, live: LiveCall, what: Input, failure: Failure, relayed: object | None = None) -> None:
+        self._settle(live, what, failure.status, failure.reason, failure.why, relayed)
 
     def _settle(
         self, live: LiveCall, what: Input, status: int, reason: str, why: str, relayed: object | None = None
@@ -359,28 +356,6 @@ class Exchange:
         self._ledger.apply(
             live, what, Occurrence(self._clock.wall(), status=status, reason=reason, why=why, relayed=relayed)
         )
-
-    def _opening(self, live: LiveCall, plan: RingPlan, why: str) -> tuple[Input, Occurrence]:
-        at = self._clock.wall()
-        event_id = self._event_for(live.call, plan, at)
-        if plan.ring:
-            what, time_s = Input.RING, self._limits.ring_s
-        elif event_id:
-            what, time_s = Input.HOLD, self._limits.hold_s
-        else:
-            what, time_s = Input.NOBODY, 0.0
-        budget_s = self._limits.ring_budget_s - (self._clock.monotonic() - live.began_at)
-        expires_at = at + max(0.0, min(time_s, budget_s))
-        status, reason = (480 if what is Input.NOBODY else 0), "Temporarily Unavailable"
-        return what, Occurrence(
-            at, plan=plan, expires_at=expires_at, event_id=event_id, status=status, reason=reason, why=why
-        )
-
-    def _event_for(self, call: Call, plan: RingPlan, at: float) -> str:
-        """The id of the event that a hop by this plan raises; empty when nobody would be told of it."""
-        hop = Hop(plan.to, at, at, self._new_id() if plan.announced else "")
-        is_told = plan.announced and self._announcer.is_told(replace(call, hops=[*call.hops, hop]))
-        return hop.event_id if is_told else ""
 
 
 def _tell_refused(refused: Callable[[], None], outcome: Accepted | CallError) -> None:
@@ -404,7 +379,7 @@ def _require_own(call: Call | None, user: str) -> None:
 def _require_open(call: Call, hop_index: int) -> None:
     if call.is_over:
         raise CallOver("Call not found: it has ended.")
-    if call.hop_index != hop_index:
+    if not call.is_open(hop_index):
         raise HopClosed(
             "the call was already redirected: decide with the incomingCallContext of its newest IncomingCall event"
         )

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 import msgspec
 
 from strowger.calls import machine
-from strowger.calls.call import Call
+from strowger.calls.call import Call, Opening
 from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
@@ -169,9 +169,8 @@ class Ledger:
         after, effects = machine.handle(before, what, occurrence)
         if after is before:
             return
-        entries = self._announcer.compose(after, self._context(after)) if occurrence.event_id else ()
-        closes = before.hops and what is not Input.BRANCH
-        closed_event = before.hop.event_id if closes else ""
+        entries = self._announcer.compose(after, self._context(after)) if occurrence.announces else ()
+        closed_event = _closed_event(before, what, occurrence)
         unit = Commit(
             call=self._encode(after),
             call_id=after.call_id,
@@ -295,6 +294,12 @@ class Ledger:
     def _drop(self, live: LiveCall) -> None:
         self._live.pop(live.call.call_id, None)
         self._deadlines.disarm(live.call.call_id)
+
+
+def _closed_event(before: Call, what: Input, occurrence: Occurrence) -> str:
+    """The event that nobody need be told of any more."""
+    goes_on = what is Input.BRANCH or occurrence.opening is Opening.HUNT
+    return before.hop.event_id if before.hops and not goes_on else ""
 
 
 def _cannot_be_refused(what: Input) -> bool:

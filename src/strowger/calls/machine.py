@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from strowger.calls.call import FINAL_STATES, Branch, Call, Hop, State
+from strowger.calls.call import FINAL_STATES, Branch, Call, Failure, Hop, Opening, State
 from strowger.calls.ports import RingPlan
 
 
@@ -68,6 +68,15 @@ class Occurrence(msgspec.Struct, frozen=True, gc=False):
     branch: Branch | None = None
     reserve: tuple[Branch, ...] = ()
     """What is left of the hop's reserve after `branch`."""
+    opening: Opening = Opening.ARRIVAL
+    """How a hop is opened."""
+    failure: Failure | None = None
+    """How the hop before ended, when that is why one is opened."""
+
+    @property
+    def announces(self) -> bool:
+        """Whether an event of its own is raised: a hunt goes on under the one of the hop before."""
+        return bool(self.event_id) and self.opening is not Opening.HUNT
 
 
 class Proceed(msgspec.Struct, frozen=True, gc=False):
@@ -183,7 +192,17 @@ def _new_hop(occurrence: Occurrence) -> Hop:
     plan = occurrence.plan
     assert plan is not None
     at, until, event_id = occurrence.at, occurrence.expires_at, occurrence.event_id
-    return Hop(plan.to, at, until, event_id, plan.ring, plan.via, reserve=plan.reserve)
+    return Hop(
+        plan.to,
+        at,
+        until,
+        event_id,
+        plan.ring,
+        plan.via,
+        reserve=plan.reserve,
+        opening=occurrence.opening,
+        failure=occurrence.failure,
+    )
 
 
 def _closed(call: Call, occurrence: Occurrence) -> list[Hop]:
@@ -197,7 +216,7 @@ def _silencing(call: Call, why: str) -> list[Effect]:
 
 def _opening(state: State, hop_index: int, occurrence: Occurrence) -> list[Effect]:
     effects: list[Effect] = [Ring(hop_index)] if state is State.RINGING else []
-    return [*effects, Announce()] if occurrence.event_id else effects
+    return [*effects, Announce()] if occurrence.announces else effects
 
 
 Action = Callable[[Call, State, Occurrence], tuple[Call, list[Effect]]]

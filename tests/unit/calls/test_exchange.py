@@ -22,9 +22,10 @@ from strowger.calls.errors import (
     TargetUnroutable,
     TooManyRedirects,
 )
-from strowger.calls.exchange import BRANCHES_PER_HOP, Limits
+from strowger.calls.exchange import BRANCHES_PER_HOP
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ledger import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S
+from strowger.calls.limits import Limits
 from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import Receipt
 from tests.support.exchange import (

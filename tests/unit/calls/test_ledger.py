@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strowger.calls.errors import StoreUnavailable
-from strowger.calls.exchange import Limits
+from strowger.calls.limits import Limits
 from tests.support.exchange import Bench
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import FINAL_STATES, Branch, Call, Hop, State
+from strowger.calls.call import FINAL_STATES, Branch, Call, Failure, Hop, Opening, State
 from strowger.calls.identifier import phone_number
 from strowger.calls.machine import (
     IMPOSSIBLE,
@@ -134,3 +134,17 @@ def test_a_branch_joins_the_open_hop_and_takes_from_its_reserve() -> None:
 def test_a_call_that_is_sent_back_ends_with_the_target_as_its_last_hop() -> None:
     after, _ = handle(a_call(State.HELD), Input.SEND_BACK, an_occurrence(Input.SEND_BACK))
     assert (after.final_status, after.hop.to, after.hop.ring) == (302, NEXT, ("sip:eve@192.0.2.2",))
+
+
+def test_a_hunt_goes_on_under_the_same_event() -> None:
+    occurrence = Occurrence(20.0, RingPlan(TO, ("sip:eve@192.0.2.2",)), 50.0, "event-0", opening=Opening.HUNT)
+    after, effects = handle(a_call(State.RINGING), Input.RING, occurrence)
+    assert effects == [StopRinging(0, "redirected"), Ring(1)]
+    assert (after.hop.opening, after.hop.event_id) == (Opening.HUNT, "event-0")
+
+
+def test_a_hop_keeps_how_the_one_before_it_failed() -> None:
+    failure = Failure("4:+1", 486, "Busy Here", "they are busy")
+    occurrence = Occurrence(20.0, RingPlan(TO), 50.0, "event-1", opening=Opening.RETURNED, failure=failure)
+    after, _ = handle(a_call(State.RINGING), Input.HOLD, occurrence)
+    assert (after.state, after.hop.opening, after.hop.failure) == (State.HELD, Opening.RETURNED, failure)

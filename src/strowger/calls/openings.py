@@ -1,0 +1,95 @@
+"""How hops are opened: with whom, for how long, and who is told.
+
+Whatever opens a hop - an arrival, an application, what follows a hop that led nowhere - the same holds for it: an event
+when its addressee is ours and somebody listens, and time out of the one budget that all hops of a call share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from strowger.calls.call import Call, Failure, Hop, Opening
+from strowger.calls.directory import Directory
+from strowger.calls.identifier import Identifier
+from strowger.calls.ledger import Clock, LiveCall
+from strowger.calls.limits import Limits
+from strowger.calls.machine import Input, Occurrence
+from strowger.calls.ports import Announcer, RingPlan
+
+
+class Openings:
+    """Makes what the call machine needs to open a hop; changes nothing."""
+
+    def __init__(
+        self, directory: Directory, announcer: Announcer, clock: Clock, new_id: Callable[[], str], limits: Limits
+    ) -> None:
+        self._directory = directory
+        self._announcer = announcer
+        self._clock = clock
+        self._new_id = new_id
+        self._limits = limits
+
+    def budget_s(self, live: LiveCall) -> float:
+        """What is left of the time that all ringing and holding of the call may take; below 0 when it is over."""
+        return self._limits.ring_budget_s - (self._clock.monotonic() - live.began_at)
+
+    def open(
+        self,
+        live: LiveCall,
+        plan: RingPlan,
+        why: str,
+        opening: Opening = Opening.ARRIVAL,
+        failure: Failure | None = None,
+    ) -> tuple[Input, Occurrence]:
+        """A hop by this plan; `why` closes the one before, and ends the call when nobody is rung and nobody told."""
+        at = self._clock.wall()
+        event_id = self._event_for(live.call, Hop(plan.to, at, at, opening=opening, failure=failure), plan)
+        if plan.ring:
+            what, time_s = Input.RING, self._limits.ring_s
+        elif event_id:
+            what, time_s = Input.HOLD, self._limits.hold_s
+        else:
+            what, time_s = Input.NOBODY, 0.0
+        expires_at = at + max(0.0, min(time_s, self.budget_s(live)))
+        status, reason = (480 if what is Input.NOBODY else 0), "Temporarily Unavailable"
+        return what, Occurrence(
+            at,
+            plan=plan,
+            expires_at=expires_at,
+            event_id=event_id,
+            status=status,
+            reason=reason,
+            why=why,
+            opening=opening,
+            failure=failure,
+        )
+
+    def redirect(self, live: LiveCall, target: Identifier, opening: Opening) -> tuple[Input, Occurrence]:
+        """The hop of a redirect, or the end of a chain that is too long. Raises DecisionRefused."""
+        call = live.call
+        plan = self._directory.target(call.resource, target, call.caller)
+        if call.redirects >= self._limits.redirects_per_call:
+            return Input.TOO_MANY, self._too_many()
+        what, occurrence = self.open(live, plan, f"redirect to {plan.to.raw_id}", opening)
+        if what is Input.RING and self._directory.sends_back(call.came_by, plan):
+            return Input.SEND_BACK, self._sending_back(call, plan)
+        return what, occurrence
+
+    def _too_many(self) -> Occurrence:
+        limit = self._limits.redirects_per_call
+        why = f"redirected more than {limit} times (limits.redirects_per_call)"
+        return Occurrence(self._clock.wall(), status=482, reason="Loop Detected", why=why)
+
+    def _sending_back(self, call: Call, plan: RingPlan) -> Occurrence:
+        at = self._clock.wall()
+        why = f'the trunk {call.came_by} was told to call {plan.to.raw_id} itself (mode = "302")'
+        return Occurrence(at, plan=plan, expires_at=at, status=302, reason="Moved Temporarily", why=why)
+
+    def _event_for(self, call: Call, hop: Hop, plan: RingPlan) -> str:
+        """The id of the event that the hop raises; empty when nobody would be told of it."""
+        if not plan.announced:
+            return ""
+        told = replace(hop, event_id=self._new_id())
+        return told.event_id if self._announcer.is_told(replace(call, hops=[*call.hops, told])) else ""
