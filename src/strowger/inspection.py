@@ -78,7 +78,8 @@ class Inspection:
 
     def call(self, call_id: str) -> Call | None:
         """One call by its id, or by a beginning of it that no other call has."""
-        return self._store.find_call(call_id)
+        found = self._store.find_call(call_id)
+        return (self._exchange.live_call(found.call_id) or found) if found is not None else None
 
     def subscribe(self, watcher: Watcher) -> Callable[[], None]:
         """Tell `watcher` of every change from now on; what is returned ends that."""

@@ -11,7 +11,7 @@ import aiohttp
 from click.testing import CliRunner, Result
 
 from strowger.base.clock import VirtualClock
-from strowger.calls.call import Call, Hop, State
+from strowger.calls.call import BranchReport, Call, Hop, State
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.cli import main
@@ -115,8 +115,8 @@ def a_route_test(**changes: Any) -> RouteTestView:
     return RouteTestView(**(values | changes))
 
 
-def a_redirected_call() -> Call:
-    """The same call, redirected to Bob and answered."""
+def a_redirected_call(*reports: BranchReport) -> Call:
+    """The same call, redirected to Bob and answered; with what came of its branches."""
     first = Hop(
         phone_number("+31201110001"),
         1_767_225_600.0,
@@ -133,6 +133,7 @@ def a_redirected_call() -> Call:
         ("sip:bob@127.0.0.1:5071",),
         closed_at=1_767_225_602.31,
         decision="answered by sip:bob@127.0.0.1:5071",
+        branch_reports=reports,
     )
     return a_call(
         state=State.ANSWERED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from strowger.sip.admission import Admission
@@ -162,6 +162,7 @@ class EdgeBench:
         *,
         contact: str = "sip:target@192.0.2.77:5090",
         tag: str = "t",
+        more: Sequence[tuple[str, str]] = (),
         flush: bool = True,
     ) -> list[str]:
         """The target answers a request that was sent to it."""
@@ -171,6 +172,7 @@ class EdgeBench:
         headers += [("To", to if request.to_tag else f"{to};tag={tag}")]
         headers += [("Contact", "*" if contact == "*" else f"<{contact}>")]
         headers += [("Record-Route", value) for value in request.values("Record-Route")]
+        headers += more
         reason = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}.get(status, "Reason")
         response = Response.make(status, reason, headers).to_bytes()
         return self.feed(response, Flow("UDP", "127.0.0.1", 5090, 0, 0), flush=flush)

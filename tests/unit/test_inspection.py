@@ -27,6 +27,10 @@ class Store:
     """A store of which only its health is asked."""
 
     writable = True
+    call: Call | None = None
+
+    def find_call(self, call_id: str) -> Call | None:
+        return self.call
 
     def is_writable(self) -> bool:
         return self.writable
@@ -85,6 +89,20 @@ def test_watchers_are_told_until_they_leave() -> None:
     leave()
     inspection.observe(call, "cancel")
     assert seen == ["hold"]
+
+
+def test_a_live_call_is_shown_with_what_is_not_written_yet() -> None:
+    inspection, bench, store = an_inspection()
+    assert inspection.call("id") is None
+    call_id = bench.arrive("alice")
+    store.call = bench.store.stored(call_id)
+    bench.exchange.rang(call_id, 0, 0)
+    shown = inspection.call(call_id)
+    assert shown is not None and shown.hop.report_of(0).rang_at == bench.clock.wall()
+    bench.exchange.cancel(call_id)
+    bench.store.flush()
+    store.call = bench.store.stored(call_id)
+    assert inspection.call(call_id) is store.call
 
 
 def test_every_measurement_has_its_value() -> None:

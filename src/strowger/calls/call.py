@@ -86,6 +86,21 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The cause of ITU-T Q.850 that the target gave; 0 for none."""
 
 
+class BranchReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What came of one branch, as far as it is known. Times: wall clock, seconds; 0 while it has not happened."""
+
+    number: int
+    """The branch's place among those of its hop."""
+    rang_at: float = 0.0
+    ended_at: float = 0.0
+    status: int = 0
+    """Its final SIP status, or the one that stands for its silence; 0 while it has none."""
+    reason: str = ""
+    """The reason phrase of the final response, made printable; for silence our own words."""
+    cause: int = 0
+    """The Q.850 cause in the final response (RFC 3326); 0 for none."""
+
+
 class Hop(msgspec.Struct, omit_defaults=True):
     """One addressee of a call, from the moment it is chosen until it takes its one decision."""
 
@@ -108,11 +123,17 @@ class Hop(msgspec.Struct, omit_defaults=True):
     opening: Opening = Opening.ARRIVAL
     failure: Failure | None = None
     """How the hop before ended, of one that was returned."""
+    branch_reports: tuple[BranchReport, ...] = ()
+    """What came of the branches, in their order; written along with the next change of the call."""
 
     @property
     def branches(self) -> tuple[Branch, ...]:
         """Every branch rung so far; its position is its number."""
         return (*(Branch(uri, self.via) for uri in self.ring), *self.joined)
+
+    def report_of(self, number: int) -> BranchReport:
+        """What came of a branch; of one of which nothing is known, that."""
+        return next((each for each in self.branch_reports if each.number == number), BranchReport(number))
 
 
 class Call(msgspec.Struct, omit_defaults=True):

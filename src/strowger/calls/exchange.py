@@ -188,6 +188,18 @@ class Exchange:
 
         self._ledger.tell(call_id, settle)
 
+    def rang(self, call_id: str, hop_index: int, branch: int) -> None:
+        """A branch of a hop rings."""
+        self._ledger.rang(call_id, hop_index, branch)
+
+    def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> None:
+        """A branch of a hop has ended, or had to be given up; nothing is decided by that."""
+        self._ledger.branch_ended(call_id, hop_index, branch, status, reason, cause)
+
+    def live_call(self, call_id: str) -> Call | None:
+        """A live call with everything that its branches reported, even what is not written yet."""
+        return self._ledger.reported(call_id)
+
     def phone_registered(self, user: str, uris: Iterable[str]) -> None:
         """A user has new phones: they join the calls that ring for that user, or are held for it."""
         branches = [Branch(uri) for uri in uris]

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import msgspec
 
 from strowger.calls import machine
+from strowger.calls.branch_reports import BranchReports
 from strowger.calls.call import Call, Opening
 from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
@@ -60,7 +61,7 @@ Observer = Callable[[Call, str], None]
 class LiveCall:
     """A call in memory. `waiting` exists only while a commit is under way."""
 
-    __slots__ = ("began_at", "call", "committing", "revision", "waiting")
+    __slots__ = ("began_at", "call", "committing", "reports", "revision", "waiting")
 
     def __init__(self, call: Call, revision: int, began_at: float) -> None:
         self.began_at = began_at
@@ -69,6 +70,12 @@ class LiveCall:
         self.revision = revision
         self.committing = False
         self.waiting: deque[Callable[[], None]] | None = None
+        self.reports: BranchReports | None = None
+        """What its branches said; None until one says something."""
+
+    def reported(self) -> Call:
+        """The call with everything that its branches reported."""
+        return self.reports.merged(self.call) if self.reports is not None else self.call
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -165,7 +172,7 @@ class Ledger:
         receipt: Receipt | None = None,
     ) -> None:
         """Put an input to the machine, write what it made of it, then do it. `answer` is told how that went."""
-        before = live.call
+        before = live.reported()
         after, effects = machine.handle(before, what, occurrence)
         if after is before:
             return
@@ -192,6 +199,22 @@ class Ledger:
         else:
             live.committing = True
             self._store.commit(unit, partial(self._committed, live, change))
+
+    def rang(self, call_id: str, hop_index: int, branch: int) -> bool:
+        """A branch rings; whether it is the first of its hop. What branches report is written with the next change."""
+        live = self._live.get(call_id)
+        return live is not None and _reports(live).rang(live.call, hop_index, branch, self._clock.wall())
+
+    def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> None:
+        """A branch has its final response, or what stands for it. Of a call that is over nothing more is kept."""
+        live = self._live.get(call_id)
+        if live is not None:
+            _reports(live).ended(live.call, hop_index, branch, self._clock.wall(), status, reason, cause)
+
+    def reported(self, call_id: str) -> Call | None:
+        """A live call with everything that its branches reported."""
+        live = self._live.get(call_id)
+        return live.reported() if live is not None else None
 
     def save_again(self) -> None:
         """Offer the ends that the store refused once more."""
@@ -300,6 +323,12 @@ def _closed_event(before: Call, what: Input, occurrence: Occurrence) -> str:
     """The event that nobody need be told of any more."""
     goes_on = what is Input.BRANCH or occurrence.opening is Opening.HUNT
     return before.hop.event_id if before.hops and not goes_on else ""
+
+
+def _reports(live: LiveCall) -> BranchReports:
+    if live.reports is None:
+        live.reports = BranchReports()
+    return live.reports
 
 
 def _cannot_be_refused(what: Input) -> bool:

@@ -116,7 +116,7 @@ def row(call: CallView, narrator: Narrator) -> str:
 
 def details(call: CallView, narrator: Narrator) -> list[str]:
     """One call, on as many lines as it needs."""
-    from strowger.cli.narration import clock, doing, lasted
+    from strowger.cli.narration import clock, doing, lasted, outcomes
 
     status = f" with {call.final_status}" if call.final_status else ""
     duration = f", lasted {lasted(call.created_at, call.ended_at)}" if call.ended_at else ""
@@ -136,6 +136,7 @@ def details(call: CallView, narrator: Narrator) -> list[str]:
         opened = clock(hop.opened_at)
         lines.append(f"  hop {number}    {opened}  to {narrator.name(hop.to)}  {printable(hop.to.raw_id)}")
         lines += [f"           {opened}  {text}" for text in doing(hop)]
+        lines += [f"           {clock(at)}  {text}" for at, text in outcomes(hop)]
         if hop.closed_at:
             lines.append(f"           {clock(hop.closed_at)}  {printable(hop.decision, WHY_LIMIT)}")
     return lines

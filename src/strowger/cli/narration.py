@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from strowger.base.text import printable
-from strowger.console.views import CallView, HopView, PartyView, seconds
+from strowger.console.views import BranchView, CallView, HopView, PartyView, seconds
 
 SHORT_ID: Final = 8
 """Characters of a call's id in a line; more than enough to ask for it by them."""
@@ -93,6 +93,22 @@ def doing(hop: HopView) -> list[str]:
     if hop.event_id:
         told.append(f"--> IncomingCall  {printable(hop.event_id)}")
     return told
+
+
+def outcomes(hop: HopView) -> list[tuple[str, str]]:
+    """What came of each branch of a hop, and when, in the order in which it happened."""
+    told: list[tuple[str, str]] = []
+    for branch in hop.branches:
+        if branch.rang_at is not None:
+            told.append((branch.rang_at, f"{printable(branch.uri)} rings"))
+        if branch.ended_at is not None:
+            told.append((branch.ended_at, f"{printable(branch.uri)}: {_final(branch)}"))
+    return sorted(told)
+
+
+def _final(branch: BranchView) -> str:
+    cause = f" (Q.850 cause {branch.cause})" if branch.cause is not None else ""
+    return f"{branch.status or ''} {printable(branch.reason)}{cause}".strip()
 
 
 def _joining(hop: HopView) -> tuple[str, str]:

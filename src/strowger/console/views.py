@@ -33,6 +33,15 @@ class BranchView(msgspec.Struct, frozen=True):
     rung_at: str
     because: str = ""
     """Why the branch that it replaces led nowhere."""
+    rang_at: str | None = None
+    """When it rang first; None if it did not, as far as is known."""
+    ended_at: str | None = None
+    status: int | None = None
+    """Its final SIP status, or the one that stands for its silence; None while it has none."""
+    reason: str = ""
+    """The reason phrase of that."""
+    cause: int | None = None
+    """The Q.850 cause that came with it."""
 
 
 class HopView(msgspec.Struct, frozen=True):
@@ -146,11 +155,12 @@ def _hop(hop: Hop) -> HopView:
         expires_at=iso(hop.expires_at),
         closed_at=iso(hop.closed_at) if hop.closed_at else None,
         decision=hop.decision,
-        branches=tuple(_branch(branch, hop) for branch in hop.branches),
+        branches=tuple(_branch(branch, hop, number) for number, branch in enumerate(hop.branches)),
     )
 
 
-def _branch(branch: Branch, hop: Hop) -> BranchView:
+def _branch(branch: Branch, hop: Hop, number: int) -> BranchView:
+    report = hop.report_of(number)
     return BranchView(
         uri=branch.uri,
         trunk=branch.trunk,
@@ -158,6 +168,11 @@ def _branch(branch: Branch, hop: Hop) -> BranchView:
         replaces=branch.replaces if branch.replaces >= 0 else None,
         rung_at=iso(branch.rung_at or hop.opened_at),
         because=branch.because,
+        rang_at=iso(report.rang_at) if report.rang_at else None,
+        ended_at=iso(report.ended_at) if report.ended_at else None,
+        status=report.status or None,
+        reason=report.reason,
+        cause=report.cause or None,
     )
 
 

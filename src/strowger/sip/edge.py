@@ -396,6 +396,14 @@ class Edge:
         if leg.is_answered:
             self._callers.relay(leg, response)
 
+    def branch_rang(self, fork: Fork, number: int) -> None:
+        """One of the phones rings."""
+        self._exchange.rang(fork.call_id, fork.hop_index, number)
+
+    def branch_ended(self, fork: Fork, number: int, status: int, reason: str, cause: int) -> None:
+        """One of the branches has ended."""
+        self._exchange.branch_ended(fork.call_id, fork.hop_index, number, status, reason, cause)
+
     def failed(self, fork: Fork, attempt: Attempt, status: int, response: Response | None) -> None:
         """Every branch ended: the best final response goes to the exchange."""
         said = attempt.trouble or arrival.OWN_CONCLUSIONS.get(status, str(status))

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from strowger.calls.call import Branch
-from strowger.sip import failover
+from strowger.sip import branch_progress, failover
 from strowger.sip.attempts import Attempts
 from strowger.sip.authentication.errors import ChallengeUnanswerable
 from strowger.sip.branches import Branches
@@ -51,7 +51,7 @@ _UNAVAILABLE = 503
 _TROUBLES = {_TIMEOUT: "no response at all", _UNAVAILABLE: "it could not be reached"}
 
 
-class Listener(Protocol):
+class Listener(branch_progress.Listener, Protocol):
     """Whom the forks tell; the edge."""
 
     def perform(self, outputs: Sequence[Output]) -> None:
@@ -204,6 +204,7 @@ class Forks:
         if status in CHALLENGES and self._attempts.can_answer(attempt):
             self._challenged(leg, fork, index, response)
             return
+        branch_progress.heard(self._listener, fork, attempt, response)
         if status >= 300:
             attempt.trouble = f"{status} {response.reason}"
             if failover.goes_on(fork, attempt, status):
@@ -330,6 +331,7 @@ class Forks:
         """A branch ended without a response of its own (RFC 3261 §16.9)."""
         attempt = fork.attempts[index]
         attempt.trouble = attempt.trouble or _TROUBLES[status]
+        branch_progress.silent(self._listener, fork, attempt, status)
         if failover.goes_on(fork, attempt, status):
             self._go_on(fork, index)
         ended = fork.context.silence if status == _TIMEOUT else fork.context.unreachable
@@ -374,6 +376,7 @@ class Forks:
                 case CancelBranch(index):
                     self._cancel(leg, fork, index)
                 case GiveUpBranch(index):
+                    branch_progress.silent(self._listener, fork, fork.attempts[index], _TIMEOUT)
                     self._layer.forget(fork.attempts[index].key)
                     self.forget(fork.attempts[index].key)
                 case Failed(status, response, index):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from strowger.calls.call import BranchReport
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.limits import Limits
 from tests.support.exchange import Bench
@@ -27,3 +28,28 @@ def test_ends_kept_for_a_store_that_is_down_are_bounded() -> None:
         bench.exchange.cancel(call_id)
     bench.store.flush()
     assert len(bench.exchange._ledger._unsaved) == 2
+
+
+def test_reports_of_branches_are_seen_at_once_and_written_with_the_next_change() -> None:
+    bench = Bench()
+    call_id = bench.arrive("alice")
+    bench.exchange.rang(call_id, 0, 0)
+    bench.exchange.branch_ended(call_id, 0, 0, 486, "Busy Here", 17)
+    report = BranchReport(0, bench.clock.wall(), bench.clock.wall(), 486, "Busy Here", 17)
+    live = bench.exchange.live_call(call_id)
+    assert live is not None and live.hop.branch_reports == (report,)
+    assert bench.store.waiting == [], "a report alone is not written"
+    assert bench.store.stored(call_id).hop.branch_reports == ()
+    bench.exchange.hop_failed(call_id, 0, 486, "Busy Here", "sip:alice: 486 Busy Here", None)
+    bench.store.flush()
+    assert bench.store.stored(call_id).hop.branch_reports == (report,)
+
+
+def test_of_a_call_that_is_over_nothing_more_is_kept() -> None:
+    bench = Bench()
+    call_id = bench.arrive("alice")
+    bench.exchange.cancel(call_id)
+    bench.store.flush()
+    bench.exchange.rang(call_id, 0, 0)
+    bench.exchange.branch_ended(call_id, 0, 0, 487, "Request Terminated", 0)
+    assert bench.exchange.live_call(call_id) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from strowger.calls.call import State
+from strowger.calls.call import BranchReport, State
 from strowger.cli import main
 from strowger.cli.call import details
 from strowger.cli.narration import Narrator
@@ -44,7 +44,7 @@ async def test_no_calls(bench: Bench, token_file: Path) -> None:
 
 
 async def test_show(bench: Bench, token_file: Path) -> None:
-    bench.queries.known = [a_redirected_call()]
+    bench.queries.known = [a_redirected_call(BranchReport(0, 1_767_225_600.2, 1_767_225_602.3, 200, "OK", 16))]
     result = await call(bench, token_file, "show", "7f3a")
     assert result.output.splitlines() == [
         "call 7f3a0000-0000-4000-8000-000000000001",
@@ -58,6 +58,8 @@ async def test_show(bench: Bench, token_file: Path) -> None:
         "  hop 2    00:00:00.070  to 8:acs:res_bob  8:acs:res_bob",
         "           00:00:00.070  ringing sip:bob@127.0.0.1:5071",
         "           00:00:00.070  --> IncomingCall  evt-2",
+        "           00:00:00.200  sip:bob@127.0.0.1:5071 rings",
+        "           00:00:02.300  sip:bob@127.0.0.1:5071: 200 OK (Q.850 cause 16)",
         "           00:00:02.310  answered by sip:bob@127.0.0.1:5071",
     ]
     assert json.loads((await call(bench, token_file, "show", "7f3a", "--json")).output)["final_status"] == 200
@@ -104,9 +106,7 @@ async def until_watched(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("more", "line"), [((), "INVITE  +31612345678"), (("--json",), '"what":"hold"')])
-async def test_watch_until_the_server_stops(
-    bench: Bench, token_file: Path, more: tuple[str, ...], line: str
-) -> None:
+async def test_watch_until_the_server_stops(bench: Bench, token_file: Path, more: tuple[str, ...], line: str) -> None:
     watching = asyncio.ensure_future(call(bench, token_file, "watch", *more))
     await until_watched(bench)
     bench.queries.happens(a_call(), "hold")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import Branch, Hop, State
+from strowger.calls.call import Branch, BranchReport, Hop, State
 from strowger.calls.identifier import phone_number
-from strowger.cli.narration import Narrator, clock, lasted, short_id, span
+from strowger.cli.narration import Narrator, clock, lasted, outcomes, short_id, span
 from strowger.console.views import PartyView, view
 from tests.support.console import a_call, a_redirected_call
 
@@ -106,10 +106,24 @@ def test_a_trunk_that_is_rung_instead_and_a_phone_that_joins() -> None:
     hop = Hop(phone_number("+45"), 1_767_225_600.0, 1_767_225_660.0, ring=("sip:+45@a.test",), via="a")
     hop.joined = (instead,)
     assert NARRATOR.lines(view(a_call(hops=[hop])), "branch") == [
-        "00:00:01.000  call 7f3a0000  "
-        "ringing instead sip:+45@b.test through b, the one before: 503 Service Unavailable"
+        "00:00:01.000  call 7f3a0000  ringing instead sip:+45@b.test through b, the one before: 503 Service Unavailable"
     ]
     hop.joined = (Branch("sip:bob@c.test", rung_at=1_767_225_602.0),)
     assert NARRATOR.lines(view(a_call(hops=[hop])), "branch") == [
         "00:00:02.000  call 7f3a0000  also ringing sip:bob@c.test"
+    ]
+
+
+def test_what_came_of_branches_in_the_order_in_which_it_happened() -> None:
+    reports = (
+        BranchReport(0, 1_767_225_601.0, 1_767_225_603.0, 487),
+        BranchReport(1, 0.0, 1_767_225_602.0, 486, "\x1b[2J", 17),
+    )
+    hop = Hop(
+        phone_number("+45"), 1_767_225_600.0, 1_767_225_660.0, ring=("sip:a@b", "sip:c@d"), branch_reports=reports
+    )
+    assert outcomes(view(a_call(hops=[hop])).hops[0]) == [
+        ("2026-01-01T00:00:01.000Z", "sip:a@b rings"),
+        ("2026-01-01T00:00:02.000Z", "sip:c@d: 486 \\x1b[2J (Q.850 cause 17)"),
+        ("2026-01-01T00:00:03.000Z", "sip:a@b: 487"),
     ]

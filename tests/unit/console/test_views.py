@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from strowger.calls.call import State
+from strowger.calls.call import BranchReport, State
 from strowger.console.views import CallView, ChangeView, iso, seconds, view
 from tests.support.console import a_call, a_redirected_call
 
@@ -63,3 +63,13 @@ def test_a_call_that_never_came_to_be() -> None:
 @pytest.mark.parametrize("at", [0.0, 1_767_225_600.0, 1_767_225_600.5, 1_767_225_600.999])
 def test_times_come_back_to_the_millisecond(at: float) -> None:
     assert seconds(iso(at)) == pytest.approx(at, abs=0.0011)
+
+
+def test_what_came_of_a_branch() -> None:
+    silent, ended = (
+        view(a_redirected_call(*reports)).hops[1].branches[0]
+        for reports in ((), (BranchReport(0, 1_767_225_600.2, 1_767_225_602.3, 486, "Busy Here", 17),))
+    )
+    assert (silent.rang_at, silent.ended_at, silent.status, silent.reason, silent.cause) == (None, None, None, "", None)
+    assert (ended.rang_at, ended.ended_at) == ("2026-01-01T00:00:00.200Z", "2026-01-01T00:00:02.300Z")
+    assert (ended.status, ended.reason, ended.cause) == (486, "Busy Here", 17)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from strowger.calls.call import BranchReport
 from strowger.calls.decision import RedirectCall, RejectCall
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.sip.edge import Manners
@@ -704,3 +705,12 @@ def test_a_caller_that_is_to_call_the_target_itself_gets_it_as_its_contact() -> 
         f"<sip:{BY_TWO_TRUNKS}@{FIRST}>;q=1.0",
         f"<sip:{BY_TWO_TRUNKS}@{SECOND}>;q=0.9",
     ]
+
+
+def test_the_ringing_and_the_end_of_a_branch_are_kept_with_the_call() -> None:
+    edge, out = ringing()
+    edge.bench.clock.now += 3
+    edge.answer(out, 486, more=[("Reason", 'Q.850;cause=17;text="User busy"')])
+    hop = edge.bench.store.stored(next(iter(edge.bench.store.rows))).hop
+    at = edge.bench.clock.wall()
+    assert hop.branch_reports == (BranchReport(0, at - 3, at, 486, "Busy Here", 17),)

@@ -32,6 +32,8 @@ class Listening:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.told: list[tuple[object, ...]] = []
+        self.branches: list[tuple[object, ...]] = []
+        """What was told of single branches."""
 
     def perform(self, outputs: object) -> None:
         for output in outputs:  # type: ignore[attr-defined]
@@ -49,6 +51,12 @@ class Listening:
 
     def failed(self, fork: Fork, attempt: Attempt, status: int, response: Response | None) -> None:
         self.told.append(("failed", attempt.number, status))
+
+    def branch_rang(self, fork: Fork, number: int) -> None:
+        self.branches.append((number,))
+
+    def branch_ended(self, fork: Fork, number: int, status: int, reason: str, cause: int) -> None:
+        self.branches.append((number, status, reason))
 
     def branch_wanted(self, fork: Fork, branch: Branch, refused: Callable[[], None]) -> None:
         self.told.append(("wanted", branch))
@@ -543,3 +551,40 @@ def test_after_a_restart_a_trunk_that_may_be_absorbing_our_invite_is_waited_for(
     assert adopted.attempts[0].patient_until is None
     challenged(rig, adopted)
     assert adopted.attempts[0].patient_until == rig.now + PATIENCE_S
+
+
+# What is told of single branches -------------------------------------------------------------------------------------
+
+
+def test_each_branch_tells_when_it_rings_and_how_it_ended() -> None:
+    rig = Rig()
+    rung = a_fork(("sip:a@192.0.2.7", "sip:b@192.0.2.8", "sip:c@192.0.2.9;transport=sctp"))
+    rig.forks.start(rig.leg, rung)
+    for branch, status in ((0, 100), (0, 180), (1, 183), (1, 486), (0, 200)):
+        rig.respond(rung, branch, status)
+    assert rig.listener.branches == [
+        (2, 503, "the transport sctp is none that this URI can use"),
+        (0,),
+        (1,),
+        (1, 486, "Reason"),
+        (0, 200, "Reason"),
+    ]
+
+
+def test_a_branch_tells_of_its_end_before_another_one_is_asked_for() -> None:
+    rig, rung = by_two_trunks()
+    rig.respond(rung, 0, 503)
+    assert (rig.listener.branches, rig.listener.told[0][0]) == ([(0, 503, "Reason")], "wanted")
+    ring_what_is_wanted(rig, rung)
+    rig.forks.silence(rung.attempts[1].key)
+    assert rig.listener.branches[1:] == [(1, 408, "no response at all")]
+
+
+def test_a_cancelled_branch_that_stays_silent_is_given_up() -> None:
+    rig = Rig()
+    rung = a_fork(("sip:a@192.0.2.7",))
+    rig.forks.start(rig.leg, rung)
+    rig.forks.cancel(rig.leg, rung)
+    rig.now += 32
+    rig.forks.advance(rig.now)
+    assert rig.listener.branches == [(0, 408, "")]

@@ -1,0 +1,53 @@
+"""What the branches of a live call report: kept in memory, and written along with the next change of the call.
+
+A branch that rings or ends decides nothing by itself, so that nothing waits for its report. What has not been written
+when the server dies is not known afterwards; a branch that rings on then reports again.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from strowger.calls.call import BranchReport, Call, Hop
+
+
+class BranchReports:
+    """The reports of one call that are newer than what is written. A branch that has ended reports no more."""
+
+    __slots__ = ("_by_hop",)
+
+    def __init__(self) -> None:
+        self._by_hop: dict[int, dict[int, BranchReport]] = {}
+
+    def rang(self, call: Call, hop_index: int, number: int, at: float) -> bool:
+        """A branch rings; whether it is the first of its hop that does."""
+        known = self._of(call, hop_index)
+        report = known.get(number, BranchReport(number))
+        if report.rang_at or report.ended_at:
+            return False
+        is_first = not any(each.rang_at for each in known.values())
+        known[number] = replace(report, rang_at=at)
+        return is_first
+
+    def ended(self, call: Call, hop_index: int, number: int, at: float, status: int, reason: str, cause: int) -> None:
+        """A branch has its final response, or what stands for it."""
+        known = self._of(call, hop_index)
+        report = known.get(number, BranchReport(number))
+        if not report.ended_at:
+            known[number] = replace(report, ended_at=at, status=status, reason=reason, cause=cause)
+
+    def merged(self, call: Call) -> Call:
+        """The call with everything reported."""
+        hops = [
+            _with(hop, self._by_hop[index]) if index in self._by_hop else hop for index, hop in enumerate(call.hops)
+        ]
+        return replace(call, hops=hops)
+
+    def _of(self, call: Call, hop_index: int) -> dict[int, BranchReport]:
+        if hop_index not in self._by_hop:
+            self._by_hop[hop_index] = {each.number: each for each in call.hops[hop_index].branch_reports}
+        return self._by_hop[hop_index]
+
+
+def _with(hop: Hop, reports: dict[int, BranchReport]) -> Hop:
+    return replace(hop, branch_reports=tuple(reports[number] for number in sorted(reports)))
