@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,14 +24,15 @@ from strowger.calls.call import Call
 from strowger.calls.ports import OutboxEntry, Store
 from strowger.events import request
 from strowger.events.announcement import EVENT_BYTES, announce
-from strowger.events.errors import SubscriptionInvalid, Unanswered
+from strowger.events.errors import Unanswered
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
 from strowger.events.retry import DELIVERED, NOT_RETRIED, SCHEDULES, Profile, Reason, RetryAt, Schedule, decide
+from strowger.events.subscribers import Subscriber, Subscribers
 from strowger.events.subscription import Subscription
 from strowger.events.throttle import Throttle
-from strowger.events.validation import Validation
-from strowger.events.webhook import Target, WebhookClient
+from strowger.events.validation import Asked, Validation
+from strowger.events.webhook import WebhookClient
 
 STOP_GRACE_S: Final = 1.0
 """How long `stop` waits for attempts in flight."""
@@ -66,20 +67,6 @@ class Counters:
     """Not kept: their subscription is gone or failed, or too many waited."""
 
 
-class _Route:
-    """Everything about one subscription that an attempt needs."""
-
-    __slots__ = ("failures", "is_served", "schedule", "subscription", "target")
-
-    def __init__(self, subscription: Subscription, schedule: Schedule) -> None:
-        self.subscription = subscription
-        self.schedule = schedule
-        self.target = Target(subscription, schedule.timeout_s, request.shared_headers(subscription))
-        self.failures = Throttle()
-        self.is_served = True
-        """False once its handshake failed for good."""
-
-
 class EventDelivery:
     """Announces calls to subscriptions. Construct it anywhere, then `start` it in the running loop.
 
@@ -101,26 +88,26 @@ class EventDelivery:
         self._store = store
         self._clock = clock
         self._settings = settings or DeliverySettings()
-        by_key, self._subscribed = _sorted_out(subscriptions)
-        self._routes = {key: _Route(each, self._settings.schedules[each.profile]) for key, each in by_key.items()}
-        self._outbox = Outbox(self._routes, self._settings.outbox)
+        self.subscribers = Subscribers(self._settings.schedules)
+        """Who is told just now: to look at, and to change by the methods here."""
+        self._outbox = Outbox(self._settings.outbox)
         self._client = WebhookClient()
-        self._validation = Validation(
-            by_key, self._settings.policies, self._client, clock, ids, validation_url, self._settled
-        )
+        self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
         self._drops = Throttle()
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._running = False
+        for subscription in subscriptions:
+            self.add(subscription)
 
     # ------------------------------------------------------------------------------------------- calls.ports.Announcer
 
     def is_told(self, call: Call) -> bool:
-        """Whether anybody would be told of the IncomingCall of the call's current hop: a failed subscription is
-        nobody, and so is one whose filters the event does not pass.
+        """Whether anybody would be told of the IncomingCall of the call's current hop: a failed or paused subscription
+        is nobody, and so is one whose filters the event does not pass.
         """
-        return any(self._told(call))
+        return any(self.subscribers.told(call))
 
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         """The outbox entries that announce the current hop; nothing is sent yet. Empty when nobody is to be told."""
@@ -130,7 +117,7 @@ class EventDelivery:
         wall = self._clock.wall()
         entries: list[OutboxEntry] = []
         topic, body = None, b""
-        for subscription in self._told(call):
+        for subscription in self.subscribers.told(call):
             if subscription.topic != topic:
                 topic, body = subscription.topic, self._body(call, context, subscription.topic, wall)
             if body:
@@ -164,6 +151,64 @@ class EventDelivery:
         """Each subscription's handshake by `resource/name`: its state and what came of the last attempt, in words."""
         return self._validation.states()
 
+    # -------------------------------------------------------------------------------- subscriptions that come and go
+
+    def add(self, subscription: Subscription) -> None:
+        """One more; its endpoint is asked for consent at once. Raises `SubscriptionInvalid`, and nothing changed."""
+        self.subscribers.add(subscription)
+        self._outbox.add_lane(subscription.key)
+        self._validation.add(subscription)
+        self._pump(self._clock.monotonic())
+
+    def replace(self, subscription: Subscription) -> None:
+        """Change the one of this key; what waits for it stays. Its endpoint is asked anew where it could tell the
+        difference. Raises `SubscriptionInvalid`, and nothing changed.
+        """
+        before = self._known(subscription.key)
+        is_same = subscription.is_asked_like(before.subscription)
+        self.subscribers.replace(subscription)
+        if is_same:
+            self._validation.replace(subscription)
+        else:
+            self.validate_again(subscription.key)
+
+    def remove(self, key: str) -> State | None:
+        """Forget one and what waits for it: how far its handshake had come, None when there was none of this key."""
+        if self.subscribers.remove(key) is None:
+            return None
+        for entry in self._outbox.remove_lane(key):
+            self._drop(entry, "its subscription was removed")
+        return self._validation.remove(key)
+
+    def pause(self, key: str) -> None:
+        """Tell it of nothing more for now: what waits for it waits on, until its time is over."""
+        self._known(key).is_paused = True
+        self._outbox.shut_lane(key)
+        self._pump(self._clock.monotonic())
+
+    def resume(self, key: str) -> None:
+        """Tell it again, first of what waited and is still in time."""
+        subscriber = self._known(key)
+        subscriber.is_paused = False
+        self._open_lane(subscriber)
+        self._pump(self._clock.monotonic())
+
+    def validate_again(self, key: str) -> None:
+        """Begin its handshake anew, whatever came of the last one; until it consents, its events wait."""
+        subscriber = self._known(key)
+        subscriber.is_served = True
+        self._outbox.shut_lane(key)
+        self._validation.add(subscriber.subscription)
+        self._pump(self._clock.monotonic())
+
+    def _known(self, key: str) -> Subscriber:
+        subscriber = self.subscribers.get(key)
+        if subscriber is None:
+            raise KeyError(key)
+        return subscriber
+
+    # ------------------------------------------------------------------------------------------------ start and stop
+
     async def start(self) -> None:
         """Take up the store's undelivered entries and shake hands with every endpoint; waits for none of them."""
         await self._client.open()
@@ -186,17 +231,6 @@ class EventDelivery:
 
     # ---------------------------------------------------------------------------------------------- in and out of here
 
-    def _told(self, call: Call) -> Iterator[Subscription]:
-        topic, event = None, dict[str, object]()
-        for subscription in self._subscribed.get(call.resource, ()):
-            if subscription.filter.is_open:
-                yield subscription
-                continue
-            if subscription.topic != topic:
-                topic, event = subscription.topic, request.filterable(call, subscription.topic)
-            if subscription.filter.matches(event):
-                yield subscription
-
     def _body(self, call: Call, context: str, topic: str, wall: float) -> bytes:
         body, left_out = announce(call, context, topic, wall, self._settings.event_bytes)
         if left_out:
@@ -207,7 +241,7 @@ class EventDelivery:
     def _admit(self, entry: OutboxEntry, now: float, wall: float) -> None:
         if entry.expires_at <= wall:
             self._expire(entry)
-        elif (route := self._routes.get(entry.subscription)) is None or not route.is_served:
+        elif (subscriber := self.subscribers.get(entry.subscription)) is None or not subscriber.is_served:
             self._drop(entry, "its subscription is gone or failed")
         else:  # from here on the monotonic clock counts: the wall clock may be set while the event waits
             pushed_out = self._outbox.add(entry, now + entry.expires_at - wall)
@@ -215,15 +249,20 @@ class EventDelivery:
                 self._drop(pushed_out, "too many events wait")
 
     def _settled(self, subscription: Subscription, *, is_valid: bool) -> None:
-        if is_valid:
-            self._outbox.open(subscription.key)
+        subscriber = self.subscribers.get(subscription.key)
+        if subscriber is None:
             return
-        if not self._running:
-            return  # cut off by our own stop, which says nothing of the endpoint: what waits stays stored
-        self._subscribed[subscription.resource].remove(subscription)
-        self._routes[subscription.key].is_served = False
-        for entry in self._outbox.discard(subscription.key):
-            self._drop(entry, "its subscription failed")
+        if is_valid:
+            self._open_lane(subscriber)
+        elif self._running:  # else cut off by our own stop, which says nothing of the endpoint: what waits stays stored
+            subscriber.is_served = False
+            for entry in self._outbox.discard(subscription.key):
+                self._drop(entry, "its subscription failed")
+
+    def _open_lane(self, subscriber: Subscriber) -> None:
+        key = subscriber.subscription.key
+        if not subscriber.is_paused and self._validation.state(key) is State.VALID:
+            self._outbox.open(key)
 
     def _expire(self, entry: OutboxEntry) -> None:
         self.counters.expired += 1
@@ -239,14 +278,13 @@ class EventDelivery:
 
     # ------------------------------------------------------------------------------------------------------- attempts
 
-    async def _attempt(self, delivery: Delivery) -> None:
+    async def _attempt(self, delivery: Delivery, subscriber: Subscriber) -> None:
         entry = delivery.entry
-        route = self._routes[entry.subscription]
         self.counters.attempts += 1
         status, why = None, "cut off"
         try:
-            headers, body = request.attempt(route.subscription, entry.body, entry.event_id, delivery.attempts - 1)
-            status = (await self._client.post(route.target, headers, body)).status
+            headers, body = request.attempt(subscriber.subscription, entry.body, entry.event_id, delivery.attempts - 1)
+            status = (await self._client.post(subscriber.target, headers, body)).status
             why = f"answered {status}"
         except Unanswered as error:
             why = str(error)
@@ -256,21 +294,21 @@ class EventDelivery:
                 self.counters.delivered += 1
                 self._conclude(delivery)
             elif self._running:
-                self._fail(delivery, route, status, why, now)
+                self._fail(delivery, subscriber, status, why, now)
             else:
                 self._outbox.finish(delivery)  # it stays in the store for the next start
             if status not in DELIVERED or self._outbox.can_start:  # else nothing waits for the slot, no deadline is new
                 self._pump(now)
 
-    def _fail(self, delivery: Delivery, route: _Route, status: int | None, why: str, now: float) -> None:
-        self._report_failure(delivery, route, why, now)
+    def _fail(self, delivery: Delivery, subscriber: Subscriber, status: int | None, why: str, now: float) -> None:
+        self._report_failure(delivery, subscriber, why, now)
         decision = decide(
-            route.schedule,
+            subscriber.schedule,
             attempts=delivery.attempts,
             status=status,
             now=now,
             deadline=delivery.deadline,
-            not_retried=self._settings.not_retried | request.not_retried(route.subscription),
+            not_retried=self._settings.not_retried | request.not_retried(subscriber.subscription),
         )
         if isinstance(decision, RetryAt):
             self._outbox.retry(delivery, decision.at)
@@ -286,14 +324,14 @@ class EventDelivery:
         if not delivery.withdrawn:  # a withdrawn entry left the store with the decision that closed its hop
             self._store.delivered(delivery.entry)
 
-    def _report_failure(self, delivery: Delivery, route: _Route, why: str, now: float) -> None:
-        failures = route.failures.count(now)
+    def _report_failure(self, delivery: Delivery, subscriber: Subscriber, why: str, now: float) -> None:
+        failures = subscriber.failures.count(now)
         if failures:
             _log.warning(
                 "event attempt failed",
                 why=why,
-                subscription=route.subscription.key,
-                endpoint=printable(route.subscription.shown_endpoint),
+                subscription=subscriber.subscription.key,
+                endpoint=printable(subscriber.subscription.shown_endpoint),
                 call_id=delivery.entry.call_id,
                 attempt=delivery.attempts,
                 failures=failures,
@@ -305,16 +343,17 @@ class EventDelivery:
         """Do everything that is due, then set the timer for what comes next."""
         if not self._running:
             return
-        for key in self._validation.advance(now):
-            spawn(self._ask(key), "event handshake", self._tasks)
+        for asked in self._validation.advance(now):
+            spawn(self._ask(asked), "event handshake", self._tasks)
         for entry in self._outbox.advance(now):
             self._expire(entry)
         for delivery in self._outbox.start():
-            spawn(self._attempt(delivery), "event attempt", self._tasks)
+            subscriber = self._known(delivery.entry.subscription)
+            spawn(self._attempt(delivery, subscriber), "event attempt", self._tasks)
         self._set_timer(now)
 
-    async def _ask(self, key: str) -> None:
-        await self._validation.ask(key)
+    async def _ask(self, asked: Asked) -> None:
+        await self._validation.ask(asked)
         self._pump(self._clock.monotonic())
 
     def _set_timer(self, now: float) -> None:
@@ -332,19 +371,6 @@ class EventDelivery:
     def _wake(self) -> None:
         self._timer = None
         self._pump(self._clock.monotonic())
-
-
-def _sorted_out(
-    subscriptions: Iterable[Subscription],
-) -> tuple[dict[str, Subscription], dict[str, list[Subscription]]]:
-    by_key: dict[str, Subscription] = {}
-    by_resource: dict[str, list[Subscription]] = {}
-    for subscription in subscriptions:
-        if subscription.key in by_key:
-            raise SubscriptionInvalid(f"name: {subscription.key} is there twice")
-        by_key[subscription.key] = subscription
-        by_resource.setdefault(subscription.resource, []).append(subscription)
-    return by_key, by_resource
 
 
 def _earlier(first: float | None, second: float | None) -> float | None:

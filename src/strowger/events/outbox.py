@@ -1,14 +1,14 @@
 """Which entries are due: one queue per subscription, so that a slow receiver delays nobody else's events.
 
 Pure: it neither sends nor stores. An entry is queued (wants a slot), paused (waits for its next attempt) or in flight;
-when it is delivered, given up or withdrawn, nothing of it remains. A lane is shut until its handshake succeeds, and its
-entries wait meanwhile, each under its own deadline. Times are monotonic seconds; one heap holds those of all that wait.
+when it is delivered, given up or withdrawn, nothing of it remains. A lane is shut until its handshake succeeds, and
+while its subscription is paused; its entries wait meanwhile, each under its own deadline. Lanes come and go with their
+subscriptions. Times are monotonic seconds; one heap holds those of all that wait.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from strowger.calls.ports import OutboxEntry
@@ -52,15 +52,15 @@ class Delivery:
         self.attempts = 0
         """Attempts started."""
         self.withdrawn = False
-        """The hop closed while an attempt was in flight."""
+        """The hop closed, or the subscription went, while an attempt was in flight."""
 
 
 class Outbox:
     """All undelivered entries of one process."""
 
-    def __init__(self, subscriptions: Iterable[str], limits: OutboxLimits) -> None:
+    def __init__(self, limits: OutboxLimits) -> None:
         self._limits = limits
-        self._lanes = {name: Lane(name) for name in subscriptions}
+        self._lanes: dict[str, Lane] = {}
         self._stirred: dict[str, Lane] = {}
         """Lanes in which something may be able to start."""
         self._waiting: OrderedDict[int, Delivery] = OrderedDict()
@@ -73,11 +73,33 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting) + self._in_flight
 
+    def add_lane(self, name: str) -> None:
+        """A new subscription, shut until `open`."""
+        self._lanes[name] = Lane(name)
+
+    def remove_lane(self, name: str) -> list[OutboxEntry]:
+        """The subscription is gone: its entries, none of which is tried again. Attempts in flight end by themselves."""
+        gone = self.discard(name)
+        lane = self._lanes.pop(name)
+        self._stirred.pop(name, None)
+        in_flight = [each for of_event in self._by_event.values() for each in of_event if each.lane is lane]
+        for delivery in in_flight:
+            self._forget(delivery)
+            delivery.withdrawn = True
+        return [*gone, *(delivery.entry for delivery in in_flight)]
+
     def open(self, name: str) -> None:
         """The subscription's handshake succeeded: its entries may go."""
         lane = self._lanes[name]
         lane.is_open = True
         self._stirred[name] = lane
+
+    def shut_lane(self, name: str) -> None:
+        """The subscription is paused, or asked for its consent anew: start nothing for it; what waits stays."""
+        lane = self._lanes[name]
+        lane.is_open = False
+        for delivery in lane.queue.values():
+            self._timers.arm(delivery.serial, delivery.deadline)
 
     def discard(self, name: str) -> list[OutboxEntry]:
         """The subscription failed: the entries that waited for it, which are gone now."""
@@ -180,7 +202,7 @@ class Outbox:
         lane = delivery.lane
         lane.in_flight -= 1
         self._in_flight -= 1
-        if lane.queue:
+        if lane.queue:  # a lane that was removed has none
             self._stirred[lane.name] = lane
 
     def _push_out(self) -> OutboxEntry:

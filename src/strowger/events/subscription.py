@@ -55,6 +55,8 @@ class Subscription:
     """What goes with every event, each with the path of the member that has its value."""
     filter: EventFilter = dataclasses.field(default_factory=EventFilter)
     """Which events of the resource it is told of."""
+    is_paused: bool = False
+    """Whether it begins paused: there, and told nothing."""
 
     def __post_init__(self) -> None:
         if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):
@@ -75,6 +77,10 @@ class Subscription:
     def key(self) -> str:
         """`resource/name`, as outbox entries name it."""
         return f"{self.resource}/{self.name}"
+
+    def is_asked_like(self, other: Subscription) -> bool:
+        """Whether the consent to the one is consent to the other: only what never reaches the endpoint differs."""
+        return dataclasses.replace(other, filter=self.filter, is_paused=self.is_paused) == self
 
     @property
     def shown_endpoint(self) -> str:

@@ -30,15 +30,26 @@ class Settled(Protocol):
     def __call__(self, subscription: Subscription, *, is_valid: bool) -> None: ...
 
 
+class Asked:
+    """One subscription and its handshake."""
+
+    __slots__ = ("handshake", "reported", "subscription")
+
+    def __init__(self, subscription: Subscription, handshake: Handshake) -> None:
+        self.subscription = subscription
+        self.handshake = handshake
+        self.reported: tuple[State, str] | None = None
+        """What was logged last."""
+
+
 class Validation:
-    """The handshakes of all subscriptions.
+    """The handshakes of all subscriptions that were added.
 
     `validation_url` makes, of a validation code, the URL on which somebody calls `confirm` with that code.
     """
 
     def __init__(
         self,
-        subscriptions: Mapping[str, Subscription],
         policies: Mapping[Profile, HandshakePolicy],
         client: WebhookClient,
         clock: Clock,
@@ -46,53 +57,76 @@ class Validation:
         validation_url: Callable[[str], str],
         settled: Settled,
     ) -> None:
-        self._subscriptions = subscriptions
+        self._policies = policies
         self._client = client
         self._clock = clock
         self._ids = ids
         self._validation_url = validation_url
         self._settled = settled
-        now = clock.monotonic()
-        self._handshakes = {
-            key: Handshake(policies[subscription.profile], ids.uuid4(), now)
-            for key, subscription in subscriptions.items()
-        }
-        self._unsettled = dict(self._handshakes)
-        self._reported: dict[str, tuple[State, str]] = {}
+        self._handshakes: dict[str, Asked] = {}
+        self._unsettled: dict[str, Asked] = {}
+
+    def add(self, subscription: Subscription) -> None:
+        """Begin with a subscription, or anew with one that is there: an answer to what was asked before is for
+        nothing.
+        """
+        handshake = Handshake(self._policies[subscription.profile], self._ids.uuid4(), self._clock.monotonic())
+        asked = Asked(subscription, handshake)
+        self._handshakes[subscription.key] = self._unsettled[subscription.key] = asked
+
+    def replace(self, subscription: Subscription) -> None:
+        """The subscription changed, and nothing of it that its endpoint could see: the handshake goes on."""
+        self._handshakes[subscription.key].subscription = subscription
+
+    def remove(self, key: str) -> State | None:
+        """Forget a subscription; how far it had come, None when there was none."""
+        self._unsettled.pop(key, None)
+        asked = self._handshakes.pop(key, None)
+        return asked.handshake.state if asked is not None else None
+
+    def state(self, key: str) -> State:
+        """How far one has come. Raises KeyError."""
+        return self._handshakes[key].handshake.state
+
+    def manual_url(self, key: str) -> str:
+        """Where consent can be given by hand just now; empty where it need not, or cannot. Raises KeyError."""
+        handshake = self._handshakes[key].handshake
+        return self._validation_url(handshake.code) if not handshake.is_settled else ""
 
     def states(self) -> dict[str, tuple[State, str]]:
         """Each handshake by `resource/name`: its state and what came of the last attempt, in words."""
-        return {key: (handshake.state, handshake.detail) for key, handshake in self._handshakes.items()}
+        return {key: (asked.handshake.state, asked.handshake.detail) for key, asked in self._handshakes.items()}
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do next."""
         if not self._unsettled:
             return None
-        deadlines = [handshake.deadline for handshake in self._unsettled.values() if handshake.deadline is not None]
+        waiting = (asked.handshake.deadline for asked in self._unsettled.values())
+        deadlines = [deadline for deadline in waiting if deadline is not None]
         return min(deadlines, default=None)
 
-    def advance(self, now: float) -> list[str]:
-        """The subscriptions to `ask` now."""
-        due: list[str] = []
-        for key, handshake in tuple(self._unsettled.items()):
-            if handshake.advance(now):
-                due.append(key)
+    def advance(self, now: float) -> list[Asked]:
+        """Whom to `ask` now."""
+        due: list[Asked] = []
+        for asked in tuple(self._unsettled.values()):
+            if asked.handshake.advance(now):
+                due.append(asked)
             else:
-                self._moved(key)
+                self._moved(asked)
         return due
 
     def confirm(self, code: str) -> bool:
         """Somebody opened the validation URL: whether the code is one of ours and its subscription is valid now."""
-        for key, handshake in self._handshakes.items():
-            if handshake.code == code:
-                is_valid = handshake.confirm(self._clock.monotonic())
-                self._moved(key)
+        for asked in self._handshakes.values():
+            if asked.handshake.code == code:
+                is_valid = asked.handshake.confirm(self._clock.monotonic())
+                self._moved(asked)
                 return is_valid
         return False
 
-    async def ask(self, key: str) -> None:
+    async def ask(self, asked: Asked) -> None:
         """Ask for consent once and take in the answer."""
-        subscription, handshake = self._subscriptions[key], self._handshakes[key]
+        subscription, handshake = asked.subscription, asked.handshake
         is_cloud = subscription.schema is Schema.CLOUD_EVENTS
         why = "cut off"
         answer = None
@@ -108,7 +142,7 @@ class Validation:
                 handshake.permitted(answer.status, self._clock.monotonic(), is_allowed=is_allowed)
             else:
                 handshake.answered(answer.status, answer.body, self._clock.monotonic())
-            self._moved(key)
+            self._moved(asked)
 
     async def _post(self, subscription: Subscription, handshake: Handshake) -> Answer:
         target = Target(subscription, handshake.policy.timeout_s, fixed_headers(subscription))
@@ -126,14 +160,16 @@ class Validation:
         event = schema.subscription_validation(event_id, subscription.topic, code, url, self._clock.wall())
         return schema.request_body(event)
 
-    def _moved(self, key: str) -> None:
-        handshake = self._handshakes[key]
+    def _moved(self, asked: Asked) -> None:
+        subscription, handshake = asked.subscription, asked.handshake
+        if self._handshakes.get(subscription.key) is not asked:
+            return  # removed, or begun anew
         report = (handshake.state, handshake.detail)
-        if handshake.state is not State.VALIDATING and handshake.detail and self._reported.get(key) != report:
-            self._reported[key] = report
-            self._report(self._subscriptions[key], handshake)
-        if handshake.is_settled and self._unsettled.pop(key, None) is not None:
-            self._settled(self._subscriptions[key], is_valid=handshake.state is State.VALID)
+        if handshake.state is not State.VALIDATING and handshake.detail and asked.reported != report:
+            asked.reported = report
+            self._report(subscription, handshake)
+        if handshake.is_settled and self._unsettled.pop(subscription.key, None) is not None:
+            self._settled(subscription, is_valid=handshake.state is State.VALID)
 
     def _report(self, subscription: Subscription, handshake: Handshake) -> None:
         endpoint = printable(subscription.shown_endpoint)

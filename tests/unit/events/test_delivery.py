@@ -404,6 +404,147 @@ async def test_a_failed_subscription_is_nobody(store, receiver, started, new_cal
     assert delivery.pending() == 0
 
 
+# ------------------------------------------------------------------------------------- subscriptions that come and go
+
+
+async def test_a_subscription_that_is_added_is_asked_and_told(store, receiver, started, new_call):
+    delivery = await started(store)
+    assert not delivery.is_told(new_call())
+    delivery.add(subscription("a", receiver.url))
+    assert delivery.is_told(new_call())
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert [received.is_validation for received in receiver.received] == [True, False]
+    with pytest.raises(SubscriptionInvalid, match="dev/a is there twice"):
+        delivery.add(subscription("a", "http://localhost:9/"))
+    assert delivery.subscribers.get("dev/a").subscription.endpoint == receiver.url
+
+
+async def test_who_is_paused_is_nobody_and_gets_what_waited_when_it_is_resumed(
+    store, receiver, started, scripted, new_call, eventually
+):
+    receiver.answer = scripted(503, 200)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    delivery.pause("dev/a")
+    assert not delivery.is_told(new_call())
+    assert delivery.compose(new_call(), "ctx") == ()
+    delivery.publish([entry("e-2"), entry("late", ring_s=0.05)])
+    await store.until_done(1)
+    await eventually(lambda: not delivery._outbox._in_flight)
+    assert ([done.event_id for done in store.done], delivery.pending()) == (["late"], 2)
+    assert len(receiver.events) == 1
+    delivery.resume("dev/a")
+    assert delivery.is_told(new_call())
+    await store.until_done(3)
+    assert {done.event_id for done in store.done[1:]} == {"e-1", "e-2"}
+    assert counts(delivery) == (3, 2, 0, 1, 0)
+
+
+async def test_a_pause_during_the_handshake_outlasts_it(store, receiver, started, consenting):
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def answer(received):
+        asked.set()
+        await answered.wait()
+        return await consenting(received)
+
+    receiver.answer = answer
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry(), entry("e-2", ring_s=0.05)])
+    await asked.wait()
+    delivery.pause("dev/a")
+    answered.set()
+    await store.until_done(1)
+    assert delivery.states()["dev/a"] == (State.VALID, "echoed the code")
+    assert (receiver.events, store.done[0].event_id) == ([], "e-2")
+    delivery.resume("dev/a")
+    await store.until_done(2)
+    assert len(receiver.events) == 1
+
+
+async def test_a_resumed_subscription_still_has_to_consent(store, receiver, started):
+    async def answer(received):
+        return web.Response(text="OK")
+
+    receiver.answer = answer
+    delivery = await started(store, subscription("a", receiver.url, is_paused=True))
+    delivery.publish([entry(ring_s=0.05)])
+    delivery.resume("dev/a")
+    await store.until_done(1)
+    assert counts(delivery) == (0, 0, 0, 1, 0)
+
+
+async def test_what_waits_is_dropped_with_its_subscription_and_an_attempt_ends_by_itself(
+    store, receiver, started, consenting, eventually, new_call
+):
+    release = asyncio.Event()
+
+    async def slowly(received):
+        if not received.is_validation:
+            await release.wait()
+        return await consenting(received)
+
+    receiver.answer = slowly
+    settings = DeliverySettings(OutboxLimits(concurrency=1), schedules={Profile.TELEPHONY: QUICK}, policies=POLICIES)
+    delivery = await started(store, subscription("a", receiver.url), settings=settings)
+    delivery.publish([entry(), entry("e-2")])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    with capture_logs() as lines:
+        assert delivery.remove("dev/a") is State.VALID
+    assert [(line["event"], line["why"]) for line in lines] == [("event dropped", "its subscription was removed")]
+    assert [done.event_id for done in store.done] == ["e-2", "e-1"]
+    assert (delivery.states(), delivery.is_told(new_call())) == ({}, False)
+    assert delivery.remove("dev/a") is None
+    delivery.add(subscription("a", receiver.url))
+    delivery.publish([entry("e-3")])
+    release.set()
+    await store.until_done(3)
+    await eventually(lambda: delivery.pending() == 0)
+    assert [received.event["id"] for received in receiver.events] == ["e-1", "e-3"]
+    assert counts(delivery) == (2, 2, 0, 0, 2)
+
+
+async def test_a_subscription_that_failed_can_be_asked_again(store, receiver, started, new_call, eventually):
+    await receiver.stop()
+    delivery = await started(store, subscription("a", receiver.url, profile=Profile.EVENT_GRID))
+    await eventually(lambda: delivery.states()["dev/a"][0] is State.FAILED)
+    assert not delivery.is_told(new_call())
+    await receiver.start()
+    delivery.validate_again("dev/a")
+    assert delivery.is_told(new_call())
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert counts(delivery) == (1, 1, 0, 0, 0)
+
+
+async def test_what_waits_goes_to_the_endpoint_that_a_changed_subscription_names(
+    store, receiver, new_receiver, started, consenting, scripted
+):
+    receiver.answer = scripted(503)
+    delivery = await started(store, subscription("a", receiver.url))
+    delivery.publish([entry()])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    other = new_receiver()
+    await other.start()
+    delivery.replace(subscription("a", other.url))
+    await store.until_done(1)
+    assert [received.is_validation for received in other.received] == [True, False]
+    delivery.replace(subscription("a", other.url, filter=EventFilter(subject_ends_with="1")))
+    assert delivery.states()["dev/a"] == (State.VALID, "echoed the code")
+    await other.stop()
+
+
+async def test_only_a_subscription_that_is_there_can_be_changed(store):
+    delivery = make(store)
+    for change in (delivery.pause, delivery.resume, delivery.validate_again):
+        with pytest.raises(KeyError):
+            change("dev/a")
+    with pytest.raises(KeyError):
+        delivery.replace(subscription("a", "http://localhost:9/"))
+
+
 # -------------------------------------------------------------------------------------------------- starting, stopping
 
 

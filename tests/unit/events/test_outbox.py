@@ -13,7 +13,9 @@ def entry(event_id: str, subscription: str = A) -> OutboxEntry:
 
 
 def outbox(*, is_open: bool = True, concurrency: int = 2, events_pending: int = 100) -> Outbox:
-    box = Outbox([A, B], OutboxLimits(concurrency, events_pending))
+    box = Outbox(OutboxLimits(concurrency, events_pending))
+    for name in (A, B):
+        box.add_lane(name)
     if is_open:
         box.open(A)
         box.open(B)
@@ -214,3 +216,58 @@ def test_a_long_backlog_drains_in_order_and_in_linear_time():
             box.finish(delivery)
     assert seen == [str(number) for number in range(20_000)]
     assert is_empty(box)
+
+
+def test_a_lane_that_is_shut_keeps_what_waits_until_its_deadline():
+    box = outbox(concurrency=1)
+    for number in "12":
+        box.add(entry(number), 30.0)
+    (running,) = box.start()
+    box.shut_lane(A)
+    box.add(entry("3"), 40.0)
+    box.retry(running, 5.0)
+    assert box.advance(5.0) == []
+    assert (started(box), len(box)) == ([], 3)
+    assert [gone.event_id for gone in box.advance(30.0)] == ["1", "2"]
+    assert box.next_deadline() == 40.0
+    box.open(A)
+    assert started(box) == ["3"]
+
+
+def test_a_lane_that_is_shut_with_something_about_to_start_forgets_no_deadline():
+    box = outbox()
+    box.add(entry("1"), 30.0)
+    box.shut_lane(A)
+    assert (started(box), box.next_deadline()) == ([], 30.0)
+    assert [gone.event_id for gone in box.advance(30.0)] == ["1"]
+    assert is_empty(box)
+
+
+def test_nothing_remains_of_a_lane_that_is_removed():
+    box = outbox(concurrency=1)
+    for number in "123":
+        box.add(entry(number), 30.0)
+    box.add(entry("1", B), 30.0)
+    running, other = box.start()
+    assert [gone.event_id for gone in box.remove_lane(A)] == ["2", "3", "1"]
+    assert (running.withdrawn, other.withdrawn, len(box)) == (True, False, 2)
+    box.retry(running, 5.0)
+    assert (len(box), box.advance(5.0), started(box)) == (1, [], [])
+    box.finish(other)
+    assert is_empty(box)
+
+
+def test_a_lane_may_be_added_again_while_an_attempt_of_the_one_before_is_in_flight():
+    box = outbox(concurrency=1)
+    box.add(entry("1"), 30.0)
+    (before,) = box.start()
+    box.remove_lane(A)
+    box.add_lane(A)
+    box.open(A)
+    box.add(entry("1"), 30.0)
+    (after,) = box.start()
+    box.finish(before)
+    box.add(entry("2"), 30.0)
+    assert started(box) == []
+    box.finish(after)
+    assert started(box) == ["2"]

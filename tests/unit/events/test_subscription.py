@@ -6,6 +6,7 @@ import pytest
 
 from strowger.events.delivery_headers import Header
 from strowger.events.errors import SubscriptionInvalid
+from strowger.events.filters import EventFilter
 from strowger.events.retry import Profile
 from strowger.events.subscription import NAME_LENGTH, Schema, Subscription
 
@@ -78,3 +79,19 @@ def test_members_are_those_of_the_schema():
 
 def test_values_of_headers_are_not_shown():
     assert "s3cret" not in repr(subscription(headers=(Header("X-Key", "s3cret"),)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_alike"),
+    [
+        ({}, True),
+        ({"filter": EventFilter(subject_ends_with="1")}, True),
+        ({"is_paused": True}, True),
+        ({"endpoint": "http://localhost:8081/api"}, False),
+        ({"schema": Schema.CLOUD_EVENTS}, False),
+        ({"profile": Profile.EVENT_GRID}, False),
+        ({"headers": (Header("X-Key", "s3cret"),)}, False),
+    ],
+)
+def test_what_needs_another_consent(changes, is_alike):
+    assert subscription(**changes).is_asked_like(subscription()) is is_alike

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from strowger.base.clock import VirtualClock
 from strowger.base.ids import SeededIds
 from strowger.events.delivery_headers import Header
+from strowger.events.filters import EventFilter
 from strowger.events.handshake import POLICIES, State
 from strowger.events.retry import Profile
 from strowger.events.subscription import Schema, Subscription
@@ -36,7 +38,6 @@ class Bench:
         self.settled: list[tuple[str, bool]] = []
         subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile, schema=schema, headers=headers)
         self.validation = Validation(
-            {subscription.key: subscription},
             POLICIES,
             client,
             self.clock,
@@ -44,6 +45,7 @@ class Bench:
             lambda code: f"https://localhost:7444/validate?code={code}",
             self._settled,
         )
+        self.validation.add(subscription)
 
     def _settled(self, subscription: Subscription, *, is_valid: bool) -> None:
         self.settled.append((subscription.key, is_valid))
@@ -51,9 +53,9 @@ class Bench:
     async def turn(self) -> list[str]:
         """Ask whoever is due now."""
         due = self.validation.advance(self.clock.monotonic())
-        for key in due:
-            await self.validation.ask(key)
-        return due
+        for asked in due:
+            await self.validation.ask(asked)
+        return [asked.subscription.key for asked in due]
 
     @property
     def state(self) -> tuple[State, str]:
@@ -149,8 +151,8 @@ async def test_an_attempt_that_is_cut_off_is_made_again(client, receiver):
 
     receiver.answer = answer
     bench = Bench(client, receiver.url)
-    bench.validation.advance(0.0)
-    task = asyncio.create_task(bench.validation.ask("dev/my-app"))
+    (due,) = bench.validation.advance(0.0)
+    task = asyncio.create_task(bench.validation.ask(due))
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -212,3 +214,44 @@ async def test_headers_of_the_operator_go_with_the_handshake(client, receiver, s
     await bench.turn()
     assert receiver.received[0].headers["X-Key"] == "s3cret"
     assert bench.state[0] is State.VALID
+
+
+async def test_an_answer_to_what_was_removed_or_begun_anew_is_for_nothing(client, receiver):
+    bench = Bench(client, receiver.url)
+    (before,) = bench.validation.advance(0.0)
+    bench.validation.add(before.subscription)
+    assert bench.state == (State.PENDING, "")
+    await bench.validation.ask(before)
+    assert (bench.state, bench.settled) == ((State.PENDING, ""), [])
+    assert await bench.turn() == ["dev/my-app"]
+    assert (bench.state, bench.settled) == ((State.VALID, "echoed the code"), [("dev/my-app", True)])
+    first, second = (received.event["data"]["validationCode"] for received in receiver.received)
+    assert first != second
+    assert not bench.validation.confirm(first)
+
+    bench.validation.add(before.subscription)
+    (after,) = bench.validation.advance(0.0)
+    assert bench.validation.remove("dev/my-app") is State.VALIDATING
+    await bench.validation.ask(after)
+    assert (bench.validation.states(), bench.settled) == ({}, [("dev/my-app", True)])
+    assert bench.validation.next_deadline() is None
+    assert bench.validation.remove("dev/my-app") is None
+
+
+async def test_where_consent_can_be_given_by_hand(client, receiver):
+    bench = Bench(client, receiver.url)
+    (asked,) = bench.validation.advance(0.0)
+    url = f"https://localhost:7444/validate?code={asked.handshake.code}"
+    assert bench.validation.manual_url("dev/my-app") == url
+    await bench.validation.ask(asked)
+    assert bench.validation.manual_url("dev/my-app") == ""
+    assert bench.validation.state("dev/my-app") is State.VALID
+
+
+async def test_a_change_that_the_endpoint_cannot_see_leaves_its_handshake(client, receiver):
+    bench = Bench(client, receiver.url)
+    (asked,) = bench.validation.advance(0.0)
+    changed = dataclasses.replace(asked.subscription, filter=EventFilter(subject_begins_with="/caller/4:"))
+    bench.validation.replace(changed)
+    await bench.validation.ask(asked)
+    assert (bench.state[0], asked.subscription) == (State.VALID, changed)
