@@ -38,6 +38,7 @@ limits = {{hold = "300s"}}
 sip = {{record_route = "on"}}
 resource = [{{name = "bench", id = "{uuid.uuid4()}", hosts = ["127.0.0.1"], keys = ["{KEY}"]}}]
 number = [{{resource = "bench", e164 = "{NUMBER}"}}]
+events = {{private_targets = "allow"}}
 subscription = [{{resource = "bench", name = "app", endpoint = "APPLICATION"}}]
 trunk = [{{name = "target", uri = "sip:127.0.0.1:{TARGET}", options = "off"}}]
 route = [{{kind = "phoneNumber", match = "+316*", to = "target"}}]

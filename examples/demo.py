@@ -63,6 +63,8 @@ resource = "demo"
 name = "bob"
 id = "{bob}"
 contacts = ["{contact}"]
+[events]
+private_targets = "allow"
 [[subscription]]
 resource = "demo"
 name = "app"

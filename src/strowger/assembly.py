@@ -149,7 +149,8 @@ def console_limits(settings: Settings) -> ListenerLimits:
 def delivery_settings(settings: Settings) -> DeliverySettings:
     """How events are sent."""
     limits = settings.limits
-    return DeliverySettings(OutboxLimits(events_pending=limits.events_pending), limits.event_bytes)
+    outbox = OutboxLimits(events_pending=limits.events_pending)
+    return DeliverySettings(outbox, limits.event_bytes, addresses=settings.events.address_policy)
 
 
 def subscriptions(settings: Settings) -> list[Subscription]:

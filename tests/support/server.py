@@ -114,6 +114,7 @@ def document(
             {"resource": "main", "name": "app", "endpoint": endpoint} | (filters or {}),
             *({"resource": "main", **each} for each in subscriptions),
         ],
+        "events": {"private_targets": "allow"} | tables.get("events", {}),
         "trunk": [
             # Scripted peers say what a test tells them, and OPTIONS would be out of their script.
             {"name": name, "options": "off", **(rows if isinstance(rows, dict) else {"uri": rows})}

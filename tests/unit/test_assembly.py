@@ -90,7 +90,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
         [[subscription]]
         resource = "one"
         name = "app"
-        endpoint = "http://127.0.0.1:9/events"
+        endpoint = "https://app.example/events"
         profile = "event-grid"
         schema = "cloudevents"
         headers = ["X-Key: s3cret"]
@@ -125,7 +125,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
     ],
 )
 def test_the_filters_of_a_subscription(tmp_path: Path, filters: str, expected: list[bool]) -> None:
-    row = f'[[subscription]]\nresource = "one"\nname = "app"\nendpoint = "http://127.0.0.1:9/"\n{filters}'
+    row = f'[[subscription]]\nresource = "one"\nname = "app"\nendpoint = "https://app.example/"\n{filters}'
     (subscription,) = assembly.subscriptions(the_settings(tmp_path, row))
     called = {"eventType": "Microsoft.Communication.IncomingCall", "data": {"tags": ["a", "b"]}}
     first = {**called, "subject": "/caller/4:+31612345678/recipient/4:+31201110001"}

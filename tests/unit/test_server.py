@@ -58,6 +58,8 @@ def the_settings(directory: Path, **lists: object) -> Settings:
         resource = "one"
         name = "app"
         endpoint = "http://127.0.0.1:9/events"
+        [events]
+        private_targets = "allow"
         """
     )
     return load(config, {}, lists)

@@ -23,6 +23,7 @@ from strowger.base.text import printable
 from strowger.calls.call import Call
 from strowger.calls.ports import OutboxEntry, Store
 from strowger.events import request
+from strowger.events.address_policy import AddressPolicy
 from strowger.events.announcement import EVENT_BYTES, announce
 from strowger.events.errors import Unanswered
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
@@ -48,6 +49,8 @@ class DeliverySettings:
     event_bytes: int = EVENT_BYTES
     not_retried: frozenset[int] = NOT_RETRIED
     """Statuses after which an event is given up at once."""
+    addresses: AddressPolicy = dataclasses.field(default_factory=AddressPolicy)
+    """Where endpoints may be."""
     schedules: Mapping[Profile, Schedule] = dataclasses.field(default_factory=lambda: SCHEDULES)
     policies: Mapping[Profile, HandshakePolicy] = dataclasses.field(default_factory=lambda: POLICIES)
 
@@ -91,7 +94,7 @@ class EventDelivery:
         self.subscribers = Subscribers(self._settings.schedules)
         """Who is told just now: to look at, and to change by the methods here."""
         self._outbox = Outbox(self._settings.outbox)
-        self._client = WebhookClient()
+        self._client = WebhookClient(self._settings.addresses)
         self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
         self._drops = Throttle()
         self._tasks: set[asyncio.Task[object]] = set()

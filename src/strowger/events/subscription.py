@@ -66,7 +66,8 @@ class Subscription:
             usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
         except ValueError:
             usable = False
-        if not (usable and self.endpoint.isprintable() and " " not in self.endpoint):
+        # Readers of URLs disagree about where a host ends that has a backslash in it.
+        if not (usable and self.endpoint.isprintable() and not set(self.endpoint) & {" ", "\\"}):
             raise SubscriptionInvalid(f"endpoint of {self.key}: not a complete http or https URL")
         try:
             check(self.headers, self.headers_from, MEMBERS[self.schema], has_user=url.username is not None)

@@ -4,22 +4,28 @@ aiohttp connects, keeps connections and parses answers; the request is written h
 four times as much as everything else about a delivery: an event's head is the same but for two headers. Foreign
 exceptions become `Unanswered` here. Redirects are not followed, proxies of the environment are not used, cookies are
 not kept. The status alone decides about a delivery: its answer's body is emptied only to use the connection again.
+
+Whether an address may be connected to is asked for the very address that a socket is made for, each time one is made:
+nothing is looked up again after that, and a kept connection leads where it was allowed to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import socket
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import aiohttp
-from aiohttp.connector import Connection
+from aiohttp.connector import AddrInfoType, Connection
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from strowger.base.text import printable
+from strowger.events.address_policy import AddressPolicy
 from strowger.events.errors import SubscriptionInvalid, Unanswered
 from strowger.events.outcome import Outcome
 from strowger.events.subscription import Subscription
@@ -29,6 +35,9 @@ ANSWER_BYTES: Final = 64 * 1024
 
 IDLE_CONNECTION_S: Final = 2.0
 """How long an idle connection is kept: less than common servers do, so that a POST rarely meets one being closed."""
+
+REFUSAL_CHARACTERS: Final = 400
+"""Of what is said about an endpoint that cannot be connected to."""
 
 _NOT_SENT: Final = ("User-Agent", "Accept", "Accept-Encoding")
 """Headers the client would add: the first tells our versions, the last would invite compressed answers."""
@@ -102,13 +111,16 @@ class Target:
 class WebhookClient:
     """The connections to all endpoints. How many are open at once is bounded by whoever calls `post`."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: AddressPolicy) -> None:
+        self._addresses = addresses
         self._connector: aiohttp.TCPConnector | None = None
 
     async def open(self) -> None:
         """Be ready to post; called once, in the running loop."""
         # No limits of the connector's own: two subscriptions may share a host, and one must not queue behind the other.
-        self._connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=IDLE_CONNECTION_S)
+        self._connector = aiohttp.TCPConnector(
+            limit=0, limit_per_host=0, keepalive_timeout=IDLE_CONNECTION_S, socket_factory=self._socket
+        )
 
     async def close(self) -> None:
         """Close every connection."""
@@ -140,9 +152,23 @@ class WebhookClient:
         except aiohttp.ClientConnectorDNSError as error:
             raise Unanswered(f"cannot connect: {printable(str(error.os_error))}", Outcome.RESOLUTION_ERROR) from error
         except aiohttp.ClientConnectorError as error:
-            raise Unanswered(f"cannot connect: {printable(str(error.os_error))}") from error
+            raise Unanswered(_why_not_connected(error.os_error)) from error
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise Unanswered(printable(f"{type(error).__name__}: {error}")) from error
+
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        """A socket for one address of an endpoint. Raises OSError for one that may not be connected to."""
+        family, kind, protocol, _, (host, port, *_) = address
+        refusal = self._addresses.refusal(str(host), int(port))
+        if refusal:
+            raise OSError(errno.EPERM, refusal)
+        return socket.socket(family, kind, protocol)
+
+
+def _why_not_connected(error: OSError) -> str:
+    """What came of the connection; a refusal of ours without its number."""
+    is_ours = error.errno == errno.EPERM and error.strerror
+    return f"cannot connect: {printable(is_ours or str(error), REFUSAL_CHARACTERS)}"
 
 
 async def _exchange(connection: Connection, request: bytes, deadline: float, *, read: bool) -> Answer:

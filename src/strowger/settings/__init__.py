@@ -10,6 +10,7 @@ Only the server and the command line import this room; all others are handed the
 from strowger.settings.address import Listener, SipListener
 from strowger.settings.connection import connection_string
 from strowger.settings.dev import dev_settings
+from strowger.settings.events import Events
 from strowger.settings.limits import Limits
 from strowger.settings.load import load
 from strowger.settings.outside import Outside
@@ -35,6 +36,7 @@ __all__ = [
     "Certificate",
     "Compat",
     "Entra",
+    "Events",
     "Limits",
     "Listen",
     "Listener",

@@ -38,6 +38,7 @@ def check(settings: Settings) -> list[Problem]:
         _resource_ids,
         _references,
         _delivery_headers,
+        _endpoints,
         _outside,
         _issuers,
         _event_types,
@@ -141,6 +142,16 @@ def _delivery_headers(settings: Settings) -> Iterator[Problem]:
             delivery_headers.check(tuple(fixed), tuple(taken), MEMBERS[Schema(each.schema)], has_user=has_user)
         except ValueError as error:
             yield Problem(f"$.subscription[{index}].headers", str(error), "look at headers and headers_from together")
+
+
+def _endpoints(settings: Settings) -> Iterator[Problem]:
+    """What a name of a host comes to is judged when it is connected to."""
+    policy = settings.events.address_policy
+    for index, each in enumerate(settings.subscriptions):
+        refusal = policy.refusal_of_url(each.endpoint)
+        if refusal:
+            message, _, hint = refusal.partition(": ")
+            yield Problem(f"$.subscription[{index}].endpoint", message, hint)
 
 
 def _outside(settings: Settings) -> Iterator[Problem]:

@@ -41,6 +41,7 @@ def dev_settings(
         "entra": [{"resource": RESOURCE, "issuer": ISSUER, "jwks_url": DEVELOPMENT, "allowed": [APPLICATION_ID]}],
         "number": [{"resource": RESOURCE, "e164": e164} for e164 in NUMBERS],
         "user": _users(contacts or {}),
+        "events": {"private_targets": "allow"},
     }
     if app_url:
         document["subscription"] = [{"resource": RESOURCE, "name": "app", "endpoint": app_url}]

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from strowger.settings import kinds
 from strowger.settings.address import Listener, SipListener
+from strowger.settings.events import Events
 from strowger.settings.limits import Limits
 from strowger.settings.outside import Outside
 from strowger.settings.row import Section, row, sections_of, table, tables
@@ -346,6 +347,7 @@ class Settings:
     subscriptions: tuple[Subscription, ...] = tables(
         "subscription", Subscription, "Applications that are told of calls."
     )
+    events: Events = table("events", Events, "How applications are told of calls.")
     trunks: tuple[Trunk, ...] = tables("trunk", Trunk, "Ways to and from the outside.")
     routes: tuple[Route, ...] = tables("route", Route, "Which trunks lead to which targets.")
     outside: tuple[Outside, ...] = tables(

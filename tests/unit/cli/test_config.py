@@ -85,7 +85,7 @@ def test_filters_are_shown_as_they_could_be_written(good: str, tmp_path: Path) -
         [[subscription]]
         resource = "dev"
         name = "app"
-        endpoint = "http://localhost:8080/"
+        endpoint = "https://app.example/"
         included_event_types = ["All"]
         [[subscription.advanced_filters]]
         operatorType = "stringIn"

@@ -38,7 +38,7 @@ def test_endpoints(endpoint):
 @pytest.mark.parametrize(
     "endpoint",
     ["", "localhost:8080", "ftp://h/", "http://", "http:///p", "http://h:x/", "http://h:0/", "http://h:70000/",
-     "http://[::1/", "http://h/a b", "http://h/\r\nX: y"],
+     "http://[::1/", "http://h/a b", "http://h/\r\nX: y", "http://10.0.0.1\\@h/"],
 )  # fmt: skip
 def test_endpoints_that_cannot_be_served(endpoint):
     with pytest.raises(SubscriptionInvalid, match="endpoint of dev/my-app"):

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from strowger.base.clock import VirtualClock
 from strowger.base.ids import SeededIds
+from strowger.events.address_policy import AddressPolicy
 from strowger.events.delivery_headers import Header
 from strowger.events.filters import EventFilter
 from strowger.events.handshake import POLICIES, State
@@ -64,7 +65,7 @@ class Bench:
 
 @pytest_asyncio.fixture
 async def client():
-    client = WebhookClient()
+    client = WebhookClient(AddressPolicy(allows_all=True))
     await client.open()
     yield client
     await client.close()

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from ipaddress import ip_network
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
 from strowger.base.clock import SystemClock
+from strowger.events.address_policy import AddressPolicy
 from strowger.events.errors import SubscriptionInvalid, Unanswered
 from strowger.events.outcome import Outcome
 from strowger.events.subscription import Subscription
 from strowger.events.webhook import ANSWER_BYTES, Target, WebhookClient
 from strowger.tls import create_dev_ca, server_context
 
+ANYWHERE = AddressPolicy(allows_all=True)
 pytestmark = pytest.mark.asyncio
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "aeg-event-type": "Notification"}
 
 
 @pytest_asyncio.fixture
 async def client():
-    client = WebhookClient()
+    client = WebhookClient(ANYWHERE)
     await client.open()
     yield client
     await client.close()
@@ -186,10 +190,103 @@ async def test_what_every_post_shares_and_the_user_of_the_endpoint(client, recei
 
 
 async def test_a_closed_client_answers_nothing():
-    client = WebhookClient()
+    client = WebhookClient(ANYWHERE)
     with pytest.raises(Unanswered, match="stopping"):
         await client.post(target("http://127.0.0.1:9/"), HEADERS, b"[]")
     await client.close()
+
+
+@contextlib.asynccontextmanager
+async def resolving_client(monkeypatch, policy: AddressPolicy, *answers: list[str]):
+    """A client for which app.example has these addresses, one list after the other."""
+    left = list(answers)
+
+    def getaddrinfo(host, port, *_, **__):
+        assert host == "app.example"
+        found = left.pop(0) if len(left) > 1 else left[0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    client = WebhookClient(policy)
+    await client.open()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def named(receiver) -> Target:
+    return target(receiver.url.replace("127.0.0.1", "app.example"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"])
+async def test_an_address_is_judged_before_a_packet_is_sent(receiver, host):
+    client = WebhookClient(AddressPolicy())
+    await client.open()
+    try:
+        with pytest.raises(Unanswered, match=r"^cannot connect: its address .* loopback: events\.private_net"):
+            await client.post(target(receiver.url.replace("127.0.0.1", host)), HEADERS, b"[]")
+    finally:
+        await client.close()
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1.", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ"])
+async def test_other_spellings_of_an_address_lead_nowhere(receiver, host):
+    client = WebhookClient(AddressPolicy())
+    await client.open()
+    try:
+        with pytest.raises(Unanswered) as caught:
+            await client.post(target(receiver.url.replace("127.0.0.1", host)), HEADERS, b"[]")
+    finally:
+        await client.close()
+    assert receiver.received == []
+    assert "\x00" not in str(caught.value)
+
+
+async def test_a_name_is_judged_by_its_addresses(monkeypatch, receiver):
+    async with resolving_client(monkeypatch, AddressPolicy(), ["10.0.0.1", "169.254.169.254"]) as client:
+        with pytest.raises(Unanswered) as caught:
+            await client.post(named(receiver), HEADERS, b"[]")
+    assert str(caught.value) == (
+        "cannot connect: its address 169.254.169.254 is link-local: "
+        "events.private_networks or events.private_targets can allow it"
+    )
+
+
+async def test_the_port_is_judged(monkeypatch):
+    async with resolving_client(monkeypatch, AddressPolicy(), ["9.9.9.9"]) as client:
+        with pytest.raises(Unanswered, match=r"^cannot connect: its port 22 is for SSH: "):
+            await client.post(target("http://app.example:22/"), HEADERS, b"[]")
+
+
+async def test_of_several_addresses_only_allowed_ones_are_connected_to(monkeypatch, receiver):
+    reached = 0
+
+    async def refused(reader, writer):
+        nonlocal reached
+        reached += 1
+        writer.close()
+
+    policy = AddressPolicy(private_networks=(ip_network("127.0.0.1/32"),))
+    other = await asyncio.start_server(refused, "127.0.0.2", receiver.port)
+    async with other, resolving_client(monkeypatch, policy, ["127.0.0.2", "127.0.0.1"]) as client:
+        assert (await client.post(named(receiver), HEADERS, b"[]")).status == 200
+    assert (reached, len(receiver.received)) == (0, 1)
+
+
+async def test_a_name_that_changes_its_address_is_judged_again(monkeypatch, receiver):
+    async def answer(received):
+        return web.Response(headers={"Connection": "close"})
+
+    receiver.answer = answer
+    policy = AddressPolicy(private_networks=(ip_network("127.0.0.1/32"),))
+    async with resolving_client(monkeypatch, policy, ["127.0.0.1"], ["127.0.0.2"]) as client:
+        assert (await client.post(named(receiver), HEADERS, b"[]")).status == 200
+        assert client._connector is not None
+        client._connector.clear_dns_cache("app.example", receiver.port)
+        with pytest.raises(Unanswered, match=r"its address 127\.0\.0\.2 is loopback"):
+            await client.post(named(receiver), HEADERS, b"[]")
 
 
 async def test_a_host_that_cannot_be_encoded():

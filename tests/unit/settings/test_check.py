@@ -33,7 +33,7 @@ PROD = Resource(name="prod", id="2c6d", hosts=("acs.example.test",), keys=DEV.ke
 BOB = User(resource="dev", name="bob", id="8:acs:1b5c_2")
 CARRIER = Trunk(name="carrier", uri="sip:sbc.example")
 ABROAD = Route(kind="phoneNumber", match="+*", to=("carrier",))
-APP = Subscription(resource="dev", name="app", endpoint="http://localhost:8080/")
+APP = Subscription(resource="dev", name="app", endpoint="https://app.example/events")
 NUMBER = Number(resource="dev", e164="+31201110001")
 
 GOOD = Settings(
@@ -191,6 +191,15 @@ def test_a_user_may_be_called_like_its_own_id() -> None:
             ),
             "$.subscription[0].headers: Authorization is there twice: the endpoint has user information "
             "(look at headers and headers_from together)",
+        ),
+        (
+            replace(GOOD, subscriptions=(replace(APP, endpoint="http://0xa9fea9fe/latest"),)),
+            "$.subscription[0].endpoint: its address 169.254.169.254 is link-local "
+            "(events.private_networks or events.private_targets can allow it)",
+        ),
+        (
+            replace(GOOD, subscriptions=(replace(APP, endpoint="https://app.example:22/"),)),
+            "$.subscription[0].endpoint: its port 22 is for SSH (events.private_targets can allow it)",
         ),
         (
             replace(GOOD, routes=(replace(ABROAD, to=("teams",)),)),

@@ -45,7 +45,7 @@ contacts = ["sip:bob@127.0.0.1:5070"]
 [[subscription]]
 resource = "dev"
 name = "app"
-endpoint = "http://localhost:8080/api/incomingCall"
+endpoint = "https://app.example/api/incomingCall"
 profile = "event-grid"
 
 [[trunk]]
