@@ -20,6 +20,7 @@ from strowger.storage.errors import RecordUnreadable
 from strowger.storage.identities import MemoryIdentities, MemorySigningKeys
 from strowger.storage.retention import ENDED_LEG_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
 from strowger.storage.statements import lost
+from strowger.storage.subscriptions import MemorySubscriptions
 from strowger.storage.token_passwords import MemoryTokenPasswords
 
 _decode: Final = msgspec.json.Decoder(Call).decode
@@ -56,13 +57,15 @@ class MemoryStore:
         """The keys that sign their tokens."""
         self.token_passwords = MemoryTokenPasswords(later)
         """What is kept of their tokens for phones."""
+        self.subscriptions = MemorySubscriptions(later)
+        """What was said of subscriptions while the server ran."""
         self._later = later
         self._retention = retention
         self._calls: dict[str, _Row] = {}
         self._arrived = 0
         self._ended: deque[_Row] = deque()
         self._outbox: dict[tuple[str, str], OutboxEntry] = {}
-        self._subscriptions: dict[str, list[str]] = {}
+        self._entries_of: dict[str, list[str]] = {}
         self._receipts: dict[tuple[str, str], tuple[int, Receipt]] = {}
         self._receipts_saved = 0
         self._secrets: dict[str, bytes] = {}
@@ -100,7 +103,7 @@ class MemoryStore:
     def close(self) -> None:
         """Take no further changes. May be called again."""
         self._closed = True
-        for each in (self.bindings, self.identities, self.signing_keys, self.token_passwords):
+        for each in (self.bindings, self.identities, self.signing_keys, self.token_passwords, self.subscriptions):
             each.close()
 
     def _closed_error(self) -> CallError | None:
@@ -120,7 +123,7 @@ class MemoryStore:
             row.change(unit)
         if row.ended_at:
             self._ended.append(row)
-        for subscription in self._subscriptions.pop(unit.withdrawn, ()):
+        for subscription in self._entries_of.pop(unit.withdrawn, ()):
             self._outbox.pop((unit.withdrawn, subscription), None)
         for entry in unit.events:
             self._keep_entry(entry)
@@ -132,16 +135,16 @@ class MemoryStore:
         key = (entry.event_id, entry.subscription)
         if key not in self._outbox:
             self._outbox[key] = entry
-            self._subscriptions.setdefault(entry.event_id, []).append(entry.subscription)
+            self._entries_of.setdefault(entry.event_id, []).append(entry.subscription)
 
     def _forget_entry(self, key: tuple[str, str]) -> None:
         if self._outbox.pop(key, None) is None:
             return
         event_id, subscription = key
-        left = self._subscriptions[event_id]
+        left = self._entries_of[event_id]
         left.remove(subscription)
         if not left:
-            del self._subscriptions[event_id]
+            del self._entries_of[event_id]
 
     def _keep_receipt(self, receipt: Receipt) -> None:
         key = (receipt.scope, receipt.request_id)

@@ -25,6 +25,7 @@ from strowger.storage.lock import DirectoryLock
 from strowger.storage.queries import QUERIES
 from strowger.storage.request_ids import RequestIds
 from strowger.storage.retention import PREFIX_LENGTH, Retention
+from strowger.storage.subscriptions import SqliteSubscriptions
 from strowger.storage.token_passwords import SqliteTokenPasswords
 from strowger.storage.writer import QUEUE_LIMIT, Writer
 
@@ -49,6 +50,7 @@ class SqliteStore:
         "bindings",
         "identities",
         "signing_keys",
+        "subscriptions",
         "token_passwords",
     )
 
@@ -70,6 +72,8 @@ class SqliteStore:
         """The keys that sign their tokens."""
         self.token_passwords = SqliteTokenPasswords(writer, reader)
         """What is kept of their tokens for phones."""
+        self.subscriptions = SqliteSubscriptions(writer, reader)
+        """What was said of subscriptions while the server ran."""
 
     @classmethod
     def open(

@@ -50,4 +50,4 @@ def test_a_delivered_entry_leaves_nothing():
     store.commit(a_commit("abcd", events=entries), lambda error: None)
     for entry in entries:
         store.delivered(entry)
-    assert (store._outbox, store._subscriptions) == ({}, {})
+    assert (store._outbox, store._entries_of) == ({}, {})
