@@ -133,6 +133,9 @@ class ReceiptStore:
     def commit(self, unit: Commit, done: Done) -> None:
         raise NotImplementedError
 
+    def tried(self, entry: OutboxEntry) -> None:
+        raise NotImplementedError
+
     def delivered(self, entry: OutboxEntry) -> None:
         raise NotImplementedError
 

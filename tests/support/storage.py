@@ -50,9 +50,12 @@ def a_commit(
     )
 
 
-def an_event(event_id: str, subscription: str = "dev/app", *, expires_at: float = 5_000.0) -> OutboxEntry:
+def an_event(
+    event_id: str, subscription: str = "dev/app", *, expires_at: float = 5_000.0, outlives_hop: bool = False
+) -> OutboxEntry:
     """An undelivered event."""
-    return OutboxEntry(event_id, subscription, "a call", b'{"id":"' + event_id.encode() + b'"}', 1_000.0, expires_at)
+    body = b'{"id":"' + event_id.encode() + b'"}'
+    return OutboxEntry(event_id, subscription, "a call", body, 1_000.0, expires_at, outlives_hop)
 
 
 def a_receipt(request_id: str, *, accepted_at: float = 1_000.0, status: int = 204, scope: str = SCOPE) -> Receipt:

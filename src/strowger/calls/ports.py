@@ -44,6 +44,14 @@ class OutboxEntry(msgspec.Struct, frozen=True, gc=False):
     """Wall clock, seconds."""
     expires_at: float
     """Wall clock, seconds; never tried after this."""
+    outlives_hop: bool = False
+    """Whether it is still delivered when its hop is closed."""
+    attempts: int = 0
+    """Attempts that failed so far, as far as that is kept."""
+    last_attempt_at: float = 0.0
+    """Wall clock, seconds, when the last of them began; 0 before the first."""
+    last_outcome: str = ""
+    """What came of it, in one word."""
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False):
@@ -63,7 +71,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     """What the SIP room needs to take the caller's INVITE up again after a restart; given with revision 1 only."""
     events: Sequence[OutboxEntry] = ()
     withdrawn: str = ""
-    """The event id whose undelivered entries are dropped, because its hop is closed."""
+    """The event id whose undelivered entries are dropped, because its hop is closed; those stay that outlive it."""
     receipt: Receipt | None = None
     is_patient: bool = False
     """Nothing waits for it: it may be written along with the next change, a fraction of a second later."""
@@ -96,6 +104,9 @@ class Store(Protocol):
 
     def delivered(self, entry: OutboxEntry) -> None:
         """The entry needs no further attempt. Need not be durable at once: events are delivered at least once."""
+
+    def tried(self, entry: OutboxEntry) -> None:
+        """Keep how often the entry was tried. Need not be durable at once; nothing happens when it is not there."""
 
     def live_calls(self) -> list[StoredCall]:
         """Every call that has not ended, oldest first."""

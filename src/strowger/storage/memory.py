@@ -16,9 +16,10 @@ from strowger.calls.call import Call
 from strowger.calls.errors import CallError, StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
 from strowger.storage.bindings import MemoryBindings
+from strowger.storage.dead_letters import MemoryDeadLetters
 from strowger.storage.errors import RecordUnreadable
 from strowger.storage.identities import MemoryIdentities, MemorySigningKeys
-from strowger.storage.retention import ENDED_LEG_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
+from strowger.storage.retention import ENDED_LEG_KEPT_S, EXPIRED_EVENT_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
 from strowger.storage.statements import lost
 from strowger.storage.subscriptions import MemorySubscriptions
 from strowger.storage.token_passwords import MemoryTokenPasswords
@@ -71,6 +72,8 @@ class MemoryStore:
         self._secrets: dict[str, bytes] = {}
         self._pruning = False
         self._closed = False
+        self.dead_letters = MemoryDeadLetters(later, self._keep_entry, self.delivered)
+        """Events that were given up."""
 
     # ------------------------------------------------------------------------------------------------------- changes
 
@@ -89,6 +92,12 @@ class MemoryStore:
         """The entry needs no further attempt."""
         self._forget_entry((entry.event_id, entry.subscription))
 
+    def tried(self, entry: OutboxEntry) -> None:
+        """Keep how often the entry was tried."""
+        key = (entry.event_id, entry.subscription)
+        if key in self._outbox:
+            self._outbox[key] = entry
+
     def secret(self, name: str, make: Callable[[], bytes]) -> bytes:
         """A secret of this run, made on first use."""
         found = self._secrets.get(name)
@@ -103,7 +112,14 @@ class MemoryStore:
     def close(self) -> None:
         """Take no further changes. May be called again."""
         self._closed = True
-        for each in (self.bindings, self.identities, self.signing_keys, self.token_passwords, self.subscriptions):
+        for each in (
+            self.bindings,
+            self.identities,
+            self.signing_keys,
+            self.token_passwords,
+            self.subscriptions,
+            self.dead_letters,
+        ):
             each.close()
 
     def _closed_error(self) -> CallError | None:
@@ -123,8 +139,9 @@ class MemoryStore:
             row.change(unit)
         if row.ended_at:
             self._ended.append(row)
-        for subscription in self._entries_of.pop(unit.withdrawn, ()):
-            self._outbox.pop((unit.withdrawn, subscription), None)
+        for subscription in tuple(self._entries_of.get(unit.withdrawn, ())):
+            if not self._outbox[unit.withdrawn, subscription].outlives_hop:
+                self._forget_entry((unit.withdrawn, subscription))
         for entry in unit.events:
             self._keep_entry(entry)
         if unit.receipt is not None:
@@ -192,7 +209,7 @@ class MemoryStore:
         return len(gone)
 
     def _prune_events(self, now: float) -> int:
-        expired = [key for key, entry in self._outbox.items() if entry.expires_at <= now]
+        expired = [key for key, entry in self._outbox.items() if entry.expires_at <= now - EXPIRED_EVENT_KEPT_S]
         for key in expired:
             self._forget_entry(key)
         surplus = list(islice(self._outbox, max(0, len(self._outbox) - self._retention.events_pending)))

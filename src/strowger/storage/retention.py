@@ -8,6 +8,9 @@ from typing import Final
 ENDED_LEG_KEPT_S: Final = 64.0
 """Seconds the caller's leg outlives its call: twice as long as a final response is repeated (RFC 3261 §17.2.1)."""
 
+EXPIRED_EVENT_KEPT_S: Final = 300.0
+"""Seconds an event outlives its time in the outbox: whoever delivers it has given it up by then, and said so."""
+
 PRUNE_ROWS: Final = 100
 """Rows of each table dropped in one step of pruning; decisions are written between two steps."""
 

@@ -27,7 +27,7 @@ class Statement(Change):
         cursor.execute(self._statement, self._values)
 
 
-def read_rows(reader: sqlite3.Connection, statement: str, *values: float) -> list[tuple[Any, ...]]:
+def read_rows(reader: sqlite3.Connection, statement: str, *values: str | float) -> list[tuple[Any, ...]]:
     """Every row of a query. Raises StoreUnavailable."""
     try:
         return reader.execute(statement, values).fetchall()

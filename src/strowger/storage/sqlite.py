@@ -19,18 +19,22 @@ from strowger.calls.errors import StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
 from strowger.storage.bindings import SqliteBindings
 from strowger.storage.database import Synchronous, insert_durably, make_directory, open_reader, open_writer
+from strowger.storage.dead_letters import SqliteDeadLetters
 from strowger.storage.errors import DatabaseUnusable, RecordUnreadable
 from strowger.storage.identities import SqliteIdentities, SqliteSigningKeys
 from strowger.storage.lock import DirectoryLock
 from strowger.storage.queries import QUERIES
 from strowger.storage.request_ids import RequestIds
 from strowger.storage.retention import PREFIX_LENGTH, Retention
+from strowger.storage.rows import Statement
+from strowger.storage.statements import outbox_entry
 from strowger.storage.subscriptions import SqliteSubscriptions
 from strowger.storage.token_passwords import SqliteTokenPasswords
-from strowger.storage.writer import QUEUE_LIMIT, Writer
+from strowger.storage.writer import QUEUE_LIMIT, Writer, nobody
 
 Value = str | float | bytes
 
+_EVENT_TRIED: Final = QUERIES["event_tried"]
 _FIND_RECEIPT: Final = QUERIES["find_receipt"]
 _BEYOND: Final = "\U0010ffff"
 """Sorts after every character of a call id."""
@@ -48,6 +52,7 @@ class SqliteStore:
         "_request_ids",
         "_writer",
         "bindings",
+        "dead_letters",
         "identities",
         "signing_keys",
         "subscriptions",
@@ -74,6 +79,8 @@ class SqliteStore:
         """What is kept of their tokens for phones."""
         self.subscriptions = SqliteSubscriptions(writer, reader)
         """What was said of subscriptions while the server ran."""
+        self.dead_letters = SqliteDeadLetters(writer, reader)
+        """Events that were given up."""
 
     @classmethod
     def open(
@@ -125,6 +132,11 @@ class SqliteStore:
     def delivered(self, entry: OutboxEntry) -> None:
         """The entry needs no further attempt; it is deleted with the next change or soon."""
         self._writer.delivered(entry)
+
+    def tried(self, entry: OutboxEntry) -> None:
+        """Keep how often the entry was tried; written with the next change or soon."""
+        now = (entry.attempts, entry.last_attempt_at, entry.last_outcome)
+        self._writer.submit(Statement(_EVENT_TRIED, *now, entry.event_id, entry.subscription), nobody)
 
     def prune(self, now: float) -> None:
         """Start dropping what has been kept long enough, a few rows at a time between other changes."""
@@ -179,7 +191,7 @@ class SqliteStore:
 
     def pending_events(self) -> list[OutboxEntry]:
         """Every undelivered entry, oldest first, expired or not. Raises StoreUnavailable."""
-        return [OutboxEntry(*row) for row in self._rows(QUERIES["pending_events"])]
+        return [outbox_entry(row) for row in self._rows(QUERIES["pending_events"])]
 
     def find_call(self, call_id: str) -> Call | None:
         """One call by id or unique prefix of at least four characters. Raises StoreUnavailable, RecordUnreadable."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from strowger.calls.errors import HopClosed
-from strowger.calls.ports import Commit, Receipt
+from strowger.calls.ports import Commit, OutboxEntry, Receipt
 from strowger.storage.queries import QUERIES
-from strowger.storage.retention import ENDED_LEG_KEPT_S, PRUNE_ROWS, Retention
+from strowger.storage.retention import ENDED_LEG_KEPT_S, EXPIRED_EVENT_KEPT_S, PRUNE_ROWS, Retention
 
 _INSERT_CALL: Final = QUERIES["insert_call"]
 _INSERT_LEG: Final = QUERIES["insert_leg"]
@@ -38,10 +38,7 @@ def write_commit(cursor: sqlite3.Cursor, unit: Commit) -> HopClosed | None:
     if unit.withdrawn:
         execute(_WITHDRAW_EVENT, (unit.withdrawn,))
     for entry in unit.events:
-        execute(
-            _INSERT_EVENT,
-            (entry.event_id, entry.subscription, entry.call_id, entry.created_at, entry.expires_at, entry.body),
-        )
+        insert_event(cursor, entry)
     if unit.receipt is not None:
         write_receipt(cursor, unit.receipt)
     return None
@@ -50,6 +47,32 @@ def write_commit(cursor: sqlite3.Cursor, unit: Commit) -> HopClosed | None:
 def lost(unit: Commit) -> HopClosed:
     """The refusal of a decision that came after another one."""
     return HopClosed(f"somebody else decided first: revision {unit.revision} does not follow the stored one")
+
+
+def insert_event(cursor: sqlite3.Cursor, entry: OutboxEntry) -> None:
+    """Keep one event that is to be delivered. Raises sqlite3.Error."""
+    cursor.execute(
+        _INSERT_EVENT,
+        (
+            entry.event_id,
+            entry.subscription,
+            entry.call_id,
+            entry.body,
+            entry.created_at,
+            entry.expires_at,
+            entry.outlives_hop,
+            entry.attempts,
+            entry.last_attempt_at,
+            entry.last_outcome,
+        ),
+    )
+
+
+def outbox_entry(row: tuple[Any, ...]) -> OutboxEntry:
+    """An event that is to be delivered, of its columns in the order of `insert_event`."""
+    event_id, subscription, call_id, body, created_at, expires_at, outlives_hop, attempts, at, outcome = row
+    lasts = bool(outlives_hop)
+    return OutboxEntry(event_id, subscription, call_id, body, created_at, expires_at, lasts, attempts, at, outcome)
 
 
 def write_receipt(cursor: sqlite3.Cursor, receipt: Receipt) -> None:
@@ -99,7 +122,7 @@ def prune_step(cursor: sqlite3.Cursor, retention: Retention, step: Pruning) -> P
         rows += cursor.rowcount
     upto = cursor.execute(QUERIES["outbox_window"], (step.after, PRUNE_ROWS)).fetchone()[0]
     if upto is not None:
-        cursor.execute(QUERIES["expire_events"], (step.after, upto, now))
+        cursor.execute(QUERIES["expire_events"], (step.after, upto, now - EXPIRED_EVENT_KEPT_S))
     events_dropped = _drop_surplus_events(cursor, retention.events_pending)
     if rows == 0 and events_dropped == 0 and upto is None:
         return Pruned(None, 0)

@@ -44,6 +44,8 @@ RETRY_S: Final = 1.0
 Work = Commit | Receipt | Change | Pruning | None
 """A change; None only wakes the thread."""
 Item = tuple[Work, Done]
+DeliveredKey = tuple[str, str, bool]
+"""Event id, subscription, and whether it outlives its hop."""
 T = TypeVar("T")
 Outcome = tuple[Done, CallError | None]
 
@@ -85,7 +87,7 @@ class Writer:
         self._retention = retention
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._queue_limit = queue_limit
-        self._delivered: deque[tuple[str, str]] = deque(maxlen=DELIVERED_LIMIT)
+        self._delivered: deque[DeliveredKey] = deque(maxlen=DELIVERED_LIMIT)
         self._lazy: asyncio.TimerHandle | None = None
         self._patient: deque[Item] = deque()
         self._company: asyncio.TimerHandle | None = None
@@ -114,26 +116,26 @@ class Writer:
     def _write_patient(self) -> None:
         self._company = None
         if self._patient:
-            self._queue.put((None, _nobody))
+            self._queue.put((None, nobody))
 
     def delivered(self, entry: OutboxEntry) -> None:
         """Delete the entry along with the next change, or soon."""
         if self._closed:
             return
-        self._delivered.append((entry.event_id, entry.subscription))
+        self._delivered.append((entry.event_id, entry.subscription, entry.outlives_hop))
         if self._lazy is None:
             self._lazy = self._loop.call_later(LAZY_DELETE_S, self._delete_delivered)
 
     def _delete_delivered(self) -> None:
         self._lazy = None
         if self._delivered:
-            self._queue.put((None, _nobody))
+            self._queue.put((None, nobody))
 
     def prune(self, now: float) -> None:
         """Start dropping old rows, a few at a time between other changes; nothing when that is going on already."""
         if not self._pruning and not self._closed:
             self._pruning = True
-            self._queue.put((Pruning(now), _nobody))
+            self._queue.put((Pruning(now), nobody))
 
     def close(self) -> None:
         """Write what waits, end the thread and close the connection. May be called again."""
@@ -143,7 +145,7 @@ class Writer:
         for timer in (self._lazy, self._company):
             if timer is not None:
                 timer.cancel()
-        self._queue.put((_STOP, _nobody))
+        self._queue.put((_STOP, nobody))
         self._thread.join()
         self._connection.close()
 
@@ -200,7 +202,7 @@ class Writer:
         self._succeeded()
         return [(done, error) for (_, done), error in zip(group, errors, strict=True)]
 
-    def _transact(self, group: list[Item], delivered: list[tuple[str, str]]) -> list[CallError | None]:
+    def _transact(self, group: list[Item], delivered: list[DeliveredKey]) -> list[CallError | None]:
         try:
             self._begin()
             errors = [self._apply(work) for work, _ in group]
@@ -215,12 +217,12 @@ class Writer:
         self._cursor.execute("COMMIT")
         return errors
 
-    def _delete(self, delivered: list[tuple[str, str]], group: list[Item], errors: list[CallError | None]) -> None:
+    def _delete(self, delivered: list[DeliveredKey], group: list[Item], errors: list[CallError | None]) -> None:
         """Most events are withdrawn in the same group, by the decision that their delivery brought about."""
         withdrawn = {
             work.withdrawn for (work, _), error in zip(group, errors, strict=True) if type(work) is Commit and not error
         }
-        entries = [entry for entry in delivered if entry[0] not in withdrawn]
+        entries = [entry[:2] for entry in delivered if entry[2] or entry[0] not in withdrawn]
         if entries:
             self._cursor.executemany(_DELETE_DELIVERED, entries)
 
@@ -263,7 +265,7 @@ class Writer:
         if pruned.following is None:
             self._pruning = False
         else:
-            self._queue.put((pruned.following, _nobody))
+            self._queue.put((pruned.following, nobody))
 
     def _succeeded(self) -> None:
         if not self.writable:
@@ -276,7 +278,7 @@ class Writer:
             _log.error("the database cannot be written", error=str(error))
 
     def _report(self, outcomes: list[Outcome]) -> None:
-        waiting = deque([outcome for outcome in outcomes if outcome[0] is not _nobody])
+        waiting = deque([outcome for outcome in outcomes if outcome[0] is not nobody])
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._settle, waiting)
 
@@ -297,5 +299,5 @@ def _take(entries: deque[T]) -> list[T]:
     return [entries.popleft() for _ in range(len(entries))]
 
 
-def _nobody(error: CallError | None) -> None:
+def nobody(error: CallError | None) -> None:
     """The `done` of a change that nobody waits for."""

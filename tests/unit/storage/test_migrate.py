@@ -22,14 +22,13 @@ def schema(connection):
 def test_a_new_database_has_every_table(connection):
     assert migrate(connection, STEPS) == len(STEPS)
     assert [name for kind, name, *_ in schema(connection) if kind == "table"] == [
-        "bindings", "calls", "identities", "legs", "migrations", "outbox", "receipts", "secrets", "signing_keys",
-        "subscriptions",
-        "token_passwords",
+        "bindings", "calls", "dead_letters", "identities", "legs", "migrations", "outbox", "receipts", "secrets",
+        "signing_keys", "subscriptions", "token_passwords",
     ]  # fmt: skip
     assert connection.execute("SELECT number, name FROM migrations").fetchall() == [
         (1, "calls"), (2, "outbox"), (3, "receipts"), (4, "secrets"), (5, "bindings"), (6, "identities"),
         (7, "token_passwords"),
-        (8, "subscriptions"),
+        (8, "subscriptions"), (9, "dead_letters"),
     ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@ import pytest
 from strowger.calls.errors import HopClosed
 from strowger.storage.database import open_writer
 from strowger.storage.queries import QUERIES
-from strowger.storage.retention import PRUNE_ROWS, Retention
+from strowger.storage.retention import EXPIRED_EVENT_KEPT_S, PRUNE_ROWS, Retention
 from strowger.storage.statements import Pruned, Pruning, prune_step, write_commit, write_receipt
 from tests.support.storage import a_commit, a_receipt, an_event
 
@@ -38,7 +38,7 @@ def test_one_step_drops_at_most_its_number_of_rows_and_says_where_to_go_on(curso
             cursor, a_commit(f"c{n}", ended_at=1.0, events=events, receipt=a_receipt(f"r{n}", accepted_at=1.0))
         )
     retention = Retention(calls_kept_for_s=10.0, receipts_kept_for_s=10.0)
-    step: Pruning | None = Pruning(100.0)
+    step: Pruning | None = Pruning(100.0 + EXPIRED_EVENT_KEPT_S)
     left = []
     while step is not None:
         pruned = prune_step(cursor, retention, step)
@@ -50,13 +50,14 @@ def test_one_step_drops_at_most_its_number_of_rows_and_says_where_to_go_on(curso
 def test_expired_events_are_found_behind_more_than_a_step_of_lasting_ones(cursor):
     lasting = tuple(an_event(f"e{n}") for n in range(PRUNE_ROWS))
     write_commit(cursor, a_commit("abcd", events=(*lasting, an_event("short", expires_at=50.0))))
-    first = prune_step(cursor, Retention(), Pruning(50.0))
+    now = 50.0 + EXPIRED_EVENT_KEPT_S
+    first = prune_step(cursor, Retention(), Pruning(now))
     assert first.following
-    assert first == Pruned(Pruning(50.0, after=PRUNE_ROWS), 0)
+    assert first == Pruned(Pruning(now, after=PRUNE_ROWS), 0)
     assert rows(cursor, "outbox") == PRUNE_ROWS + 1
     second = prune_step(cursor, Retention(), first.following)
     assert second.following
-    assert second == Pruned(Pruning(50.0, after=PRUNE_ROWS + 1), 0)
+    assert second == Pruned(Pruning(now, after=PRUNE_ROWS + 1), 0)
     assert rows(cursor, "outbox") == PRUNE_ROWS
     assert prune_step(cursor, Retention(), second.following) == Pruned(None, 0)
 

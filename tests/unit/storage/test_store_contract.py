@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -11,7 +12,7 @@ from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
 from strowger.calls.ports import Store, StoredCall
 from strowger.storage.errors import RecordUnreadable
 from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import ENDED_LEG_KEPT_S, PRUNE_ROWS, Retention
+from strowger.storage.retention import ENDED_LEG_KEPT_S, EXPIRED_EVENT_KEPT_S, PRUNE_ROWS, Retention
 from strowger.storage.sqlite import SqliteStore
 from tests.support.storage import (
     SCOPE,
@@ -187,6 +188,27 @@ class TestOutbox:
         assert store.pending_events() == []
 
     @pytest.mark.asyncio
+    async def test_an_entry_that_outlives_its_hop_is_not_withdrawn_and_still_leaves_when_it_is_delivered(self, store):
+        lasting, short = an_event("e1", outlives_hop=True), an_event("e1", "dev/other")
+        await commit(store, a_commit("a1b2-1", events=(lasting, short)))
+        await commit(store, a_commit("a1b2-1", 2, withdrawn="e1"))
+        assert store.pending_events() == [lasting]
+        store.delivered(lasting)
+        await commit(store, a_commit("a1b2-1", 3, withdrawn="e1"))
+        await pass_by(store)
+        assert store.pending_events() == []
+
+    @pytest.mark.asyncio
+    async def test_how_often_an_entry_was_tried_is_kept(self, store):
+        entry = an_event("e1", outlives_hop=True)
+        await commit(store, a_commit("a1b2-1", events=(entry, an_event("e2"))))
+        tried = msgspec.structs.replace(entry, attempts=3, last_attempt_at=1_500.5, last_outcome="Busy")
+        store.tried(tried)
+        store.tried(msgspec.structs.replace(tried, event_id="never heard of"))
+        await pass_by(store)
+        assert store.pending_events() == [tried, an_event("e2")]
+
+    @pytest.mark.asyncio
     async def test_pending_events_come_oldest_first_expired_or_not(self, store):
         events = tuple(an_event(f"e{n}", expires_at=9.0 - n) for n in (3, 1, 2))
         await commit(store, a_commit("a1b2-1", events=events))
@@ -298,10 +320,10 @@ class TestPrune:
     async def test_expired_events_go_and_the_others_stay(self, store):
         longer = tuple(an_event(f"e{n}") for n in range(RETENTION.events_pending - 1))
         await commit(store, a_commit("call-0", events=(*longer, an_event("short", expires_at=3_000.0))))
-        store.prune(2_999.9)
+        store.prune(2_999.9 + EXPIRED_EVENT_KEPT_S)
         await pass_by(store)
         assert event_ids(store) == ["e0", "e1", "e2", "e3", "short"]
-        store.prune(3_000.0)
+        store.prune(3_000.0 + EXPIRED_EVENT_KEPT_S)
         await pass_by(store)
         assert event_ids(store) == ["e0", "e1", "e2", "e3"]
         assert store.events_dropped == 0

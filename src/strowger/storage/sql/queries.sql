@@ -38,13 +38,19 @@ WHERE ended_at > 0 AND ended_at >= ? ORDER BY calls.number;
 
 -- name: insert_event
 -- An event to deliver; one that is there already stays as it is.
-INSERT INTO outbox (event_id, subscription, call_id, created_at, expires_at, body)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO outbox (
+    event_id, subscription, call_id, body, created_at, expires_at, outlives_hop, attempts, last_attempt_at, last_outcome
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (event_id, subscription) DO NOTHING;
 
 -- name: withdraw_event
--- The deliveries of one event that are still to be made are dropped.
-DELETE FROM outbox WHERE event_id = ?;
+-- The deliveries of one event that are still to be made are dropped, but for those that outlive its hop.
+DELETE FROM outbox WHERE event_id = ? AND outlives_hop = 0;
+
+-- name: event_tried
+-- How often one delivery was tried.
+UPDATE outbox SET attempts = ?, last_attempt_at = ?, last_outcome = ? WHERE event_id = ? AND subscription = ?;
 
 -- name: delete_delivered
 -- One delivery needs no further attempt.
@@ -52,7 +58,9 @@ DELETE FROM outbox WHERE event_id = ? AND subscription = ?;
 
 -- name: pending_events
 -- Every undelivered event, oldest first.
-SELECT event_id, subscription, call_id, body, created_at, expires_at FROM outbox ORDER BY number;
+SELECT event_id, subscription, call_id, body, created_at, expires_at,
+    outlives_hop, attempts, last_attempt_at, last_outcome
+FROM outbox ORDER BY number;
 
 -- name: upsert_receipt
 -- The answer to a request; a request id used again after its time gets the new answer.
