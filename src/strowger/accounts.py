@@ -12,7 +12,7 @@ from typing import NamedTuple
 from strowger.acs.auth import VOIP
 from strowger.acs.errors import TokenRefused
 from strowger.acs.user_tokens import UserTokens
-from strowger.calls.identities import Identity
+from strowger.calls.identities import Identity, is_teams_user
 from strowger.calls.spelling import spellings
 from strowger.settings import Settings
 from strowger.sip.authentication.bearer import Verify
@@ -72,6 +72,8 @@ def user_of_token(tokens: UserTokens, wall: Callable[[], float]) -> Verify:
             raise TokenInvalid(error.message) from None
         if VOIP not in claims.scopes:
             raise TokenInvalid(f"The token has not the scope {VOIP}.")
+        if is_teams_user(claims.raw_id):
+            raise TokenInvalid("The token is of a Teams user, and those have no phones here.")
         return claims.raw_id.lower()
 
     return verify

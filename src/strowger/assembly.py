@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strowger.acs.api import ApiSettings
 from strowger.acs.auth import Resource
+from strowger.acs.authenticators.tenant import Tenants
 from strowger.acs.http_limits import HttpLimits
 from strowger.acs.operations.identity.service import LONGEST_MINUTES, IdentityService
 from strowger.acs.token_keys import TokenKeys
@@ -80,7 +81,8 @@ def identities(settings: Settings, store: IdentityStore, ended: Callable[[str], 
     `ended` is told whose tokens are over, by raw id in lower case.
     """
     users = [Identity(row.id, row.resource, 0.0) for row in settings.users]
-    known = Identities(store, users=users, limit=settings.limits.identities, ended=ended)
+    tenants = {row.resource for row in settings.issuers if row.tenant}
+    known = Identities(store, users=users, tenants=tenants, limit=settings.limits.identities, ended=ended)
     known.restore()
     return known
 
@@ -102,15 +104,16 @@ def user_tokens(
     """What gives tokens and verifies them. Raises StoreUnavailable, ValueError for a key that cannot be read."""
     keys = TokenKeys(store, max_age_s=settings.limits.token_key_age, longest_token_s=LONGEST_MINUTES * 60.0)
     keys.restore()
-    return UserTokens(keys, known, given=given)
+    resource_ids = {row.name: row.id for row in settings.resources}
+    return UserTokens(keys, known, given=given, resource_ids=resource_ids)
 
 
 def identity_service(
-    settings: Settings, known: Identities, tokens: UserTokens, new_id: Callable[[], str]
+    settings: Settings, known: Identities, tokens: UserTokens, new_id: Callable[[], str], tenants: Tenants | None = None
 ) -> IdentityService:
     """The identity service of all resources."""
     resource_ids = {row.name: row.id for row in settings.resources}
-    return IdentityService(known, tokens, resource_ids=resource_ids, new_id=new_id)
+    return IdentityService(known, tokens, resource_ids=resource_ids, new_id=new_id, tenants=tenants)
 
 
 def api_settings(settings: Settings) -> ApiSettings:

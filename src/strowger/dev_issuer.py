@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -18,6 +18,7 @@ from strowger.console.secret_file import kept
 
 KEY_FILE: Final = "entra.key"
 ALGORITHM: Final = "ES256"
+TEAMS_PERMISSIONS: Final = "Teams.ManageCalls Teams.ManageChats"
 
 
 def dev_key(data_dir: Path) -> ECKey:
@@ -38,22 +39,30 @@ def published(key: ECKey) -> bytes:
     return json.dumps({"keys": [key.as_dict(private=False)]}).encode()
 
 
-def dev_token(key: ECKey, *, issuer: str, audience: str, application_id: str, now: float, lifetime_s: float) -> str:
-    """A token for an application, of the shape that Entra gives to one (Microsoft identity platform: access tokens).
+class Life(NamedTuple):
+    """When a token is made, by the wall clock, and how long it is good; in seconds."""
 
-    `now` is the wall clock in seconds.
-    """
-    claims: dict[str, Any] = {
-        "iss": issuer,
-        "aud": audience,
-        "appid": application_id,
-        "oid": application_id,
-        "iat": int(now),
-        "nbf": int(now),
-        "exp": int(now + lifetime_s),
-    }
+    now: float
+    lifetime_s: float
+
+
+def dev_token(key: ECKey, *, issuer: str, audience: str, application_id: str, life: Life) -> str:
+    """A token for an application, of the shape that Entra gives to one (Microsoft identity platform: access tokens)."""
+    return _signed(key, {"iss": issuer, "aud": audience, "appid": application_id, "oid": application_id}, life)
+
+
+def dev_user_token(
+    key: ECKey, *, issuer: str, audience: str, application_id: str, object_id: str, tenant: str, life: Life
+) -> str:
+    """A token by which a Teams user lets an application act in its name (ACS: Teams interoperability, permissions)."""
+    who = {"appid": application_id, "oid": object_id, "tid": tenant}
+    return _signed(key, {"iss": issuer, "aud": audience, **who, "scp": TEAMS_PERMISSIONS}, life)
+
+
+def _signed(key: ECKey, claims: dict[str, Any], life: Life) -> str:
+    times = {"iat": int(life.now), "nbf": int(life.now), "exp": int(life.now + life.lifetime_s)}
     header = {"alg": ALGORITHM, "kid": key.kid, "typ": "JWT"}
-    return jws.serialize_compact(header, json.dumps(claims), key, [ALGORITHM])
+    return jws.serialize_compact(header, json.dumps(claims | times), key, [ALGORITHM])
 
 
 def _make() -> str:

@@ -12,6 +12,7 @@ from strowger.acs.authenticators.key_cache import KeyCache, Keys, StaticKeys
 from strowger.acs.authenticators.key_fetch import fetch_keys
 from strowger.acs.authenticators.key_place import DEVELOPMENT
 from strowger.acs.authenticators.key_set import read_key_set
+from strowger.acs.authenticators.tenant import Tenants
 from strowger.acs.resources import HostedResources
 from strowger.dev_issuer import dev_key, published
 from strowger.settings import Settings
@@ -32,10 +33,13 @@ class Issuers:
                 row.audiences,
                 frozenset(each.lower() for each in row.allowed),
                 self._keys_of(row.issuer, row.jwks_url),
+                row.tenant.lower(),
+                row.exchange_audiences,
             )
             for row in settings.issuers
         ]
         self.authenticator: Final = EntraAuthenticator(issuers, HostedResources(resources))
+        self.tenants: Final = Tenants(issuers)
 
     def stop(self) -> None:
         """Fetch no more keys."""

@@ -23,7 +23,7 @@ from strowger import assembly, sip_assembly
 from strowger.access_keys.errors import AccessKeysError
 from strowger.accounts import UserWords, accounts, user_of_token, without_passwords
 from strowger.acs.api import Api
-from strowger.acs.auth import Authenticator, Resource
+from strowger.acs.auth import Resource
 from strowger.acs.authenticators.user_token import UserTokenAuthenticator
 from strowger.acs.http import HttpListener
 from strowger.acs.resources import HostedResources
@@ -350,6 +350,9 @@ class Server:
         )
 
     async def _open_api(self) -> None:
+        resources = assembly.resources(self.settings)
+        issuers = Issuers(self.settings, resources, monotonic=self._clock.monotonic)
+        self._stack.callback(issuers.stop)
         api = Api(
             self.exchange,
             self.store,
@@ -357,8 +360,10 @@ class Server:
             wall=self._clock.wall,
             token=self._ids.token,
             settings=assembly.api_settings(self.settings),
-            identity=assembly.identity_service(self.settings, self.identities, self.tokens, self._ids.uuid4),
-            authenticators=self._authenticators(),
+            identity=assembly.identity_service(
+                self.settings, self.identities, self.tokens, self._ids.uuid4, issuers.tenants
+            ),
+            authenticators=[UserTokenAuthenticator(self.tokens, HostedResources(resources)), issuers.authenticator],
         )
         http = HttpListener(api.handle, wall=self._clock.wall, limits=assembly.http_limits(self.settings))
         self._stack.push_async_callback(http.stop)
@@ -368,12 +373,6 @@ class Server:
         for listener in self.settings.listen.api:
             port = await http.start(listener.host, listener.port, context)
             self.api_addresses.append(host_port(listener.host, port))
-
-    def _authenticators(self) -> list[Authenticator]:
-        resources = assembly.resources(self.settings)
-        issuers = Issuers(self.settings, resources, monotonic=self._clock.monotonic)
-        self._stack.callback(issuers.stop)
-        return [UserTokenAuthenticator(self.tokens, HostedResources(resources)), issuers.authenticator]
 
     def _resources(self) -> list[Resource]:
         return assembly.resources(self._keys.filled(self.settings))

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from azure.communication.callautomation import MicrosoftTeamsUserIdentifier
 from azure.communication.identity import (
     CommunicationIdentityClient,
     CommunicationTokenScope,
@@ -24,9 +25,21 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from strowger.phones.behaviours import NoAnswer
 from tests.e2e.stage import Stage, code
 from tests.e2e.test_registration import register
-from tests.support.server import KEY, NUMBER, OTHER_KEY, RESOURCE_ID, Server, user_id
+from tests.e2e.test_tokens import post
+from tests.support.server import (
+    KEY,
+    NUMBER,
+    OTHER_KEY,
+    RESOURCE_ID,
+    TEAMS_APPLICATION,
+    TEAMS_ISSUER,
+    TEAMS_USER,
+    Server,
+    user_id,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -180,6 +193,69 @@ async def test_a_call_is_redirected_to_a_user_that_was_just_created(stage: Stage
         assert (refused.value.status_code, code(refused.value)) == (400, "8523")
         await stage.client.reject_call(third.context)
         await late.final(5.0)
+
+
+@pytest.mark.parametrize("client", ["sync", "aio"])
+async def test_the_token_of_a_teams_user_is_exchanged(stage: Stage, client: str) -> None:
+    server = await stage.serve(entra=[TEAMS_ISSUER])
+    aad = await asyncio.to_thread(server.teams_token, TEAMS_USER, TEAMS_APPLICATION)
+    teams_user = CommunicationUserIdentifier(f"8:orgid:{TEAMS_USER}")
+    async with asking(server, client) as ask:
+        given = await ask("get_token_for_teams_user", aad, TEAMS_APPLICATION, TEAMS_USER)
+        left = (datetime.fromisoformat(given.expires_on) - datetime.now(UTC)).total_seconds()
+        assert left == pytest.approx(3_600, rel=0.05)
+        claims = jwt.decode(given.token, await published(server), ["RS256"]).claims
+        assert (claims["skypeid"], claims["resourceId"]) == (f"orgid:{TEAMS_USER}", RESOURCE_ID)
+        assert claims["acsScope"] == "voip,chat"
+        for arguments, status in (
+            ((aad[:-6] + "AAAAAA", TEAMS_APPLICATION, TEAMS_USER), 401),
+            (("a token", TEAMS_APPLICATION, TEAMS_USER), 401),
+            ((given.token, TEAMS_APPLICATION, TEAMS_USER), 401),
+            ((await asyncio.to_thread(server.entra_token), TEAMS_APPLICATION, TEAMS_USER), 401),
+            ((aad, "another", TEAMS_USER), 400),
+            ((aad, TEAMS_APPLICATION, "another"), 400),
+        ):
+            with pytest.raises(HttpResponseError) as refused:
+                await ask("get_token_for_teams_user", *arguments)
+            assert refused.value.status_code == status
+        with pytest.raises(HttpResponseError) as refused:
+            await ask("get_token", teams_user, [VOIP])
+        assert refused.value.status_code == 404, "a key alone makes no Teams users"
+    async with asking(server, client, key=OTHER_KEY, host="localhost") as ask:
+        with pytest.raises(HttpResponseError) as refused:
+            await ask("get_token_for_teams_user", aad, TEAMS_APPLICATION, TEAMS_USER)
+        assert refused.value.status_code == 501, "the other resource speaks for no tenant"
+    assert aad not in server.log
+    assert given.token not in server.log
+
+
+async def test_what_a_teams_user_may_do_and_until_when(stage: Stage) -> None:
+    phone = await stage.phone("target", NoAnswer())
+    routes: list[tuple[str, str, str | list[str]]] = [("microsoftTeamsUser", "*", "trunk")]
+    server = await stage.serve(
+        trunk=phone.uri, routes=routes, entra=[TEAMS_ISSUER], users={"bob": []}, sip={"digest_md5": "on"}
+    )
+    aad = await asyncio.to_thread(server.teams_token, TEAMS_USER, TEAMS_APPLICATION)
+    async with asking(server, "sync") as ask:
+        first = (await ask("get_token_for_teams_user", aad, TEAMS_APPLICATION, TEAMS_USER)).token
+        call = stage.call(await stage.caller())
+        context = (await stage.application.event()).context
+        assert (await post(server, "reject", first, context))[0] == 404, "it is not addressed to the Teams user"
+        assert (await post(server, "answer", first, context, callbackUri="https://app.example/"))[0] == 403
+        await stage.client.redirect_call(context, MicrosoftTeamsUserIdentifier(TEAMS_USER))
+        await phone.leg(timeout_s=5.0)
+        assert (await post(server, "reject", first, context))[0] == 409, "the hop of that context is decided"
+        answer = register(server.sip_port, "sip:bob@127.0.0.1:9", first)
+        assert answer.partition(" ")[2] == "401 Unauthorized"
+        await ask("revoke_tokens", CommunicationUserIdentifier(f"8:orgid:{TEAMS_USER}"))
+        for _ in range(2):
+            assert (await post(server, "reject", first, context))[0] == 401
+            again = (await ask("get_token_for_teams_user", aad, TEAMS_APPLICATION, TEAMS_USER)).token
+            assert (await post(server, "reject", again, context))[0] == 409
+            server.kill()
+            await server.start()
+        call.cancel()
+        assert (await call.final(5.0)).status == 487
 
 
 @pytest.mark.parametrize("way", ["wss", "ws"])

@@ -15,7 +15,17 @@ from strowger.base.clock import SystemClock
 from strowger.console.views import seconds
 from strowger.phones.behaviours import Answer
 from tests.e2e.stage import Stage
-from tests.support.server import DEV_ISSUER, KEY, OTHER_KEY, OUTSIDE, RESOURCE_ID, user_id
+from tests.support.server import (
+    DEV_ISSUER,
+    KEY,
+    OTHER_KEY,
+    OUTSIDE,
+    RESOURCE_ID,
+    TEAMS_APPLICATION,
+    TEAMS_ISSUER,
+    TEAMS_USER,
+    user_id,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -109,6 +119,21 @@ async def test_a_user_and_its_tokens_live_and_end(stage: Stage) -> None:
     assert told["deleted"]["refused"]["status"] == 404
 
 
-async def test_an_exchange_with_teams_is_refused_honestly(stage: Stage) -> None:
+async def test_the_token_of_a_teams_user_is_exchanged(stage: Stage) -> None:
+    server = await stage.serve(entra=[TEAMS_ISSUER])
+    token = await asyncio.to_thread(server.teams_token, TEAMS_USER, TEAMS_APPLICATION)
+    asked = {"TOKEN": token, "APP_ID": TEAMS_APPLICATION, "USER_ID": TEAMS_USER}
+    given = await program(stage, "teams", **asked)
+    assert seconds(given["expiresOn"]) - SystemClock().wall() == pytest.approx(3_600, rel=0.05)
+    for wrong, status in (
+        ({"TOKEN": token[:-6] + "AAAAAA"}, 401),
+        ({"APP_ID": "another"}, 400),
+        ({"USER_ID": "another"}, 400),
+    ):
+        assert (await program(stage, "teams", **(asked | wrong)))["refused"]["status"] == status
+
+
+async def test_an_exchange_with_teams_is_refused_honestly_where_no_tenant_is_set(stage: Stage) -> None:
     await stage.serve()
-    assert (await program(stage, "teams", TOKEN="a token"))["refused"]["status"] == 501
+    asked = {"TOKEN": "a token", "APP_ID": "app", "USER_ID": "object"}
+    assert (await program(stage, "teams", **asked))["refused"]["status"] == 501

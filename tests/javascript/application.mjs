@@ -13,7 +13,7 @@ import { CallAutomationClient } from "@azure/communication-call-automation";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { AzureKeyCredential } from "@azure/core-auth";
 
-const { CONNECTION_STRING, ENDPOINT, KEY, TOKEN, CONTEXT, TARGET } = process.env;
+const { CONNECTION_STRING, ENDPOINT, KEY, TOKEN, CONTEXT, TARGET, APP_ID, USER_ID } = process.env;
 
 const actions = {
   redirect: () => redirect(new CallAutomationClient(CONNECTION_STRING)),
@@ -61,7 +61,7 @@ async function status({ token }) {
 }
 
 async function teams(client) {
-  return client.getTokenForTeamsUser({ teamsUserAadToken: TOKEN, clientId: "app", userObjectId: "object" });
+  return client.getTokenForTeamsUser({ teamsUserAadToken: TOKEN, clientId: APP_ID, userObjectId: USER_ID });
 }
 
 function refusal({ name, statusCode, code, message }) {

@@ -39,6 +39,10 @@ DEV_ISSUER: Document = {
     "allowed": ["an-application"],
 }
 """An issuer of tokens that is the server itself."""
+TEAMS_ISSUER: Document = {**DEV_ISSUER, "tenant": "9d2b7c70-0000-4000-8000-0000000000c3"}
+"""The same, for a tenant."""
+TEAMS_USER = "6d6c7a70-0000-4000-8000-0000000000b2"
+TEAMS_APPLICATION = "6d6c7a70-0000-4000-8000-0000000000a1"
 
 
 def user_id(name: str) -> str:
@@ -209,7 +213,14 @@ class Server:
 
     def entra_token(self, *more: str) -> str:
         """What `strowger token entra` prints."""
-        arguments = [str(STROWGER), "token", "entra", "--config", str(self.config), *more]
+        return self._token("entra", *more)
+
+    def teams_token(self, user: str, application: str, *more: str) -> str:
+        """What `strowger token teams` prints."""
+        return self._token("teams", "--user", user, "--app", application, *more)
+
+    def _token(self, kind: str, *more: str) -> str:
+        arguments = [str(STROWGER), "token", kind, "--config", str(self.config), *more]
         done = subprocess.run(
             arguments, capture_output=True, text=True, timeout=READY_S, check=True, env=_clean_environment()
         )

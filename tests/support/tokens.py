@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from strowger.acs.authenticators.entra import TrustedIssuer
+from strowger.acs.authenticators.tenant import Tenants
 from strowger.acs.json_web_token import encode
 from strowger.acs.operations.identity.service import Asked, IdentityService
 from strowger.acs.token_keys import TokenKeys
@@ -26,6 +28,7 @@ NOW = 1_767_225_600.0
 DAY_S = 86_400.0
 KEY_AGE_S = 30 * DAY_S
 RESOURCE_ID = "1b5cc06b-f352"
+RESOURCE_IDS = {"dev": RESOURCE_ID, "other": "2c6dd17c-0463"}
 BOB = Identity(f"8:acs:{RESOURCE_ID}_bob", "dev", 0.0)
 FIRST_ID = f"8:acs:{RESOURCE_ID}_00000000-0000-4000-8000-000000000001"
 
@@ -80,8 +83,12 @@ class KeptKeys:
 class Mint:
     """Identities, keys and tokens over stores that outlive a restart."""
 
-    def __init__(self, *users: Identity, limit: int = 100) -> None:
+    def __init__(
+        self, *users: Identity, limit: int = 100, tenants: tuple[str, ...] = (), issuers: tuple[TrustedIssuer, ...] = ()
+    ) -> None:
         self.users = users or (BOB,)
+        self.tenants = tenants
+        self.issuers = issuers
         self.limit = limit
         self.kept_identities = KeptIdentities()
         self.kept_keys = KeptKeys()
@@ -90,11 +97,11 @@ class Mint:
 
     def restart(self) -> None:
         """Forget everything but what is kept."""
-        self.identities = Identities(self.kept_identities, users=self.users, limit=self.limit)
+        self.identities = Identities(self.kept_identities, users=self.users, tenants=self.tenants, limit=self.limit)
         self.identities.restore()
         self.keys = TokenKeys(self.kept_keys, max_age_s=KEY_AGE_S, longest_token_s=DAY_S, make=self._make)
         self.keys.restore()
-        self.tokens = UserTokens(self.keys, self.identities)
+        self.tokens = UserTokens(self.keys, self.identities, resource_ids=RESOURCE_IDS)
 
     @property
     def service(self) -> IdentityService:
@@ -103,7 +110,8 @@ class Mint:
         return IdentityService(
             self.identities,
             self.tokens,
-            resource_ids={"dev": RESOURCE_ID},
+            resource_ids=RESOURCE_IDS,
+            tenants=Tenants(self.issuers),
             new_id=lambda: f"00000000-0000-4000-8000-{next(counted):012}",
         )
 

@@ -108,3 +108,11 @@ async def test_a_token_says_whose_it_is_and_needs_the_scope_voip() -> None:
     mint.revoke(TOKEN_BOB)
     with pytest.raises(TokenInvalid, match="revoked"):
         verify(good)
+
+
+@pytest.mark.asyncio
+async def test_a_teams_user_has_no_phones_here() -> None:
+    mint = Mint(tenants=("dev",))
+    token, _ = await mint.tokens.issue(mint.identities.holder("8:orgid:u-1", "dev"), ("voip",), 3_600, NOW)
+    with pytest.raises(TokenInvalid, match="no phones here"):
+        user_of_token(mint.tokens, lambda: NOW)(token)

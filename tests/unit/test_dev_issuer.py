@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey
 from strowger.acs.authenticators.bearer import read_token
 from strowger.acs.authenticators.key_set import read_key_set
 from strowger.cli.dev.directory import ISSUER_KEY
-from strowger.dev_issuer import KEY_FILE, dev_key, dev_token, published
+from strowger.dev_issuer import KEY_FILE, Life, dev_key, dev_token, dev_user_token, published
 
 NOW = 1_767_225_600.0
 
@@ -28,12 +28,23 @@ def test_the_key_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
 
 def test_its_public_half_checks_its_tokens(tmp_path: Path) -> None:
     key = dev_key(tmp_path)
-    text = dev_token(key, issuer="i", audience="a", application_id="p", now=NOW + 0.9, lifetime_s=60)
+    text = dev_token(key, issuer="i", audience="a", application_id="p", life=Life(NOW + 0.9, 60))
     token = read_token(text)
     read_key_set(published(key))[token.key_id].check(token)
     times = {"iat": int(NOW), "nbf": int(NOW), "exp": int(NOW) + 60}
     assert token.claims == {"iss": "i", "aud": "a", "appid": "p", "oid": "p", **times}
     assert b'"d"' not in published(key)
+
+
+def test_a_token_of_a_user_says_whose_and_what_it_allows(tmp_path: Path) -> None:
+    key = dev_key(tmp_path)
+    text = dev_user_token(
+        key, issuer="i", audience="a", application_id="p", object_id="o", tenant="t", life=Life(NOW, 60)
+    )
+    token = read_token(text)
+    read_key_set(published(key))[token.key_id].check(token)
+    who = {"appid": "p", "oid": "o", "tid": "t", "scp": "Teams.ManageCalls Teams.ManageChats"}
+    assert token.claims == {"iss": "i", "aud": "a", **who, "iat": int(NOW), "nbf": int(NOW), "exp": int(NOW) + 60}
 
 
 PUBLIC = json.dumps(ECKey.generate_key("P-256").as_dict(private=False))

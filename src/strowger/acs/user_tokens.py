@@ -8,7 +8,7 @@ none. Why revocation counts instead of comparing times is in decision 0011.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -19,7 +19,8 @@ from strowger.acs import json_web_token
 from strowger.acs.errors import TokenRefused
 from strowger.acs.json_web_token import Members, TokenMalformed
 from strowger.acs.token_keys import SigningKey, TokenKeys
-from strowger.calls.identities import Identities, Identity
+from strowger.calls.errors import IdentityUnknown
+from strowger.calls.identities import Identities, Identity, is_teams_user
 
 ALGORITHM: Final = "RS256"
 SCOPES: Final = ("chat", "chat.join", "chat.join.limited", "voip", "voip.join")
@@ -55,10 +56,20 @@ class UserClaims(msgspec.Struct, frozen=True, gc=False):
 class UserTokens:
     """Gives tokens to identities, and says whose one is."""
 
-    def __init__(self, keys: TokenKeys, identities: Identities, *, given: Given | None = None) -> None:
+    def __init__(
+        self,
+        keys: TokenKeys,
+        identities: Identities,
+        *,
+        given: Given | None = None,
+        resource_ids: Mapping[str, str] | None = None,
+    ) -> None:
         """`keys` sign and verify, `identities` says who there is and which tokens are revoked; `given` hears of each
-        token before anybody else does.
+        token of an identity before anybody else does. `resource_ids` gives the id of each resource by its name, for
+        the tokens of Teams users, whose own ids do not say it.
         """
+        self._resource_ids: Final = resource_ids or {}
+        self._resources: Final = {each: name for name, each in self._resource_ids.items()}
         self._given: Final = given
         self.keys: Final = keys
         self._identities: Final = identities
@@ -69,9 +80,9 @@ class UserTokens:
         """A token, and when it expires (wall clock, seconds). Raises StoreUnavailable when a new key cannot be kept."""
         key = await self.keys.latest(now)
         # Looked up again: it may have been revoked while a key was made.
-        current = self._identities.of_resource(identity.raw_id, identity.resource)
+        current = self._identities.holder(identity.raw_id, identity.resource)
         token, expires_at = self._signed(key, current, scopes, int(now), int(now + lifetime_s))
-        if self._given is not None:
+        if self._given is not None and not is_teams_user(current.raw_id):
             await self._given(current, token, scopes, expires_at)
         return token, expires_at
 
@@ -88,7 +99,7 @@ class UserTokens:
             raise _refused("has expired")
         if now < claims.get("nbf", 0) - SKEW_S:
             raise _refused("is not valid yet")
-        identity = self._identities.find(f"8:{claims['skypeid']}")
+        identity = self._holder(f"8:{claims['skypeid']}", claims["resourceId"])
         if identity is None or identity.not_before != claims[ISSUED_UNDER]:
             raise _refused("was revoked")
         return UserClaims(
@@ -98,6 +109,14 @@ class UserTokens:
             float(claims["iat"]),
             float(claims["exp"]),
         )
+
+    def _holder(self, raw_id: str, resource_id: str) -> Identity | None:
+        if not is_teams_user(raw_id):
+            return self._identities.find(raw_id)
+        try:
+            return self._identities.holder(raw_id, self._resources.get(resource_id, ""))
+        except IdentityUnknown:  # the resource speaks for a tenant no longer
+            return None
 
     def _signed(
         self, key: SigningKey, identity: Identity, scopes: Iterable[str], issued_at: int, expires_at: int
@@ -109,11 +128,15 @@ class UserTokens:
             "csi": str(issued_at),
             "exp": expires_at,
             "acsScope": ",".join(dict.fromkeys(scopes)),
-            "resourceId": _resource_id(identity.raw_id),
+            "resourceId": self._resource_id(identity),
             ISSUED_UNDER: identity.not_before,
             "iat": issued_at,
         }
         return jws.serialize_compact(header, _plain(claims), key.key, [ALGORITHM]), float(expires_at)
+
+    def _resource_id(self, identity: Identity) -> str:
+        guest = is_teams_user(identity.raw_id)
+        return self._resource_ids[identity.resource] if guest else _resource_id(identity.raw_id)
 
     def _check_signature(self, token: str, header: Members) -> None:
         if header.get("alg") != ALGORITHM or "crit" in header:
@@ -135,7 +158,7 @@ def _check_shape(claims: Members) -> None:
         raise _refused("has not the claims of an access token")
     if not all(isinstance(each, str) and each for each in texts):
         raise _refused("has not the claims of an access token")
-    if claims["resourceId"] != _resource_id(claims["skypeid"]):
+    if not is_teams_user(f"8:{claims['skypeid']}") and claims["resourceId"] != _resource_id(claims["skypeid"]):
         raise _refused("contradicts itself")
 
 

@@ -4,10 +4,14 @@ where they are kept.
 An identity is a user that applications made: it can be dialled, redirected to, and be given access tokens. Its
 `not_before` ends all tokens given out so far. It counts up and is never compared with a clock, so that no clock that
 is set brings a revoked token back, or shuts out a new one.
+
+A Teams user belongs to a tenant and not to us: it cannot be dialled here, and nothing is kept of it but that its tokens
+were revoked. It is known by its id and the resource that was asked, since several may speak for one tenant.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
@@ -21,6 +25,16 @@ from strowger.calls.errors import (
 )
 from strowger.calls.ports import Done
 from strowger.calls.spelling import user_part
+
+TEAMS_USER: Final = "8:orgid:"
+"""How the raw id of a Teams user begins (ACS: Communication Identifiers, rawId grammar)."""
+_OBJECT_ID: Final = re.compile(r"[0-9a-z-]{1,64}")
+"""A UUID, as Entra has it, or at least nothing that is longer or means something in a raw id."""
+
+
+def is_teams_user(raw_id: str) -> bool:
+    """Whether somebody belongs to a tenant."""
+    return raw_id.lower().startswith(TEAMS_USER)
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
@@ -67,16 +81,21 @@ class Identities:
         store: IdentityStore,
         *,
         users: Iterable[Identity] = (),
+        tenants: Iterable[str] = (),
         limit: int = 100_000,
         ended: Callable[[str], None] = lambda raw_id: None,
     ) -> None:
-        """`users` are those of the settings; `limit` is how many others there may be; `ended` is told whose tokens are
-        over for good, by raw id in lower case.
+        """`users` are those of the settings; `tenants` are the resources that take users of a tenant; `limit` is how
+        many users there may be besides, and how many Teams users whose tokens were revoked; `ended` is told whose
+        tokens are over for good, by raw id in lower case.
         """
         self._store: Final = store
         self._ended: Final = ended
         self._limit: Final = limit
         self._users: Final = {user.raw_id.lower(): user for user in users}
+        self._tenants: Final = frozenset(tenants)
+        self._revoked_guests: Final[dict[tuple[str, str], Identity]] = {}
+        """Teams users whose tokens were revoked, by resource and raw id in lower case."""
         self._created: Final[dict[str, Identity]] = {}
         self._by_user_part: Final[dict[str, Identity]] = {}
         self._coming = 0
@@ -91,7 +110,10 @@ class Identities:
         for identity in self._store.load():
             key = identity.raw_id.lower()
             user = self._users.get(key)
-            if user is not None:  # only the revocation is ours to remember, the rest is what the settings say now
+            if is_teams_user(key):
+                guest = msgspec.structs.replace(identity, raw_id=identity.raw_id.partition(" ")[0])
+                self._revoked_guests[_guest_key(guest)] = guest
+            elif user is not None:  # only the revocation is ours to remember, the rest is what the settings say now
                 self._users[key] = msgspec.structs.replace(user, not_before=identity.not_before)
             elif identity.created_at:
                 self._keep(identity)
@@ -113,6 +135,15 @@ class Identities:
             raise IdentityUnknown("there is no identity with this id in this resource")
         return identity
 
+    def holder(self, raw_id: str, resource: str) -> Identity:
+        """Whoever of a resource may have tokens: an identity, or a user of its tenant. Raises IdentityUnknown."""
+        if not is_teams_user(raw_id):
+            return self.of_resource(raw_id, resource)
+        guest = Identity(raw_id.lower(), resource, 0.0)
+        if resource not in self._tenants or not _OBJECT_ID.fullmatch(guest.raw_id.removeprefix(TEAMS_USER)):
+            raise IdentityUnknown("there is no Teams user with this id that this resource could speak for")
+        return self._revoked_guests.get(_guest_key(guest), guest)
+
     def create(self, identity: Identity, done: Done) -> None:
         """Add a new identity. Raises TooManyIdentities."""
         if len(self._created) + self._coming + len(self._leaving) >= self._limit:
@@ -125,8 +156,11 @@ class Identities:
     def delete(self, raw_id: str, resource: str, done: Done) -> None:
         """End an identity and all its tokens. One that is not there is as good as deleted.
 
-        Raises IdentityOfSettings.
+        Of a Teams user only the tokens can end. Raises IdentityOfSettings, TooManyIdentities.
         """
+        if is_teams_user(raw_id) and resource in self._tenants:
+            self.revoke(raw_id, resource, 0.0, done)
+            return
         leaving = self._leaving.get(raw_id.lower())
         if leaving is not None and leaving.identity.resource == resource:
             leaving.told.append(done)  # not gone before it is durable, whoever asks
@@ -142,10 +176,19 @@ class Identities:
         self._store.delete(identity.raw_id, lambda error: self._left(raw_id.lower(), error))
 
     def revoke(self, raw_id: str, resource: str, now: float, done: Done) -> None:
-        """End all tokens that the identity was given so far; `now` is the wall clock. Raises IdentityUnknown."""
-        identity = self.of_resource(raw_id, resource)
+        """End all tokens that the identity was given so far; `now` is the wall clock.
+
+        Raises IdentityUnknown, and TooManyIdentities for one Teams user more than can be remembered.
+        """
+        identity = self.holder(raw_id, resource)
         revoked = msgspec.structs.replace(identity, not_before=max(int(now), identity.not_before) + 1)
-        self._store.save(revoked, lambda error: self._revoked(revoked, error, done))
+        if not is_teams_user(raw_id):
+            self._store.save(revoked, lambda error: self._revoked(revoked, error, done))
+            return
+        if _guest_key(revoked) not in self._revoked_guests and len(self._revoked_guests) >= self._limit:
+            raise TooManyIdentities(f"the tokens of {self._limit} Teams users were revoked, and of more cannot be")
+        kept = msgspec.structs.replace(revoked, raw_id=f"{revoked.raw_id} {resource}")
+        self._store.save(kept, lambda error: self._revoked_guest(revoked, error, done))
 
     def _came(self, identity: Identity, error: CallError | None, done: Done) -> None:
         self._coming -= 1
@@ -172,6 +215,12 @@ class Identities:
             self._ended(identity.raw_id.lower())
         done(error)
 
+    def _revoked_guest(self, guest: Identity, error: CallError | None, done: Done) -> None:
+        if error is None:
+            key = _guest_key(guest)
+            self._revoked_guests[key] = _latest(self._revoked_guests.get(key, guest), guest)
+        done(error)
+
     def _replace(self, identity: Identity) -> None:
         if identity.raw_id.lower() in self._users:
             self._users[identity.raw_id.lower()] = identity
@@ -189,3 +238,7 @@ class Identities:
 
 def _latest(known: Identity, revoked: Identity) -> Identity:
     return msgspec.structs.replace(known, not_before=max(known.not_before, revoked.not_before))
+
+
+def _guest_key(guest: Identity) -> tuple[str, str]:
+    return guest.resource, guest.raw_id

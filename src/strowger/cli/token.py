@@ -12,7 +12,13 @@ from strowger.cli.errors import Failed, Misconfigured
 from strowger.cli.target import json_option, server_options, settings_of
 
 if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
+
+    from strowger.dev_issuer import Life
     from strowger.settings import Entra, Settings
+
+TEAMS_APPLICATION = "5f0c5c1c-3f0b-4f5e-8f0a-2d6f4a1f7c11"
+"""The application that a Teams user of development signs in to; any other does as well."""
 
 
 @click.group()
@@ -30,35 +36,86 @@ def entra(config: Path | None, data_dir: Path | None, resource: str | None, minu
 
     It is signed by the development issuer: the [[entra]] whose jwks_url is "dev", which strowger dev has.
     """
-    from strowger.base.clock import SystemClock
-    from strowger.dev_issuer import dev_key, dev_token
+    from strowger.dev_issuer import dev_token
 
     settings = settings_of(config, data_dir)
-    issuer = _dev_issuer(settings, resource)
-    now = SystemClock().wall()
-    try:
-        key = dev_key(settings.server.data_dir)
-    except (OSError, ValueError) as error:
-        raise Failed(f"The key of the development issuer cannot be used: {error}") from error
+    issuer = _dev_issuer(settings, resource, "allowed")
+    life = _life(minutes)
     text = dev_token(
-        key,
+        _key(settings),
         issuer=issuer.issuer,
         audience=issuer.audiences[0],
         application_id=issuer.allowed[0],
-        now=now,
-        lifetime_s=minutes * 60,
+        life=life,
     )
+    _say(as_json, text, life, {"resource": issuer.resource})
+
+
+@token.command()
+@server_options
+@click.option("--resource", metavar="NAME", help="For which resource.  [default: the first that has a tenant]")
+@click.option("--user", metavar="ID", required=True, help="The object id of the Teams user: any UUID.")
+@click.option("--app", metavar="ID", default=TEAMS_APPLICATION, show_default=True, help="The id of the application.")
+@click.option("--minutes", type=click.IntRange(1, 1_440), default=60, show_default=True, help="How long it is good.")
+@json_option
+def teams(
+    config: Path | None,
+    data_dir: Path | None,
+    resource: str | None,
+    user: str,
+    app: str,
+    minutes: int,
+    as_json: bool,
+) -> None:
+    """Print a token as Entra would give it to an application for a Teams user, to be exchanged by the identity SDK.
+
+    It is signed by the development issuer, whose [[entra]] needs a tenant.
+    """
+    from strowger.dev_issuer import dev_user_token
+
+    settings = settings_of(config, data_dir)
+    issuer = _dev_issuer(settings, resource, "tenant")
+    life = _life(minutes)
+    text = dev_user_token(
+        _key(settings),
+        issuer=issuer.issuer,
+        audience=issuer.exchange_audiences[0],
+        application_id=app,
+        object_id=user,
+        tenant=issuer.tenant,
+        life=life,
+    )
+    _say(as_json, text, life, {"resource": issuer.resource, "app": app, "user": user})
+
+
+def _life(minutes: int) -> Life:
+    from strowger.base.clock import SystemClock
+    from strowger.dev_issuer import Life
+
+    return Life(SystemClock().wall(), minutes * 60)
+
+
+def _key(settings: Settings) -> ECKey:
+    from strowger.dev_issuer import dev_key
+
+    try:
+        return dev_key(settings.server.data_dir)
+    except (OSError, ValueError) as error:
+        raise Failed(f"The key of the development issuer cannot be used: {error}") from error
+
+
+def _say(as_json: bool, text: str, life: Life, about: dict[str, str]) -> None:
     if as_json:
-        click.echo(json.dumps({"resource": issuer.resource, "token": text, "expires_on": int(now) + minutes * 60}))
+        click.echo(json.dumps({**about, "token": text, "expires_on": int(life.now + life.lifetime_s)}))
     else:
         click.echo(text)
 
 
-def _dev_issuer(settings: Settings, resource: str | None) -> Entra:
+def _dev_issuer(settings: Settings, resource: str | None, needs: str) -> Entra:
     from strowger.acs.authenticators.key_place import DEVELOPMENT
 
     for row in settings.issuers:
-        if row.jwks_url == DEVELOPMENT and resource in (None, row.resource):
+        if row.jwks_url == DEVELOPMENT and resource in (None, row.resource) and getattr(row, needs):
             return row
     whose = "" if resource is None else f" for the resource {resource!r}"
-    raise Misconfigured(f'There is no development issuer{whose}: no [[entra]] has jwks_url = "dev".')
+    raise Misconfigured(f'There is no development issuer{whose}: no [[entra]] has jwks_url = "dev" and {needs}.')

@@ -172,6 +172,9 @@ def _issuers(settings: Settings) -> Iterator[Problem]:
         if each.jwks_url and each.jwks_url != DEVELOPMENT and not is_secure(each.jwks_url):
             hint = "http is for addresses of this machine itself, where nobody can change the keys on their way"
             yield Problem(path, f'"{each.jwks_url}" is not https', hint)
+        if not each.allowed and not each.tenant:
+            hint = "give the ids of applications, or a tenant whose users may exchange tokens"
+            yield Problem(f"$.entra[{index}].allowed", "nobody is allowed anything by this table", hint)
         other, its_url = first.setdefault(each.issuer, (index, each.jwks_url))
         if each.jwks_url and its_url and its_url != each.jwks_url:
             yield Problem(path, f'the same issuer has "{its_url}" in $.entra[{other}]', "an issuer has one set of keys")

@@ -19,6 +19,8 @@ NUMBERS: Final = ("+31201110001", "+31201110002")
 ISSUER: Final = "https://entra.strowger.invalid/dev"
 APPLICATION_ID: Final = "7b1f9a0e-6f2d-4d0b-9a55-0d6c1f5e2a31"
 """What its tokens say: the application that everybody on this machine is."""
+TENANT_ID: Final = "c1a0f0c8-5a1e-4c43-9f0e-3b6f0f6b9d52"
+"""The tenant whose Teams users everybody on this machine can be."""
 USERS: Final = ("alice", "bob")
 
 
@@ -38,7 +40,15 @@ def dev_settings(
     document: Document = {
         "server": {"data_dir": str(data_dir)},
         "resource": [{"name": RESOURCE, "id": RESOURCE_ID, "hosts": list(HOSTS)}],
-        "entra": [{"resource": RESOURCE, "issuer": ISSUER, "jwks_url": DEVELOPMENT, "allowed": [APPLICATION_ID]}],
+        "entra": [
+            {
+                "resource": RESOURCE,
+                "issuer": ISSUER,
+                "jwks_url": DEVELOPMENT,
+                "allowed": [APPLICATION_ID],
+                "tenant": TENANT_ID,
+            }
+        ],
         "number": [{"resource": RESOURCE, "e164": e164} for e164 in NUMBERS],
         "user": _users(contacts or {}),
         "events": {"private_targets": "allow"},

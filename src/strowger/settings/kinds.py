@@ -101,6 +101,13 @@ OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty",
 NAMES: Final = Kind(
     "names", 'text, or a list of up to 100 texts', reader.one_or_each(reader.line, 100), (), from_text=_list_from_text
 )
+SOME_NAMES: Final = Kind(
+    "names",
+    "text, or a list of up to 100 texts; [] for none",
+    reader.one_or_each(reader.line, 100, at_least=0),
+    (),
+    from_text=_list_from_text,
+)
 EVENT_TYPES: Final = Kind(
     "event types",
     '["Microsoft.Communication.IncomingCall", …], up to 100; empty for all',

@@ -70,9 +70,9 @@ def each(read: Reader[T], at_least: int = 0, at_most: int = MOST_ENTRIES) -> Rea
     return read_all
 
 
-def one_or_each(read: Reader[T], at_most: int) -> Reader[tuple[T, ...]]:
-    """A reader for one value, or for a list of one and more; a tuple comes back either way."""
-    read_each = each(read, 1, at_most)
+def one_or_each(read: Reader[T], at_most: int, *, at_least: int = 1) -> Reader[tuple[T, ...]]:
+    """A reader for one value, or for a list of them; a tuple comes back either way."""
+    read_each = each(read, at_least, at_most)
     return lambda value: read_each(value) if isinstance(value, list) else (read(value),)
 
 

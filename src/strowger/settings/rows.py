@@ -125,9 +125,21 @@ class Entra:
         "The aud of its tokens: any of these.",
     )
     allowed: tuple[str, ...] = row(
-        kinds.NAMES,
+        kinds.SOME_NAMES,
         None,
-        "Who may act for the resource: ids of applications (appid, azp) and of objects (oid); of users their oid.",
+        "Who may act for the resource: ids of applications (appid, azp) and of objects (oid); of users their oid. "
+        "Nobody where the table is there for its tenant only.",
+    )
+    tenant: str = row(
+        kinds.OPTIONAL_TEXT,
+        "",
+        "The tid of its tokens. With it applications of the resource may exchange tokens of that tenant's users for "
+        "ours (getTokenForTeamsUser); empty, that is refused.",
+    )
+    exchange_audiences: tuple[str, ...] = row(
+        kinds.NAMES,
+        ["https://auth.msft.communication.azure.com", "https://auth.msft.communication.azure.com/"],
+        "The aud of tokens that are exchanged: any of these. A v2.0 token has the id of an application there.",
     )
 
 

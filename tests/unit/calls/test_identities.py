@@ -253,3 +253,69 @@ def test_a_user_that_left_the_settings_is_nobody(identities, store):
     again = Identities(store)
     again.restore()
     assert again.find(BOB.raw_id) is None
+
+
+# Teams users ---------------------------------------------------------------------------------------------------------
+
+GUEST = "8:orgid:0f0e-1"
+
+
+@pytest.fixture
+def with_tenant(store):
+    return Identities(store, users=[BOB], tenants=["one", "two"], limit=2)
+
+
+def revoke_guest(identities, raw_id, now):
+    told: list[object] = []
+    identities.revoke(raw_id, "one", now, told.append)
+    assert told == [None]
+
+
+def test_a_teams_user_is_nobody_that_can_be_dialled_or_given_tokens_at_will(with_tenant):
+    assert with_tenant.holder("8:ORGID:0F0E-1", "one") == Identity(GUEST, "one", 0.0)
+    assert with_tenant.find(GUEST) is with_tenant.created(GUEST) is with_tenant.created("0f0e-1") is None
+    with pytest.raises(IdentityUnknown):
+        with_tenant.of_resource(GUEST, "one")
+    assert with_tenant.holder(BOB.raw_id, "one") == BOB
+
+
+@pytest.mark.parametrize("raw_id", ["8:orgid:", "8:orgid:a b", "8:orgid:a_b", "8:orgid:a:b", "8:orgid:" + "a" * 65])
+def test_what_is_no_id_of_a_teams_user(with_tenant, raw_id):
+    with pytest.raises(IdentityUnknown):
+        with_tenant.holder(raw_id, "one")
+
+
+def test_without_a_tenant_there_are_none(identities, store):
+    with pytest.raises(IdentityUnknown):
+        revoke(identities, GUEST, 1.0)
+    identities.delete(GUEST, "one", lambda error: None)
+    assert store.kept == {}
+
+
+def test_a_resource_revokes_for_itself_alone_and_a_restart_forgets_nothing(with_tenant, store):
+    revoke_guest(with_tenant, GUEST, 1_000.0)
+    revoke_guest(with_tenant, GUEST.upper(), 10.0)
+    for _ in range(2):
+        assert with_tenant.holder(GUEST, "one").not_before == 1_002
+        assert with_tenant.holder(GUEST, "two").not_before == 0
+        assert len(store.kept) == 1
+        with_tenant = Identities(store, users=[BOB], tenants=["one", "two"], limit=2)
+        with_tenant.restore()
+    assert len(with_tenant) == 0
+
+
+def test_no_more_revocations_than_can_be_remembered(with_tenant, store):
+    for number in range(2):
+        revoke_guest(with_tenant, f"8:orgid:{number}", 1.0)
+    with pytest.raises(TooManyIdentities):
+        revoke_guest(with_tenant, "8:orgid:2", 1.0)
+    revoke_guest(with_tenant, "8:orgid:1", 1.0)
+    assert len(store.kept) == 2
+
+
+def test_a_revocation_that_was_not_written_does_not_hold(with_tenant, store):
+    store.fails = True
+    told: list[object] = []
+    with_tenant.revoke(GUEST, "one", 1.0, told.append)
+    assert isinstance(told[0], StoreUnavailable)
+    assert with_tenant.holder(GUEST, "one").not_before == 0

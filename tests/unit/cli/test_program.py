@@ -53,6 +53,7 @@ def test_all_commands() -> None:
         "simulate",
         "token",
         "token entra",
+        "token teams",
         "simulate call",
         "trunk",
         "trunk list",

@@ -13,11 +13,11 @@ from strowger.acs.authenticators.key_set import read_key_set
 from strowger.base.clock import SystemClock
 from strowger.cli import main
 from strowger.dev_issuer import dev_key, published
-from strowger.settings.dev import APPLICATION_ID, ISSUER
+from strowger.settings.dev import APPLICATION_ID, ISSUER, TENANT_ID
 
 
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["token", "entra", *arguments])
+def invoke(*arguments: str, kind: str = "entra") -> Result:
+    return CliRunner().invoke(main, ["token", kind, *arguments])
 
 
 def test_a_token_for_the_development_server(tmp_path: Path) -> None:
@@ -62,6 +62,26 @@ def test_an_issuer_of_a_settings_file(tmp_path: Path) -> None:
     config.write_text(CONFIG.format(directory=tmp_path, url="https://issuer.example/keys"))
     result = invoke("--config", str(config))
     assert (result.exit_code, 'no [[entra]] has jwks_url = "dev"' in result.output) == (2, True)
+
+
+def test_a_token_of_a_teams_user(tmp_path: Path) -> None:
+    said = json.loads(invoke("--data-dir", str(tmp_path), "--user", "u-1", "--json", kind="teams").output)
+    token = read_token(said["token"])
+    read_key_set(published(dev_key(tmp_path)))[token.key_id].check(token)
+    claims = token.claims
+    assert (claims["oid"], claims["appid"], claims["tid"]) == ("u-1", said["app"], TENANT_ID)
+    assert (claims["aud"], claims["iss"]) == ("https://auth.msft.communication.azure.com", ISSUER)
+    assert claims["scp"] == "Teams.ManageCalls Teams.ManageChats"
+    assert claims["exp"] == said["expires_on"] == claims["iat"] + 3_600
+    plain = invoke("--data-dir", str(tmp_path), "--user", "u-1", "--app", "a-1", kind="teams").output.rstrip("\n")
+    assert read_token(plain).claims["appid"] == "a-1"
+
+
+def test_a_teams_user_needs_a_tenant(tmp_path: Path) -> None:
+    config = tmp_path / "strowger.toml"
+    config.write_text(CONFIG.format(directory=tmp_path, url="dev"))
+    result = invoke("--config", str(config), "--user", "u-1", kind="teams")
+    assert (result.exit_code, "tenant" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("arguments", [("--minutes", "0"), ("--minutes", "1441"), ("--resource", "none")])

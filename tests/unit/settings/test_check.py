@@ -473,6 +473,14 @@ TENANT = Entra(
         ((TENANT, replace(TENANT, issuer="https://login.example/u/v2.0")), []),
         ((replace(TENANT, jwks_url="dev"), replace(TENANT, resource="prod", jwks_url="dev")), []),
         ((replace(TENANT, jwks_url="http://127.0.0.1:8080/keys"),), []),
+        ((replace(TENANT, allowed=(), tenant="t"),), []),
+        (
+            (replace(TENANT, allowed=()),),
+            [
+                "$.entra[0].allowed: nobody is allowed anything by this table "
+                "(give the ids of applications, or a tenant whose users may exchange tokens)"
+            ],
+        ),
         (
             (replace(TENANT, resource="none"),),
             ['$.entra[0].resource: there is no resource called "none" (there are dev, prod)'],

@@ -54,6 +54,7 @@ KEY = "c3Ryb3dnZXItc2VjcmV0LWtleQ=="
         (reader.one_or_each(reader.line, 2), "a", ("a",)),
         (reader.one_or_each(reader.line, 2), ["a"], ("a",)),
         (reader.one_or_each(reader.line, 2), ["a", "b"], ("a", "b")),
+        (reader.one_or_each(reader.line, 2, at_least=0), [], ()),
         (reader.number_prefix, "+", "+"),
         (reader.number_prefix, "*", ""),
         (reader.number_prefix, "+31*", "+31"),

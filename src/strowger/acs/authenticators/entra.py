@@ -40,6 +40,10 @@ class TrustedIssuer(msgspec.Struct, frozen=True):
     allowed: frozenset[str]
     """Ids of the applications and objects that may act for the resource, in lower case."""
     keys: Keys
+    tenant: str = ""
+    """Whose users may exchange their tokens, in lower case; empty for nobody's."""
+    exchange_audiences: tuple[str, ...] = ()
+    """Whom tokens that are exchanged may be meant for."""
 
 
 class EntraAuthenticator:
@@ -64,9 +68,9 @@ class EntraAuthenticator:
             return None
         trusted = self._issuers.get(issuer) if isinstance(issuer, str) else None
         if trusted is None:
-            raise refused(f"The issuer {_shown(issuer)} of the token is unknown: no [[entra]] names it exactly so.")
-        await _check_signature(token, trusted[0].keys)
-        _check_time(token.claims, now)
+            raise refused(f"The issuer {shown(issuer)} of the token is unknown: no [[entra]] names it exactly so.")
+        await check_signature(token, trusted[0].keys)
+        check_time(token.claims, now)
         meant = _meant(token.claims, trusted)
         return Principal(self._chosen(request, token.claims, meant))
 
@@ -84,7 +88,7 @@ class EntraAuthenticator:
             raise PermissionMissing(
                 "The host of the request does not tell which of several resources it is for.", "Host"
             )
-        who = " and ".join(_shown(claims[name]) for name in names)
+        who = " and ".join(shown(claims[name]) for name in names)
         raise PermissionMissing(
             f"The token is good, but {who or 'it names no application, and so nobody,'} may not act for this resource: "
             "no [[entra]] of it lists the id among allowed.",
@@ -100,7 +104,8 @@ def _acting(claims: dict[str, Any]) -> list[str]:
     return [name for name in names if isinstance(value := claims.get(name), str) and value]
 
 
-async def _check_signature(token: BearerToken, keys: Keys) -> None:
+async def check_signature(token: BearerToken, keys: Keys) -> None:
+    """Whether one of `keys` signed it. Raises TokenRefused, Unavailable."""
     if not token.key_id:
         raise refused("The header of the token has no kid.")
     key = await keys.find(token.key_id)
@@ -109,7 +114,8 @@ async def _check_signature(token: BearerToken, keys: Keys) -> None:
     key.check(token)
 
 
-def _check_time(claims: dict[str, Any], now: float) -> None:
+def check_time(claims: dict[str, Any], now: float) -> float:
+    """When the token ends, by the wall clock; within the skew that may be past. Raises TokenRefused."""
     expires, begins = _time(claims, "exp"), _time(claims, "nbf")
     if expires is None:
         raise refused("The token has no exp: nothing says how long it is good.")
@@ -120,6 +126,7 @@ def _check_time(claims: dict[str, Any], now: float) -> None:
             f"The token is not good yet: nbf lies {begins - now:.0f} s ahead of the server's clock, at most "
             f"{TOKEN_SKEW_S:.0f} s are allowed. Set the clocks."
         )
+    return expires
 
 
 def _time(claims: dict[str, Any], name: str) -> float | None:
@@ -131,15 +138,22 @@ def _time(claims: dict[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def _meant(claims: dict[str, Any], trusted: Iterable[TrustedIssuer]) -> list[TrustedIssuer]:
+def audiences_of(claims: dict[str, Any]) -> list[str]:
+    """Whom a token is meant for, one at least. Raises TokenRefused."""
     audience = claims.get("aud")
-    names = audience if isinstance(audience, list) else [audience]
-    if not all(isinstance(name, str) for name in names) or not names:
+    given = audience if isinstance(audience, list) else [audience]
+    names = [name for name in given if isinstance(name, str)]
+    if not names or len(names) < len(given):
         raise refused("The token has no aud, or one that is neither a text nor a list of texts.")
+    return names
+
+
+def _meant(claims: dict[str, Any], trusted: Iterable[TrustedIssuer]) -> list[TrustedIssuer]:
+    names = audiences_of(claims)
     meant = [each for each in trusted if not set(names).isdisjoint(each.audiences)]
     if not meant:
         raise refused(
-            f"The audience of the token is wrong: it is meant for {_shown(names[0])}, which no [[entra]] of its issuer "
+            f"The audience of the token is wrong: it is meant for {shown(names[0])}, which no [[entra]] of its issuer "
             "lists among audiences."
         )
     return meant
@@ -152,5 +166,6 @@ def _by_issuer(issuers: Iterable[TrustedIssuer]) -> dict[str, tuple[TrustedIssue
     return found
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A claim in a sentence, whatever it holds."""
     return f"'{printable(value if isinstance(value, str) else '', 100)}'"

@@ -48,8 +48,10 @@ ISSUE_ACCESS_TOKEN: Final = Operation("Issue Access Token", "POST", _IDENTITY + 
 REVOKE_ACCESS_TOKENS: Final = Operation(
     "Revoke Access Tokens", "POST", _IDENTITY + "/:revokeAccessTokens", 204, IDENTITY
 )
+EXCHANGE_TEAMS_TOKEN: Final = Operation(
+    "Exchange Teams User Access Token", "POST", "/teamsUser/:exchangeAccessToken", 200, IDENTITY
+)
 EXCHANGES: Final = (
-    Operation("Exchange Teams User Access Token", "POST", "/teamsUser/:exchangeAccessToken", 200, IDENTITY),
     Operation("Exchange Entra Access Token", "POST", "/access/entra/:exchangeAccessToken", 200, IDENTITY),
     Operation(
         "Exchange Teams Extension Access Token", "POST", "/access/teamsExtension/:exchangeAccessToken", 200, IDENTITY
@@ -97,6 +99,7 @@ CATALOGUE: Final[tuple[Operation, ...]] = (
     DELETE_IDENTITY,
     ISSUE_ACCESS_TOKEN,
     REVOKE_ACCESS_TOKENS,
+    EXCHANGE_TEAMS_TOKEN,
     *EXCHANGES,
 )
 

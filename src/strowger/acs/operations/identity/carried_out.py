@@ -8,6 +8,7 @@ from typing import Final
 from strowger.acs.operations.catalogue import (
     CREATE_IDENTITY,
     DELETE_IDENTITY,
+    EXCHANGE_TEAMS_TOKEN,
     EXCHANGES,
     ISSUE_ACCESS_TOKEN,
     REVOKE_ACCESS_TOKENS,
@@ -17,6 +18,7 @@ from strowger.acs.operations.identity import (
     create_identity,
     delete_identity,
     exchange_access_token,
+    exchange_teams_token,
     issue_access_token,
     revoke_access_tokens,
 )
@@ -28,5 +30,6 @@ CARRIED_OUT: Final[dict[Operation, Callable[[IdentityService, Asked], Awaitable[
     ISSUE_ACCESS_TOKEN: issue_access_token.answer,
     REVOKE_ACCESS_TOKENS: revoke_access_tokens.answer,
     DELETE_IDENTITY: delete_identity.answer,
+    EXCHANGE_TEAMS_TOKEN: exchange_teams_token.answer,
     **dict.fromkeys(EXCHANGES, exchange_access_token.answer),
 }

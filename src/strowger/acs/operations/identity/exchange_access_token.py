@@ -1,5 +1,5 @@
-"""ACS: Exchange Teams User Access Token, and the two exchanges of Entra tokens: refused, because they need what only
-Microsoft has, the tenant that says who its users are.
+"""The two exchanges that clients ask for in the name of an Entra user, who shows nothing but its own token: refused,
+because whom a tenant lets use which resource only Microsoft knows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ from strowger.acs.repeatability import Outcome
 async def answer(service: IdentityService, asked: Asked) -> Outcome:
     """Raises OperationNotImplemented, always."""
     raise OperationNotImplemented(
-        "This server speaks for no Microsoft tenant, so it exchanges no tokens of Teams or Entra users. "
-        "Create an identity and issue a token for it instead."
+        "This server exchanges no tokens of Entra users who ask for it themselves. Create an identity and issue a "
+        "token for it instead."
     )

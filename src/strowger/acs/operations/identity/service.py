@@ -5,13 +5,14 @@ Every operation is a function of the two. Identities of other resources do not e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote
 
 import msgspec
 
+from strowger.acs.authenticators.tenant import Tenants
 from strowger.acs.errors import ArgumentInvalid
 from strowger.acs.user_tokens import SCOPES, UserTokens
 from strowger.calls.identities import Identities, Identity
@@ -56,8 +57,12 @@ class IdentityService:
         *,
         resource_ids: Mapping[str, str],
         new_id: Callable[[], str],
+        tenants: Tenants | None = None,
     ) -> None:
-        """`resource_ids` gives the id of each resource by its name; `new_id` makes UUIDs."""
+        """`resource_ids` gives the id of each resource by its name; `new_id` makes UUIDs; `tenants` says whose users
+        may exchange tokens.
+        """
+        self.tenants: Final = tenants or Tenants(())
         self.identities: Final = identities
         self.tokens: Final = tokens
         self._resource_ids: Final = resource_ids
@@ -69,7 +74,11 @@ class IdentityService:
 
     async def token(self, identity: Identity, scopes: list[str], minutes: int, now: float) -> AccessToken:
         """A token of the identity. Raises StoreUnavailable, IdentityUnknown."""
-        token, expires_at = await self.tokens.issue(identity, scopes, minutes * 60.0, now)
+        return await self.issue(identity, scopes, minutes * 60.0, now)
+
+    async def issue(self, identity: Identity, scopes: Collection[str], lifetime_s: float, now: float) -> AccessToken:
+        """The same, for any time. Raises StoreUnavailable, IdentityUnknown."""
+        token, expires_at = await self.tokens.issue(identity, scopes, lifetime_s, now)
         return AccessToken(token, datetime.fromtimestamp(expires_at, UTC).isoformat())
 
 
