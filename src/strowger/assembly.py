@@ -25,6 +25,7 @@ from strowger.calls.ports import WaysOut
 from strowger.calls.signing_keys import SigningKeyStore
 from strowger.calls.token_passwords import PasswordStore
 from strowger.console.listener import ListenerLimits
+from strowger.events import signature
 from strowger.events.delivery import DeliverySettings
 from strowger.events.delivery_headers import dynamic, static
 from strowger.events.filters import EventFilter
@@ -181,6 +182,7 @@ def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
         schema=Schema(row.schema),
         headers=tuple(map(static, row.headers)),
         headers_from=tuple(map(dynamic, row.headers_from)),
+        signing_secrets=tuple(map(signature.secret, row.signing_secrets)),
         filter=chosen,
     )
 

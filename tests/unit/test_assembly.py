@@ -95,6 +95,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
         schema = "cloudevents"
         headers = ["X-Key: s3cret"]
         headers_from = ["X-Caller: data.from.rawId"]
+        signing_secrets = ["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]
         included_event_types = ["All"]
         """,
     )
@@ -106,6 +107,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
     assert subscription.schema is Schema.CLOUD_EVENTS
     assert subscription.headers == (("X-Key", "s3cret"),)
     assert subscription.headers_from == (("X-Caller", "data.from.rawId"),)
+    assert subscription.signing_secrets == (bytes(24),)
     assert subscription.filter.is_open
 
 

@@ -287,6 +287,7 @@ class EventDelivery:
         status, why = None, "cut off"
         try:
             headers, body = request.attempt(subscriber.subscription, entry.body, entry.event_id, delivery.attempts - 1)
+            headers |= request.signed(subscriber.subscription, [entry.event_id], self._clock.wall(), body)
             status = (await self._client.post(subscriber.target, headers, body)).status
             why = f"answered {status}"
         except Unanswered as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from strowger.calls.call import Call
-from strowger.events import cloud_events, schema
+from strowger.events import cloud_events, schema, signature
 from strowger.events.delivery_headers import taken_from
 from strowger.events.subscription import Schema, Subscription
 
@@ -38,6 +40,12 @@ def attempt(
     if subscription.headers_from:
         headers |= taken_from(event, subscription.headers_from)
     return headers, event if is_cloud else schema.request_body(event)
+
+
+def signed(subscription: Subscription, event_ids: Sequence[str], wall: float, body: bytes) -> dict[str, str]:
+    """The headers that sign one attempt, made at wall time `wall`, to send these events."""
+    secrets = subscription.signing_secrets
+    return signature.headers(secrets, signature.message_id(event_ids), wall, body) if secrets else {}
 
 
 def filterable(call: Call, topic: str) -> dict[str, object]:

@@ -51,6 +51,8 @@ class Subscription:
     schema: Schema = Schema.EVENT_GRID
     headers: tuple[Header, ...] = dataclasses.field(default=(), repr=False)
     """What goes with every request, perhaps secrets."""
+    signing_secrets: tuple[bytes, ...] = dataclasses.field(default=(), repr=False)
+    """What its requests are signed with; none for no signature."""
     headers_from: tuple[Header, ...] = ()
     """What goes with every event, each with the path of the member that has its value."""
     filter: EventFilter = dataclasses.field(default_factory=EventFilter)

@@ -16,7 +16,7 @@ from strowger.base.text import printable
 from strowger.events import cloud_events, schema
 from strowger.events.errors import Unanswered
 from strowger.events.handshake import ADVICE, Handshake, HandshakePolicy, State
-from strowger.events.request import fixed_headers
+from strowger.events.request import fixed_headers, signed
 from strowger.events.retry import Profile
 from strowger.events.subscription import Schema, Subscription
 from strowger.events.webhook import Answer, Target, WebhookClient
@@ -146,19 +146,17 @@ class Validation:
 
     async def _post(self, subscription: Subscription, handshake: Handshake) -> Answer:
         target = Target(subscription, handshake.policy.timeout_s, fixed_headers(subscription))
-        headers = schema.validation_headers(subscription.name)
-        return await self._client.post(target, headers, self._event(subscription, handshake.code), read=True)
+        event_id, wall = self._ids.uuid4(), self._clock.wall()
+        url = self._validation_url(handshake.code)
+        event = schema.subscription_validation(event_id, subscription.topic, handshake.code, url, wall)
+        body = schema.request_body(event)
+        headers = schema.validation_headers(subscription.name) | signed(subscription, [event_id], wall, body)
+        return await self._client.post(target, headers, body, read=True)
 
     async def _options(self, subscription: Subscription, handshake: Handshake) -> Answer:
         target = Target(subscription, handshake.policy.timeout_s, fixed_headers(subscription), method="OPTIONS")
         headers = cloud_events.validation_headers(self._validation_url(handshake.code))
         return await self._client.post(target, headers, b"")
-
-    def _event(self, subscription: Subscription, code: str) -> bytes:
-        url = self._validation_url(code)
-        event_id = self._ids.uuid4()
-        event = schema.subscription_validation(event_id, subscription.topic, code, url, self._clock.wall())
-        return schema.request_body(event)
 
     def _moved(self, asked: Asked) -> None:
         subscription, handshake = asked.subscription, asked.handshake

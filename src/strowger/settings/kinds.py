@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from strowger.events.delivery_headers import MOST_HEADERS
+from strowger.events.signature import MOST_SECRETS
 from strowger.settings import reader
 from strowger.settings.address import host_name, listener, sip_listener
 from strowger.settings.quantity import duration, size
@@ -198,6 +199,15 @@ HASHES: Final = Kind(
     from_text=_list_from_text,
     secret=True,
     resolve=reader.hashes,
+)
+SIGNING_SECRETS: Final = Kind(
+    "secrets",
+    'one or two of "whsec_" and base64 of 24 to 64 octets, each also as "env:NAME" or "file:PATH"; empty for none',
+    reader.each(reader.line, 0, MOST_SECRETS),
+    (),
+    from_text=_list_from_text,
+    secret=True,
+    resolve=reader.signing_secrets,
 )
 HEADERS: Final = Kind(
     "headers",

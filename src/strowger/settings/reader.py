@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from strowger.acs.authenticators.key_place import DEVELOPMENT
-from strowger.events import delivery_headers
+from strowger.events import delivery_headers, signature
 from strowger.settings.where import Where
 
 T = TypeVar("T")
@@ -249,6 +249,14 @@ def short_number(value: object) -> str:
 def password(text: str, where: Where) -> str:
     """The password that `text` says or points to."""
     return where.secret(text) if text else ""
+
+
+def signing_secrets(texts: tuple[str, ...], where: Where) -> tuple[str, ...]:
+    """The secrets that `texts` say or point to, as they are written. The complaint never repeats one."""
+    found = tuple(where.secret(text) for text in texts)
+    for each in found:
+        signature.secret(each)
+    return found
 
 
 def delivery_header(value: object) -> str:

@@ -102,6 +102,12 @@ class Subscription:
     headers: tuple[str, ...] = row(
         kinds.HEADERS, [], "Headers of every request, those of the handshake too; up to ten together with headers_from."
     )
+    signing_secrets: tuple[str, ...] = row(
+        kinds.SIGNING_SECRETS,
+        [],
+        "What its requests are signed with, as Standard Webhooks has it (webhook-signature); the second is for "
+        "changing the first. strowger subscription secret makes one.",
+    )
     headers_from: tuple[str, ...] = row(
         kinds.HEADERS_FROM, [], "Headers of every event that take their values from it, each from the member it names."
     )

@@ -115,6 +115,16 @@ def test_filters_are_shown_as_they_could_be_written(good: str, tmp_path: Path) -
     assert as_json["subscription"][0]["advanced_filters"] == row["advanced_filters"]
 
 
+def test_signing_secrets_are_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "signed.toml"
+    row = '[[subscription]]\nresource = "dev"\nname = "app"\nendpoint = "https://app.example/"\n'
+    path.write_text(GOOD + row + f'signing_secrets = ["whsec_{"A" * 32}", "whsec_{"B" * 32}"]\n')
+    for shown in (invoke("show", "--config", str(path)).output, invoke("show", "--config", str(path), "--json").output):
+        assert "whsec" not in shown
+        assert shown.count("********") >= 3
+    assert "whsec" not in repr(load(path, {}, {}))
+
+
 def test_a_password_is_not_shown_and_its_absence_is(tmp_path: Path) -> None:
     path = tmp_path / "users.toml"
     user = '[[user]]\nresource = "dev"\nname = "{name}"\nid = "8:acs:1b5cc06b-f352-4571-b1e6-d9b259b7c776_{name}"\n'

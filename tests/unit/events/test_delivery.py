@@ -16,6 +16,7 @@ from strowger.base.clock import SystemClock, VirtualClock
 from strowger.base.ids import SeededIds
 from strowger.calls.identifier import phone_number
 from strowger.calls.ports import Announcer, OutboxEntry
+from strowger.events import signature
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.delivery import DeliverySettings, EventDelivery
 from strowger.events.delivery_headers import Header
@@ -253,6 +254,20 @@ async def test_the_wall_clock_may_be_set_while_an_event_waits(store, receiver, s
     delivery.publish([])
     await receiver.until(lambda: len(receiver.events) == 2)
     assert delivery.counters.expired == 0
+
+
+async def test_every_attempt_is_signed_under_the_same_id(store, receiver, started, scripted):
+    secrets = (b"the secret of today, long", b"the secret of tomorrow!!!")
+    receiver.answer = scripted(503, 200)
+    before = SystemClock().wall()
+    delivery = await started(store, subscription("a", receiver.url, signing_secrets=secrets))
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert len(receiver.events) == 2
+    for received in receiver.events:
+        at = int(received.headers["webhook-timestamp"])
+        assert int(before) <= at <= SystemClock().wall()
+        assert signature.headers(secrets, "e-1", at, received.body).items() <= received.headers.items()
 
 
 async def test_withdrawing_stops_the_retries(store, receiver, started, scripted, eventually):

@@ -7,6 +7,7 @@ import json
 from strowger.events import cloud_events, request, schema
 from strowger.events.delivery_headers import Header
 from strowger.events.filters import CLOUD_EVENTS_KEYS
+from strowger.events.signature import secret as secret_of
 from strowger.events.subscription import Schema, Subscription
 
 EVENT = schema.subscription_validation("e-1", "/t", "c0de", "https://localhost/", 0.0)
@@ -42,6 +43,20 @@ def test_headers_of_the_operator():
         headers, body = request.attempt(ours, EVENT, "e-1", 0)
         assert headers == {"X-Where": "/t", **schema.attempt_headers("e-1", 0)}
         assert json.loads(body) == json.loads(request.attempt(subscription(wanted), EVENT, "e-1", 0)[1])
+
+
+def test_signatures():
+    secret = secret_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    ours = subscription(Schema.EVENT_GRID, signing_secrets=(secret,))
+    body = b'{"test": 2432232314}'
+    assert request.signed(ours, ["msg_p5jXN8AQM9LWM0D4loKWxJek"], 1_614_265_330.5, body) == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    assert request.signed(ours, ["a", "b"], 0.0, body)["webhook-id"] == "batch_2e7336dc8eba87ef472df568c35482ab"
+    assert request.signed(subscription(Schema.EVENT_GRID), ["a"], 0.0, body) == {}
+    assert str(secret) not in repr(ours)
 
 
 def test_filters_see_the_members_of_both_schemas(new_call):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from strowger.base.clock import VirtualClock
 from strowger.base.ids import SeededIds
+from strowger.events import signature
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.delivery_headers import Header
 from strowger.events.filters import EventFilter
@@ -33,11 +35,11 @@ class Bench:
         endpoint: str,
         profile: Profile = Profile.TELEPHONY,
         schema: Schema = Schema.EVENT_GRID,
-        headers: tuple[Header, ...] = (),
+        **more: Any,
     ) -> None:
         self.clock = VirtualClock()
         self.settled: list[tuple[str, bool]] = []
-        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile, schema=schema, headers=headers)
+        subscription = Subscription("dev", "my-app", endpoint, "/t", profile=profile, schema=schema, **more)
         self.validation = Validation(
             POLICIES,
             client,
@@ -84,6 +86,16 @@ async def test_what_an_endpoint_is_asked(client, receiver):
     assert bench.state == (State.VALID, "echoed the code")
     assert bench.settled == [("dev/my-app", True)]
     assert bench.validation.next_deadline() is None
+
+
+async def test_the_validation_event_is_signed_like_any_other(client, receiver):
+    secret = b"twenty-four octets or so"
+    await Bench(client, receiver.url, signing_secrets=(secret,)).turn()
+    (received,) = receiver.received
+    wall = VirtualClock().wall()
+    signed = {name: value for name, value in received.headers.items() if name.startswith("webhook-")}
+    assert signed == signature.headers([secret], received.event["id"], wall, received.body)
+    assert len(signed) == 3
 
 
 async def test_every_change_is_told_once(client, receiver):

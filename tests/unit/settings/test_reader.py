@@ -192,6 +192,19 @@ def test_a_bad_hash_is_refused_without_being_shown(written: list[str], message: 
     assert str(caught.value) == message
 
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_signing_secrets(tmp_path: Path) -> None:
+    (tmp_path / "next").write_text(SECRET)
+    found = reader.signing_secrets(("env:NOW", "file:next"), Where({"NOW": SECRET}, tmp_path))
+    assert found == (SECRET, SECRET)
+    assert reader.signing_secrets((), Where({}, tmp_path)) == ()
+    with pytest.raises(ValueError, match="begins with whsec_") as caught:
+        reader.signing_secrets(("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",), Where({}, tmp_path))
+    assert "MfKQ" not in str(caught.value)
+
+
 def test_headers_of_events(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("from a file\n")
     where = Where({"KEY": "from the environment"}, tmp_path)
