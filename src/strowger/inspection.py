@@ -68,8 +68,7 @@ class Inspection:
     def _count_trunks(self, call: Call) -> None:
         if call.came_by:
             self._through[call.came_by, "in", call.state.value] += 1
-        hop = call.hops[-1] if call.hops else None
-        if hop is not None and (trunk := hop.joined[-1].trunk if hop.joined else hop.via):
+        for trunk in call.hop.trunks if call.hops else ():
             self._through[trunk, "out", call.state.value] += 1
 
     def calls(self, limit: int) -> list[Call]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from strowger.calls.identifier import Identifier
+from strowger.calls.identifier import Identifier, Kind
 
 
 class State(StrEnum):
@@ -54,6 +54,27 @@ class Branch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Wall clock, seconds; 0 for one that was rung when its hop was opened."""
     because: str = ""
     """Why the branch that it replaces led nowhere, in words; what a peer says is in them made printable."""
+    member: str = ""
+    """Raw id of the member of a group that it is rung for; empty where the addressee itself is rung."""
+
+
+class GroupStep(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Who of a group is rung in one hop: all of it, or one member of a hunt."""
+
+    branches: tuple[Branch, ...] = ()
+    """Rung at once."""
+    users: tuple[str, ...] = ()
+    """Raw ids, in lower case, of the members among them that are users, whether they have phones just now or not."""
+    left_out: tuple[str, ...] = ()
+    """Members that are not rung, each with the reason, for a person."""
+    position: int = 0
+    """In a hunt the place of the member that rings now, from 1; 0 where all ring together."""
+    members: int = 0
+    """How many members the group has."""
+    until: float = 0.0
+    """When the last step of the hunt ends at the latest; wall clock, seconds."""
+    global_failures: tuple[int, ...] | None = None
+    """The final responses of one member that speak for all; None for every 6xx (RFC 3261 §16.7 step 5)."""
 
 
 class Opening(StrEnum):
@@ -117,19 +138,44 @@ class Hop(msgspec.Struct, omit_defaults=True):
     decision: str = ""
     """What closed the hop, in words: `redirect to …`, `reject busy`, `caller hung up`…"""
     reserve: tuple[Branch, ...] = ()
-    """Further trunks, to be tried one after the other while nobody has heard of the call there."""
+    """Further trunks, to be tried one after the other while nobody has heard of the call there. One that `replaces` a
+    branch is for what that branch was rung for, and no other.
+    """
     joined: tuple[Branch, ...] = ()
     """Branches rung since the hop was opened: a phone that registered meanwhile, or the next place to try."""
     opening: Opening = Opening.ARRIVAL
     failure: Failure | None = None
-    """How the hop before ended, of one that was returned."""
+    """How the hop before ended, of one that was returned; of a hunt the best of what it has come to until now."""
     branch_reports: tuple[BranchReport, ...] = ()
     """What came of the branches, in their order; written along with the next change of the call."""
+    group: GroupStep | None = None
+    """Whom of a group it rings, where the addressee is one."""
 
     @property
     def branches(self) -> tuple[Branch, ...]:
         """Every branch rung so far; its position is its number."""
-        return (*(Branch(uri, self.via) for uri in self.ring), *self.joined)
+        members = self.group.branches if self.group is not None else ()
+        return (*(Branch(uri, self.via) for uri in self.ring), *members, *self.joined)
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Raw ids of the users whose phones it rings, in lower case; one that registers meanwhile is rung too."""
+        if self.group is not None:
+            return self.group.users
+        return (self.to.raw_id.lower(),) if self.to.kind is Kind.COMMUNICATION_USER else ()
+
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """The trunks that it rings through now, each once; not those that led nowhere."""
+        branches = self.branches
+        replaced = {branch.replaces for branch in branches}
+        last = (branch.trunk for number, branch in enumerate(branches) if branch.trunk and number not in replaced)
+        return tuple(dict.fromkeys(last))
+
+    @property
+    def open_until(self) -> float:
+        """When nobody can decide about the addressee any more, as far as anybody knows; wall clock, seconds."""
+        return max(self.expires_at, self.group.until if self.group is not None else 0.0)
 
     def report_of(self, number: int) -> BranchReport:
         """What came of a branch; of one of which nothing is known, that."""

@@ -23,7 +23,6 @@ from strowger.calls.call import Call, Opening
 from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
-from strowger.calls.identifier import Kind
 from strowger.calls.machine import Input, Occurrence
 from strowger.calls.ports import Announcer, Commit, Receipt, Store, Telephony
 
@@ -116,7 +115,7 @@ class Ledger:
         self._unsaved_limit = unsaved_limit
         self._live: dict[str, LiveCall] = {}
         self._for_user: dict[str, set[str]] = {}
-        """The live calls whose current hop is a user's, by raw id in lower case."""
+        """The live calls whose current hop rings for a user, by raw id in lower case."""
         self._unsaved: dict[str, Commit] = {}
         self._encode = msgspec.json.Encoder().encode
 
@@ -282,7 +281,7 @@ class Ledger:
                 pass  # composed into the commit and published with it
 
     def _context(self, call: Call) -> str:
-        return self._contexts.issue(call.call_id, call.hop_index, call.resource, call.hop.expires_at)
+        return self._contexts.issue(call.call_id, call.hop_index, call.resource, call.hop.open_until)
 
     def _drain(self, live: LiveCall) -> None:
         while live.waiting and not live.committing:
@@ -303,16 +302,17 @@ class Ledger:
             self._deadlines.arm(UNSAVED, self._clock.monotonic() + SAVE_AGAIN_S)
 
     def _note_addressee(self, call: Call) -> None:
-        if call.hops and not call.is_over and call.hop.to.kind is Kind.COMMUNICATION_USER:
-            self._for_user.setdefault(call.hop.to.raw_id.lower(), set()).add(call.call_id)
+        if call.hops and not call.is_over:
+            for user in call.hop.users:
+                self._for_user.setdefault(user, set()).add(call.call_id)
 
     def _forget_addressee(self, call: Call) -> None:
-        user = call.hop.to.raw_id.lower() if call.hops else ""
-        calls = self._for_user.get(user)
-        if calls is not None:
-            calls.discard(call.call_id)
-            if not calls:
-                del self._for_user[user]
+        for user in call.hop.users if call.hops else ():
+            calls = self._for_user.get(user)
+            if calls is not None:
+                calls.discard(call.call_id)
+                if not calls:
+                    del self._for_user[user]
 
     def _drop(self, live: LiveCall) -> None:
         self._live.pop(live.call.call_id, None)

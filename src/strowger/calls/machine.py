@@ -159,7 +159,7 @@ def _ring_branch(call: Call, state: State, occurrence: Occurrence) -> tuple[Call
     assert occurrence.branch is not None
     joined = (*call.hop.joined, msgspec.structs.replace(occurrence.branch, rung_at=occurrence.at))
     hop = msgspec.structs.replace(call.hop, joined=joined, reserve=occurrence.reserve)
-    number = len(hop.ring) + len(joined) - 1
+    number = len(hop.branches) - 1
     after = msgspec.structs.replace(call, state=state, hops=[*call.hops[:-1], hop])
     return after, [RingBranch(call.hop_index, number)]
 
@@ -202,6 +202,7 @@ def _new_hop(occurrence: Occurrence) -> Hop:
         reserve=plan.reserve,
         opening=occurrence.opening,
         failure=occurrence.failure,
+        group=plan.group,
     )
 
 

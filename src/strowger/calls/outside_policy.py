@@ -11,11 +11,11 @@ Pure: the time comes in, on the monotonic clock and in seconds. Logging a refusa
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from strowger.base.text import printable
-from strowger.calls.call import Call, State
+from strowger.calls.call import Call, Hop, State
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, CallThrottled, DecisionRefused, TargetForbidden
 from strowger.calls.identifier import Kind
@@ -66,6 +66,13 @@ def attempt_of(call: Call, dialled: str) -> Attempt:
     return Attempt(call.resource, call.caller.raw_id, dialled, called)
 
 
+def outside_targets(hop: Hop) -> int:
+    """How many targets outside a hop rings at one time, whichever trunks were tried for each."""
+    if hop.group is None:
+        return 1 if hop.via else 0
+    return sum(1 for branch in hop.group.branches if branch.trunk)
+
+
 Refused = Callable[[Attempt, str, str], None]
 """Told of every refusal: what was refused, the reason, and the sentence for a person."""
 
@@ -94,7 +101,8 @@ class OutsidePolicy:
         self._usual = usual or OutsideRules()
         self.most_callers = callers
         self._refused = refused
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, tuple[_Running, ...]] = {}
+        """By call: one for each target outside that it rings at one time."""
         self._followed: dict[str, float] = {}
         """Those whose answer is not their end, and until when, soonest first."""
         self._numbers: Counter[tuple[str, str]] = Counter()
@@ -126,14 +134,19 @@ class OutsidePolicy:
 
         What is returned is to be told how the decision went, and passes it on: one that was not written never left.
         """
-        found = self._judge(attempt, now)
-        if found is not None:
-            reason, refusal = found
-            self.refusals[reason] += 1
-            self._refused(attempt, reason, str(refusal))
-            raise refusal
-        self._note(attempt.resource, _key(attempt.caller), now)
-        self._run(call_id, _Running(attempt.resource, _key(attempt.caller), now))
+        return self.begin_each(call_id, (attempt,), now, answer)
+
+    def begin_each(self, call_id: str, attempts: Sequence[Attempt], now: float, answer: Answer) -> Answer:
+        """The same for a call that leaves for several targets at one time; each counts as a call of its own.
+
+        They take the place of what the call rang outside until now.
+        """
+        for refusal in self.sift(call_id, attempts, now):
+            if refusal is not None:
+                raise refusal
+        for attempt in attempts:
+            self._note(attempt.resource, _key(attempt.caller), now)
+        self._run(call_id, tuple(_Running(each.resource, _key(each.caller), now) for each in attempts))
 
         def told(outcome: Accepted | CallError) -> None:
             if isinstance(outcome, CallError):
@@ -142,16 +155,32 @@ class OutsidePolicy:
 
         return told
 
+    def sift(self, call_id: str, attempts: Sequence[Attempt], now: float) -> list[DecisionRefused | None]:
+        """Which of several targets may be rung at one time: for each why not, or None. Counts the refusals only."""
+        refusals: list[DecisionRefused | None] = []
+        leaving, ending = 0, len(self._running.get(call_id, ()))
+        for attempt in attempts:
+            found = self._judge(attempt, now, leaving, ending)
+            refusals.append(found[1] if found is not None else None)
+            if found is None:
+                leaving += 1
+            else:
+                reason, refusal = found
+                self.refusals[reason] += 1
+                self._refused(attempt, reason, str(refusal))
+        return refusals
+
     def took_effect(self, call: Call) -> None:
         """Every change of a call comes by here: one that is answered, over, or here again is no longer outside."""
         if call.state is State.ANSWERED and call.call_id in self._followed:
             return
-        if call.is_over or not call.hop.via:
+        if call.is_over or not outside_targets(call.hop):
             self._end(call.call_id)
 
     def follow(self, call_id: str, now: float) -> None:
         """A call is being answered: count it until `hung_up`, or for an hour."""
         if call_id in self._running:
+            self._run(call_id, self._running[call_id][:1])
             self._followed[call_id] = now + FOLLOWED_FOR_S
 
     def hung_up(self, call_id: str) -> None:
@@ -160,21 +189,22 @@ class OutsidePolicy:
 
     def resume(self, call: Call, now: float) -> None:
         """Count a call again that is outside since before a restart; how many there were is not remembered."""
-        if call.hop.via:
-            self._run(call.call_id, _Running(call.resource, _key(call.caller.raw_id), now))
+        targets = outside_targets(call.hop)
+        if targets:
+            self._run(call.call_id, (_Running(call.resource, _key(call.caller.raw_id), now),) * targets)
 
     def _undo(self, call_id: str) -> None:
-        call = self._running.get(call_id)
+        calls = self._running.get(call_id, ())
         self._end(call_id)
-        if call is not None:
+        for call in calls:
             for log in (self._of_resources.get(call.resource), self._of_callers.get((call.resource, call.caller))):
                 if log is not None and call.began_at in log:
                     log.remove(call.began_at)
 
     def _end(self, call_id: str) -> None:
-        call = self._running.pop(call_id, None)
+        calls = self._running.pop(call_id, ())
         self._followed.pop(call_id, None)
-        if call is not None:
+        for call in calls:
             for key in ((call.resource, ""), (call.resource, call.caller)):
                 self._numbers[key] -= 1
                 if not self._numbers[key]:
@@ -187,15 +217,19 @@ class OutsidePolicy:
                 return
             self._end(call_id)
 
-    def _run(self, call_id: str, call: _Running) -> None:
+    def _run(self, call_id: str, calls: tuple[_Running, ...]) -> None:
         self._end(call_id)
-        self._running[call_id] = call
-        self._numbers[call.resource, ""] += 1
-        self._numbers[call.resource, call.caller] += 1
+        self._running[call_id] = calls
+        for call in calls:
+            self._numbers[call.resource, ""] += 1
+            self._numbers[call.resource, call.caller] += 1
 
     # Judging ---------------------------------------------------------------------------------------------------------
 
-    def _judge(self, attempt: Attempt, now: float) -> tuple[str, DecisionRefused] | None:
+    def _judge(
+        self, attempt: Attempt, now: float, leaving: int = 0, ending: int = 0
+    ) -> tuple[str, DecisionRefused] | None:
+        """Beside `leaving` calls that leave together with it, in the place of `ending` ones that still count."""
         self._end_silent(now)
         rules = self.rules(attempt.resource)
         reason = EMERGENCY_CALL if any(map(rules.is_emergency, attempt.called)) else rules.refuses(attempt.dialled)
@@ -204,18 +238,20 @@ class OutsidePolicy:
         key = _key(attempt.caller)
         limit = _over(
             (rules.caller_calls, rules.caller_calls_per_minute, rules.caller_calls_per_day),
-            self._numbers.get((attempt.resource, key), 0),
+            self._numbers.get((attempt.resource, key), 0) + leaving - ending,
             self._of_callers.get((attempt.resource, key), ()),
             now,
+            leaving,
         )
         if limit:
             most: int = getattr(rules, f"{OF_CALLER}{limit}")
             return f"{OF_CALLER}{limit}", _throttled(limit, f"{OF_CALLER}{limit}", most, "this caller")
         limit = _over(
             (rules.calls, rules.calls_per_minute, rules.calls_per_day),
-            self._numbers.get((attempt.resource, ""), 0),
+            self._numbers.get((attempt.resource, ""), 0) + leaving - ending,
             self._of_resources.get(attempt.resource, ()),
             now,
+            leaving,
         )
         return (limit, _throttled(limit, limit, getattr(rules, limit), attempt.resource)) if limit else None
 
@@ -239,18 +275,23 @@ def _append(log: deque[float], per_minute: int, per_day: int, now: float) -> Non
         log.popleft()
 
 
-def _over(limits: tuple[int, int, int], running: int, log: deque[float] | tuple[()], now: float) -> str:
+def _over(limits: tuple[int, int, int], running: int, log: deque[float] | tuple[()], now: float, leaving: int) -> str:
     at_once, per_minute, per_day = limits
     if at_once and running >= at_once:
         return CALLS
-    if _is_full(log, per_minute, MINUTE_S, now):
+    if _is_full(log, per_minute, MINUTE_S, now, leaving):
         return PER_MINUTE
-    return PER_DAY if _is_full(log, per_day, DAY_S, now) else ""
+    return PER_DAY if _is_full(log, per_day, DAY_S, now, leaving) else ""
 
 
-def _is_full(log: deque[float] | tuple[()], most: int, span_s: float, now: float) -> bool:
-    """Whether `most` calls began within the span that ends now; the log is in order of time."""
-    return 0 < most <= len(log) and log[-most] > now - span_s
+def _is_full(log: deque[float] | tuple[()], most: int, span_s: float, now: float, leaving: int) -> bool:
+    """Whether `most` calls began within the span that ends now, those `leaving` among them; the log is in order of
+    time.
+    """
+    if not most or leaving >= most:
+        return bool(most)
+    left = most - leaving
+    return left <= len(log) and log[-left] > now - span_s
 
 
 def _key(caller: str) -> str:

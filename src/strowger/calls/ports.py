@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from strowger.calls.call import Branch, Call
+from strowger.calls.call import Branch, Call, GroupStep
 from strowger.calls.errors import CallError
 from strowger.calls.identifier import Identifier, Kind
 
@@ -196,6 +196,17 @@ class RingPlan(msgspec.Struct, frozen=True, gc=False):
     """Further trunks, in the order to try them."""
     announced: bool = False
     """Whether the addressee is ours, so that an IncomingCall is raised for it."""
+    group: GroupStep | None = None
+    """Who is rung of a group; then nobody is in `ring`."""
+    time_s: float = 0.0
+    """How long it is rung, seconds; 0 for as long as is usual."""
+    later_s: float = 0.0
+    """How long the members of a group that come after it may ring."""
+
+    @property
+    def rings(self) -> bool:
+        """Whether there is anybody to ring."""
+        return bool(self.ring or (self.group is not None and self.group.branches))
 
 
 class Arrival(msgspec.Struct, frozen=True):

@@ -124,7 +124,7 @@ class EventDelivery:
             if subscription.topic != topic:
                 topic, body = subscription.topic, self._body(call, context, subscription.topic, wall)
             if body:
-                entries.append(OutboxEntry(hop.event_id, subscription.key, call.call_id, body, wall, hop.expires_at))
+                entries.append(OutboxEntry(hop.event_id, subscription.key, call.call_id, body, wall, hop.open_until))
         return tuple(entries)
 
     def publish(self, entries: Iterable[OutboxEntry]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from strowger.calls.call import Branch, Call
+from strowger.calls.call import Branch, Call, Opening
 from strowger.calls.errors import CallRefused
 from strowger.calls.exchange import Exchange
 from strowger.calls.ports import StoredCall
@@ -308,7 +308,8 @@ class Edge:
         leg = self._callers.find(call.call_id)
         if leg is None:
             return
-        if hop_index and self._manners.says_forwarded:
+        is_forwarded = hop_index and call.hops[hop_index].opening is not Opening.HUNT
+        if is_forwarded and self._manners.says_forwarded:
             self._callers.say(leg, leg.request(), 181)
         self._forks.start(leg, self._fork_for(call, hop_index))
 

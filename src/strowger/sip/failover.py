@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from strowger.base.text import printable
 from strowger.calls.call import Branch
 from strowger.sip.leg import Attempt, Fork
@@ -21,6 +23,8 @@ PATIENCE_S: Final = 4.0
 """Seconds without any response after which the next place is tried, unless a trunk says otherwise. Timer B of RFC 3261
 §17.1.1.2 would be half a minute, and the caller is not to wait that long.
 """
+ANYBODY: Final = -1
+"""What a branch in reserve replaces that is kept for whichever branch leads nowhere."""
 BECAUSE_LIMIT: Final = 120
 """Characters that are kept with a call of why it went on from a place."""
 OF_THE_WAY: Final = frozenset((408, 500, 502, 503, 504))
@@ -45,7 +49,7 @@ def goes_on(fork: Fork, attempt: Attempt, status: int) -> bool:
 
 def has_next(fork: Fork, attempt: Attempt) -> bool:
     """Whether there is another place."""
-    return bool(attempt.places or (attempt.branch.trunk and fork.reserve))
+    return bool(attempt.places or (attempt.branch.trunk and _in_reserve(fork, attempt)))
 
 
 def take_next(fork: Fork, attempt: Attempt) -> Attempt:
@@ -55,12 +59,20 @@ def take_next(fork: Fork, attempt: Attempt) -> Attempt:
     if attempt.places:
         place, *rest = attempt.places
         branch = attempt.branch
-        where = write_destination(place)
-        following = Attempt(Branch(branch.uri, branch.trunk, where, attempt.number, because=because), -1)
+        where, instead = write_destination(place), attempt.number
+        following = Attempt(
+            replace(branch, destination=where, replaces=instead, rung_at=0.0, because=because), -1
+        )
         following.places = tuple(rest)
         attempt.places = ()
     else:
-        first, *left = fork.reserve
-        following = Attempt(Branch(first.uri, first.trunk, replaces=attempt.number, because=because), -1)
-        fork.reserve = tuple(left)
+        first = _in_reserve(fork, attempt)[0]
+        following = Attempt(replace(first, replaces=attempt.number, because=because), -1)
+        fork.reserve = tuple(each for each in fork.reserve if each is not first)
+    following.first = attempt.first
     return following
+
+
+def _in_reserve(fork: Fork, attempt: Attempt) -> list[Branch]:
+    """What may be rung in the place of an attempt: what is kept for the first of its line."""
+    return [each for each in fork.reserve if each.replaces in (ANYBODY, attempt.first)]

@@ -5,7 +5,7 @@ A function of the stored call, so that after a restart the same INVITE is writte
 
 from __future__ import annotations
 
-from strowger.calls.call import Call, Hop
+from strowger.calls.call import Call, Hop, Opening
 from strowger.calls.directory import escape_user
 from strowger.calls.identifier import Kind
 from strowger.sip.leg import Fork
@@ -27,9 +27,21 @@ def fork_for(call: Call, hop_index: int, trunks: Trunks, now: float, timer_c_s: 
         timer_c_s,
         user=hop.to.raw_id,
         reserve=hop.reserve,
-        steps=tuple(_step(each, number) for number, each in enumerate(call.hops[:hop_index])),
+        steps=_steps(call, hop_index),
         caller=_caller(call, trunks),
+        global_failures=hop.group.global_failures if hop.group is not None else None,
     )
+
+
+def _steps(call: Call, hop_index: int) -> tuple[Step, ...]:
+    """Whom the call was for before: for the members of a group that is the group too, once however long it hunts."""
+    hop, came = call.hops[hop_index], [each for each in call.hops[:hop_index] if each.opening is not Opening.HUNT]
+    if hop.opening is Opening.HUNT:
+        came.pop()
+    steps = [_step(each, number) for number, each in enumerate(came)]
+    if hop.group is not None:
+        steps.append(_step(hop, len(steps))._replace(cause=Cause.UNCONDITIONAL))
+    return tuple(steps)
 
 
 def _step(hop: Hop, number: int) -> Step:

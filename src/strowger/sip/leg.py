@@ -39,6 +39,7 @@ class Attempt:
         "challenges",
         "credentials",
         "detours",
+        "first",
         "flow",
         "flows",
         "is_adopted",
@@ -60,6 +61,8 @@ class Attempt:
         self.branch = branch
         self.number = number
         """The branch's place among those that the call keeps; -1 until it is kept."""
+        self.first = number
+        """The number of the branch that was rung first, and in whose place it is, if it is in any."""
         self.flow: Flow | None = None
         self.place: Destination | None = None
         """Where the flow leads, if that was looked up."""
@@ -110,15 +113,21 @@ class Fork:
         reserve: tuple[Branch, ...] = (),
         steps: tuple[Step, ...] = (),
         caller: Caller | None = None,
+        global_failures: tuple[int, ...] | None = None,
     ) -> None:
-        """`user` is the raw id of whoever is rung; the URIs may be phones that it registered."""
+        """`user` is the raw id of whoever is rung; the URIs may be phones that it registered. `global_failures` are the
+        final responses of one branch that end all; None for every 6xx.
+        """
         self.user = user
         self.name = f"{call_id}/{hop_index}"
         self.hop_index = hop_index
         self.attempts = [Attempt(branch, number) for number, branch in enumerate(branches)]
+        for attempt in self.attempts:
+            if attempt.branch.replaces >= 0:
+                attempt.first = self.attempts[attempt.branch.replaces].first
         self.reserve = reserve
         """Trunks that are still to be tried."""
-        self.context = ResponseContext(len(branches), now, timer_c_s)
+        self.context = ResponseContext(len(branches), now, timer_c_s, global_failures)
         self.steps = steps
         self.caller = caller or Caller()
         self.disowned: set[tuple[int, str]] = set()

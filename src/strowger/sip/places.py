@@ -44,7 +44,7 @@ class Places:
     def find(self, fork: Fork, attempt: Attempt, ready: Ready) -> None:
         """Give the attempt its flow, its route and what else may be tried; then tell."""
         branch = attempt.branch
-        way = None if branch.trunk else self._way(fork.user, branch.uri)
+        way = None if branch.trunk else self._way(branch.member or fork.user, branch.uri)
         if way is not None:
             attempt.route, attempt.is_behind_nat = way.route, way.is_behind_nat
         if way is not None and way.flows:

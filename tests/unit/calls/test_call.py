@@ -7,8 +7,8 @@ import base64
 import msgspec
 import pytest
 
-from strowger.calls.call import FINAL_STATES, Call, Failure, Hop, Opening, State
-from strowger.calls.identifier import phone_number
+from strowger.calls.call import FINAL_STATES, Branch, Call, Failure, GroupStep, Hop, Opening, State
+from strowger.calls.identifier import from_raw_id, phone_number
 
 
 def a_call(state: State = State.HELD) -> Call:
@@ -75,3 +75,37 @@ def test_how_a_hop_was_opened_is_stored_with_it() -> None:
     call.hops[1].opening, call.hops[1].failure = Opening.RETURNED, Failure("4:+1", 486, "Busy Here", "busy", 17)
     assert msgspec.json.decode(msgspec.json.encode(call), type=Call) == call
     assert b"opening" not in msgspec.json.encode(a_call())
+
+
+def a_hop(**changes: object) -> Hop:
+    return msgspec.structs.replace(Hop(phone_number("+1"), 1.0, 2.0), **changes)
+
+
+def test_the_branches_of_a_group_come_before_those_that_joined() -> None:
+    members = (Branch("sip:a@1", member="8:acs:r_a"), Branch("sip:+2@t", "t", member="4:+2"))
+    joined = Branch("sip:a@2", member="8:acs:r_a")
+    hop = a_hop(group=GroupStep(members, users=("8:acs:r_a",)), joined=(joined,))
+    assert hop.branches == (*members, joined)
+    assert hop.users == ("8:acs:r_a",)
+
+
+def test_whose_phones_a_hop_rings() -> None:
+    assert a_hop().users == ()
+    assert a_hop(to=from_raw_id("8:acs:R_a")).users == ("8:acs:r_a",)
+
+
+def test_the_trunks_that_a_hop_rings_through_now() -> None:
+    replaced = Branch("sip:2@u", "u", replaces=0)
+    assert a_hop(ring=("sip:2@t",), via="t").trunks == ("t",)
+    assert a_hop(ring=("sip:2@t",), via="t", joined=(replaced,)).trunks == ("u",)
+    group = GroupStep((Branch("sip:2@t", "t"), Branch("sip:a@1"), Branch("sip:3@u", "u"), Branch("sip:4@u", "u")))
+    assert a_hop(group=group).trunks == ("t", "u")
+
+
+@pytest.mark.parametrize(("group", "until"), [(None, 2.0), (GroupStep(), 2.0), (GroupStep(until=9.0), 9.0)])
+def test_until_when_an_addressee_is_there(group: GroupStep | None, until: float) -> None:
+    assert a_hop(group=group).open_until == until
+
+
+def test_a_hop_without_a_group_is_stored_as_it_always_was() -> None:
+    assert "group" not in msgspec.json.decode(msgspec.json.encode(a_call()))["hops"][0]

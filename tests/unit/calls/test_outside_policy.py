@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from strowger.calls.call import Call, Hop, State
+from strowger.calls.call import Branch, Call, GroupStep, Hop, State
 from strowger.calls.decision import Accepted
 from strowger.calls.errors import CallThrottled, DecisionRefused, StoreUnavailable, TargetForbidden
 from strowger.calls.identifier import phone_number
@@ -20,6 +20,7 @@ from strowger.calls.outside_policy import (
     Attempt,
     OutsidePolicy,
     attempt_of,
+    outside_targets,
 )
 from strowger.calls.outside_rules import OutsideRules
 
@@ -313,3 +314,47 @@ def test_a_long_caller_id_is_cut() -> None:
     bench = Bench(replace(FREE, caller_calls=1))
     assert bench.begin(0.0, caller="x" * 5_000) == "call-1"
     assert bench.begin(0.0, caller="x" * 100 + "y") == "caller_calls"
+
+
+# Several at one time -------------------------------------------------------------------------------------------------
+
+
+def several(number: int) -> list[Attempt]:
+    return [Attempt("dev", "4:+1", f"+3161234567{n}") for n in range(number)]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_targets_that_ring_together_count_one_by_one(limit: str) -> None:
+    policy = OutsidePolicy(usual=only(limit, 3))
+    assert [refusal is None for refusal in policy.sift("call", several(4), 0.0)] == [True, True, True, False]
+    policy.begin_each("call", several(2), 0.0, lambda outcome: None)
+    assert list(policy.running()) == [("dev", 2)]
+    assert [refusal is None for refusal in policy.sift("other", several(2), 0.0)] == [True, False]
+    assert policy.refusals == {limit: 2}
+    with pytest.raises(DecisionRefused):
+        policy.begin_each("other", several(2), 0.0, lambda outcome: None)
+    assert list(policy.running()) == [("dev", 2)]
+
+
+def test_what_a_call_rings_next_takes_the_place_of_what_it_rang() -> None:
+    policy = OutsidePolicy(usual=only("caller_calls", 2))
+    policy.begin_each("call", several(2), 0.0, lambda outcome: None)
+    policy.begin_each("call", several(2), 0.0, lambda outcome: None)
+    assert list(policy.running()) == [("dev", 2)]
+
+
+def test_targets_that_were_not_written_never_left() -> None:
+    policy = OutsidePolicy(usual=only("calls_per_day", 2))
+    told: list[object] = []
+    policy.begin_each("call", several(2), 0.0, told.append)(StoreUnavailable("down"))
+    assert list(policy.running()) == []
+    assert policy.sift("call", several(2), 0.0) == [None, None]
+    assert len(told) == 1
+
+
+def test_how_many_targets_outside_a_hop_has() -> None:
+    members = (Branch("sip:1@a", "a"), Branch("sip:bob@b"), Branch("sip:2@a", "a"))
+    hop = Hop(phone_number(OUT), 0.0, 60.0)
+    assert outside_targets(hop) == 0
+    assert outside_targets(msgspec.structs.replace(hop, via="a")) == 1
+    assert outside_targets(msgspec.structs.replace(hop, group=GroupStep(members))) == 2

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from strowger.base.clock import SystemClock, VirtualClock
 from strowger.base.ids import SeededIds
+from strowger.calls.call import GroupStep
 from strowger.calls.identifier import phone_number
 from strowger.calls.ports import Announcer, OutboxEntry
 from strowger.events import signature
@@ -113,6 +114,15 @@ async def test_an_event_for_nobody_is_not_even_written(store, new_call):
     with capture_logs() as lines:
         assert delivery.compose(new_call(custom_headers={"X-A": "1" * 40_000}), "ctx") == ()
     assert lines == []
+
+
+async def test_the_event_of_a_hunt_is_good_for_all_of_it(store, new_call):
+    clock = VirtualClock()
+    delivery = make(store, subscription("a", "http://localhost:9/"), clock=clock)
+    call = new_call(expires_at=clock.wall() + 20.0)
+    call.hop.group = GroupStep(position=1, members=3, until=clock.wall() + 60.0)
+    (entry,) = delivery.compose(call, "ctx")
+    assert entry.expires_at == clock.wall() + 60.0
 
 
 async def test_every_subscription_gets_its_own_entry(store, new_call):

@@ -87,3 +87,21 @@ def test_why_a_place_was_left_is_kept_within_bounds() -> None:
 
 def test_a_place_that_lets_no_tcp_in_is_offered_the_call_over_udp_before_we_lose_patience() -> None:
     assert TransportLimits().connect_timeout_s < failover.PATIENCE_S
+
+
+def test_each_line_has_a_reserve_of_its_own() -> None:
+    both = [Branch("sip:1@a", "a"), Branch("sip:2@a", "a")]
+    kept = (Branch("sip:1@b", "b", replaces=0, member="4:1"), Branch("sip:2@b", "b", replaces=1, member="4:2"))
+    fork = Fork("call", 1, both, 0.0, 185.0, reserve=kept)
+    following = failover.take_next(fork, fork.attempts[1])
+    assert following.branch == Branch("sip:2@b", "b", replaces=1, member="4:2")
+    assert fork.reserve == kept[:1]
+    following.number = 2
+    assert not failover.has_next(fork, following), "what is left is for another"
+    assert failover.has_next(fork, fork.attempts[0])
+
+
+def test_another_place_of_a_member_is_for_the_same_member() -> None:
+    fork = Fork("call", 1, [Branch("sip:1@a", member="4:1")], 0.0, 185.0)
+    fork.attempts[0].places = PLACES
+    assert failover.take_next(fork, fork.attempts[0]).branch.member == "4:1"

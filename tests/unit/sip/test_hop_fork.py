@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Branch, Call, Hop, State
+from strowger.calls.call import Branch, Call, GroupStep, Hop, Opening, State
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.sip.hop_fork import fork_for
 from strowger.sip.outgoing import NoTrunks
@@ -42,3 +42,27 @@ def test_who_calls() -> None:
     assert fork_for(a_call(), 2, NoTrunks(), 0.0, 185.0).caller == Caller(dialled="+31201110001")
     for trunk, is_trusted in (("inside", True), ("outside", False)):
         assert fork_for(a_call(trunk), 2, Trusting(), 0.0, 185.0).caller.is_trusted is is_trusted
+
+
+def in_group(position: int, opening: Opening, at: float) -> Hop:
+    step = GroupStep((Branch("sip:1@a", "a", member="4:+15550100"),), position=position, members=3)
+    return Hop(phone_number("+31201110002"), at, at + 1.0, opening=opening, group=step)
+
+
+def test_the_members_of_a_group_are_told_that_the_call_was_for_it() -> None:
+    hops = [HOPS[0], in_group(1, Opening.REDIRECT, 2.0), in_group(2, Opening.HUNT, 3.0)]
+    call = Call("call", "dev", phone_number("+49"), "", 1.0, hops, State.RINGING)
+    way = (Step("", Cause.UNCONDITIONAL, 302), Step("sip:+31201110002", Cause.UNCONDITIONAL, 302))
+    assert [fork_for(call, number, NoTrunks(), 0.0, 185.0).steps for number in (1, 2)] == [way, way]
+
+
+def test_a_group_that_was_dialled() -> None:
+    hops = [in_group(1, Opening.ARRIVAL, 2.0), in_group(2, Opening.HUNT, 3.0)]
+    call = Call("call", "dev", phone_number("+49"), "", 1.0, hops, State.RINGING)
+    assert fork_for(call, 1, NoTrunks(), 0.0, 185.0).steps == (Step("", Cause.UNCONDITIONAL, 302),)
+
+
+def test_after_a_group_it_was_for_the_group_once() -> None:
+    hops = [in_group(1, Opening.ARRIVAL, 2.0), in_group(2, Opening.HUNT, 3.0), HOPS[2]]
+    call = Call("call", "dev", phone_number("+49"), "", 1.0, hops, State.RINGING)
+    assert fork_for(call, 2, NoTrunks(), 0.0, 185.0).steps == (Step("", Cause.DEFLECTED_WHILE_RINGING, 302),)

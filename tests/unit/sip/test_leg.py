@@ -40,3 +40,8 @@ def test_a_response_leads_back_to_the_way_of_its_branch() -> None:
 
 def an_answer(branch: str) -> Response:
     return Response.make(200, "OK", [("Via", f"SIP/2.0/UDP us;branch={branch}"), ("CSeq", "1 INVITE")])
+
+
+def test_each_attempt_knows_the_first_of_its_line() -> None:
+    branches = [Branch("sip:1@a"), Branch("sip:2@a"), Branch("sip:1@b", replaces=0), Branch("sip:1@c", replaces=2)]
+    assert [attempt.first for attempt in Fork("call", 1, branches, 0.0, 185.0).attempts] == [0, 1, 0, 0]

@@ -122,10 +122,14 @@ class _Branch:
 class ResponseContext:
     """The branches of one hop. `winner` is the index of the answered branch, or None."""
 
-    __slots__ = ("_branches", "_reported", "_timer_c_s", "_winner_tag", "cancelled", "winner")
+    __slots__ = ("_branches", "_global_failures", "_reported", "_timer_c_s", "_winner_tag", "cancelled", "winner")
 
-    def __init__(self, branches: int, now: float, timer_c_s: float = TIMER_C_S) -> None:
+    def __init__(
+        self, branches: int, now: float, timer_c_s: float = TIMER_C_S, global_failures: Collection[int] | None = None
+    ) -> None:
+        """`global_failures` are the final responses that tell that nobody wants the call; None for every 6xx."""
         self._timer_c_s = timer_c_s
+        self._global_failures = global_failures
         self._branches = [_Branch(now + timer_c_s) for _ in range(branches)]
         self._reported = False
         self._winner_tag: str | None = None
@@ -251,7 +255,7 @@ class ResponseContext:
         if branch.state is BranchState.ENDED:
             return ()
         branch.state, branch.final, branch.response = BranchState.ENDED, status, response
-        if status >= _GLOBAL_FAILURE:  # nobody wants the call: no use in ringing on (RFC 3261 §16.7 step 5)
+        if self._is_global(status):  # nobody wants the call: no use in ringing on (RFC 3261 §16.7 step 5)
             return (*self._cancel_pending(now), *self._conclude())
         return self._conclude()
 
@@ -263,8 +267,8 @@ class ResponseContext:
             return ()
         self._reported = True
         # A place that was given up for its silence may still have told that nobody wants the call at all.
-        counted += [i for i, each in enumerate(self._branches) if each.is_replaced and each.final >= _GLOBAL_FAILURE]
-        index = min(counted, key=lambda i: _preference(self._branches[i].final))
+        counted += [i for i, each in enumerate(self._branches) if each.is_replaced and self._is_global(each.final)]
+        index = min(counted, key=lambda i: self._preference(self._branches[i].final))
         best = self._branches[index]
         # RFC 3261 §16.7 step 6: a 503 speaks of one target only and would make the caller avoid all of us.
         status = _SERVER_FAILURE if best.final == _UNAVAILABLE else best.final
@@ -272,6 +276,14 @@ class ResponseContext:
         if response is not None and status in CHALLENGES:
             response = self._with_all_challenges(response)
         return (Failed(status, response, index),)
+
+    def _is_global(self, status: int) -> bool:
+        if self._global_failures is None:
+            return status >= _GLOBAL_FAILURE
+        return status in self._global_failures
+
+    def _preference(self, status: int) -> tuple[int, int]:
+        return (0, 0) if self._is_global(status) else preference(status)
 
     def _with_all_challenges(self, best: Response) -> Response:
         """The caller must be able to answer every branch that asks who it is (RFC 3261 §16.7 step 7)."""
@@ -303,10 +315,8 @@ class ResponseContext:
         return (GiveUpBranch(index), *self._final(index, branch, _TIMEOUT, None, now))
 
 
-def _preference(status: int) -> tuple[int, int]:
-    """Lower is better: 6xx, then the lowest class; within 4xx those that help the caller to try again (RFC 3261 §16.7
-    step 6).
+def preference(status: int) -> tuple[int, int]:
+    """Lower is better: the lowest class; within 4xx those that help the caller to try again (RFC 3261 §16.7 step 6).
+    What speaks for everybody comes before.
     """
-    if status >= _GLOBAL_FAILURE:
-        return 0, 0
     return status // 100, 0 if status in _PREFERRED else 1

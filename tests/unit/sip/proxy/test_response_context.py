@@ -224,3 +224,22 @@ def test_a_place_that_was_given_up_may_still_say_that_nobody_wants_the_call() ->
     context.receive(1, a(180), NOW)
     assert context.receive(0, decline, NOW) == (CancelBranch(1),)
     assert context.receive(1, a(487), NOW) == (Failed(603, decline, 0),)
+
+
+def test_a_6xx_may_speak_for_one_only() -> None:
+    context, busy = ResponseContext(2, NOW, global_failures=()), a(486)
+    context.receive(1, a(180), NOW)
+    assert context.receive(0, a(603), NOW) == ()
+    assert context.receive(1, busy, NOW) == (Failed(486, busy, 1),)
+
+
+def test_of_6xx_that_speak_for_one_only_the_last_is_told() -> None:
+    context, declined = ResponseContext(1, NOW, global_failures=(600,)), a(603)
+    assert context.receive(0, declined, NOW) == (Failed(603, declined, 0),)
+
+
+def test_what_speaks_for_all_cancels_all() -> None:
+    context, declined = ResponseContext(2, NOW, global_failures=(603,)), a(603)
+    context.receive(1, a(180), NOW)
+    assert context.receive(0, declined, NOW) == (CancelBranch(1),)
+    assert context.receive(1, a(487), NOW) == (Failed(603, declined, 0),)
