@@ -14,6 +14,7 @@ from strowger.calls.context import ContextSigner
 from strowger.calls.directory import CreatedUsers, Directory, Number, Presence, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange
+from strowger.calls.groups import Group
 from strowger.calls.identifier import from_raw_id
 from strowger.calls.limits import Limits
 from strowger.calls.outside_policy import OutsidePolicy
@@ -101,7 +102,7 @@ class Recorder:
         self.log.append(("proceed", ringing))
 
     def ring(self, call: Call, hop_index: int) -> None:
-        self.log.append(("ring", hop_index, call.hops[hop_index].ring))
+        self.log.append(("ring", hop_index, tuple(branch.uri for branch in call.hops[hop_index].branches)))
 
     def ring_branch(self, call: Call, hop_index: int, branch: int) -> None:
         self.log.append(("ring_branch", hop_index, branch, call.hops[hop_index].branches[branch].uri))
@@ -149,6 +150,8 @@ class Bench:
         store: HandStore | None = None,
         clock: HandClock | None = None,
         outside: OutsideRules | None = None,
+        groups: Iterable[Group] = (),
+        presence: Presence | None = None,
     ) -> None:
         self.clock = clock or HandClock()
         self.store = store or HandStore()
@@ -158,7 +161,8 @@ class Bench:
         self.new_id: Callable[[], str] = lambda: f"id-{next(numbers):04d}"
         self.seen: list[tuple[str, str]] = []
         self.exchange = Exchange(
-            directory=directory(),
+            directory=directory(presence),
+            groups=groups,
             contexts=ContextSigner(b"s" * 32),
             store=self.store,  # type: ignore[arg-type]
             announcer=self.recorder,

@@ -174,9 +174,10 @@ class Directory:
     def sends_back(self, trunk: str, plan: RingPlan) -> bool:
         """Whether callers that come by this trunk are told to call the target themselves.
 
-        Not where a phone that registered is to ring: often nothing but our connection to it leads there.
+        Not where a phone that registered is to ring: often nothing but our connection to it leads there. Nor where a
+        group is: it is we who ring one after the other.
         """
-        if not trunk or self._out is None or not self._out.sends_back(trunk):
+        if plan.group is not None or not trunk or self._out is None or not self._out.sends_back(trunk):
             return False
         return self._presence is None or not self._presence.contacts(plan.to.raw_id)
 

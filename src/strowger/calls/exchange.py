@@ -27,6 +27,8 @@ from strowger.calls.errors import (
     HopClosed,
     TooManyRedirects,
 )
+from strowger.calls.groups import Group, Groups, outside_of
+from strowger.calls.hunt import Hunt
 from strowger.calls.ledger import UNSAVED, Clock, Deadlines, Ledger, LiveCall, Observer
 from strowger.calls.limits import Limits
 from strowger.calls.machine import Input, Occurrence
@@ -61,6 +63,7 @@ class Exchange:
         limits: Limits | None = None,
         observe: Observer | None = None,
         outside: OutsidePolicy | None = None,
+        groups: Iterable[Group] = (),
     ) -> None:
         self._directory = directory
         self._contexts = contexts
@@ -68,10 +71,11 @@ class Exchange:
         self._deadlines = deadlines
         self._new_id = new_id
         self._limits = limits or Limits()
-        self._openings = Openings(directory, announcer, clock, new_id, self._limits)
-        self._succession = Succession(self._openings)
-        self._observe = observe or (lambda call, what: None)
         self.outside = outside or OutsidePolicy()
+        self.groups = Groups(groups, directory, self.outside)
+        self._openings = Openings(directory, self.groups, announcer, clock, new_id, self._limits)
+        self._succession = Succession(self._openings, hunt=Hunt(self.groups, self._openings, clock.monotonic))
+        self._observe = observe or (lambda call, what: None)
         self._ledger = Ledger(
             store=store,
             announcer=announcer,
@@ -102,8 +106,8 @@ class Exchange:
 
     def ringing_through(self) -> Counter[str]:
         """How many calls ring through each trunk just now. Goes through all live calls."""
-        ringing = (call.hop.branches[-1].trunk for call in self._ledger.calls() if call.state is State.RINGING)
-        return Counter(trunk for trunk in ringing if trunk)
+        ringing = (call.hop for call in self._ledger.calls() if call.state is State.RINGING)
+        return Counter(trunk for hop in ringing for trunk in hop.trunks)
 
     # What the SIP edge tells -----------------------------------------------------------------------------------------
 
@@ -130,7 +134,7 @@ class Exchange:
         live = self._ledger.add(call)
         why = f"nobody can be reached as {arrival.dialled}: no phone, and no subscription is told of it"
         what, occurrence = self._openings.open(live, plan, why)
-        self._ledger.apply(live, what, occurrence, leg=arrival.leg)
+        self._open(live, what, occurrence, lambda outcome: None, leg=arrival.leg)
         return call.call_id
 
     def cancel(self, call_id: str) -> None:
@@ -202,17 +206,19 @@ class Exchange:
 
     def phone_registered(self, user: str, uris: Iterable[str]) -> None:
         """A user has new phones: they join the calls that ring for that user, or are held for it."""
-        branches = [Branch(uri) for uri in uris]
+        phones = tuple(uris)
         for call_id in self._ledger.calls_for(user):
-            for branch in branches:
-                self._ledger.tell(call_id, partial(self._join, user, branch))
+            for uri in phones:
+                self._ledger.tell(call_id, partial(self._join, user, uri))
 
-    def _join(self, user: str, branch: Branch, live: LiveCall) -> None:
-        if live.call.is_over or live.call.hop.to.raw_id.lower() != user.lower():
+    def _join(self, user: str, uri: str, live: LiveCall) -> None:
+        hop = live.call.hop
+        if live.call.is_over or user.lower() not in hop.users:
             return  # it was decided while the phone registered
-        if len(live.call.hop.branches) >= BRANCHES_PER_HOP:
+        if len(hop.branches) >= BRANCHES_PER_HOP:
             return
-        occurrence = Occurrence(self._clock.wall(), branch=branch, reserve=live.call.hop.reserve)
+        branch = Branch(uri, member=user if hop.group is not None else "")
+        occurrence = Occurrence(self._clock.wall(), branch=branch, reserve=hop.reserve)
         self._ledger.apply(live, Input.BRANCH, occurrence)
 
     # What applications decide ----------------------------------------------------------------------------------------
@@ -257,14 +263,21 @@ class Exchange:
         self._open(live, what, occurrence, answer, command.receipt)
 
     def _open(
-        self, live: LiveCall, what: Input, occurrence: Occurrence, answer: Answer, receipt: Receipt | None = None
+        self,
+        live: LiveCall,
+        what: Input,
+        occurrence: Occurrence,
+        answer: Answer,
+        receipt: Receipt | None = None,
+        *,
+        leg: bytes = b"",
     ) -> None:
         """Open a hop, and count a call that leaves for the outside. Raises DecisionRefused, and opens nothing then."""
-        plan = occurrence.plan
-        if plan is not None and plan.via:
-            attempt = attempt_of(live.call, outside_id(plan.to))
-            answer = self.outside.begin(live.call.call_id, attempt, self._clock.monotonic(), answer)
-        self._ledger.apply(live, what, occurrence, answer=answer, receipt=receipt)
+        leaving = outside_of(occurrence.plan) if occurrence.plan is not None else ()
+        if leaving:
+            attempts = [attempt_of(live.call, outside_id(target)) for target in leaving]
+            answer = self.outside.begin_each(live.call.call_id, attempts, self._clock.monotonic(), answer)
+        self._ledger.apply(live, what, occurrence, leg=leg, answer=answer, receipt=receipt)
 
     def _took_effect(self, call: Call, what: str) -> None:
         self.outside.took_effect(call)
@@ -344,6 +357,9 @@ class Exchange:
     def _end_hop(self, live: LiveCall, what: Input, failure: Failure, relayed: object | None = None) -> None:
         """The current hop led nowhere, or its time is over: open what follows it, else end the call."""
         follower = self._succession.followed_by(live, failure)
+        outcome = self._succession.outcome(live, failure)
+        if outcome is not failure:  # an earlier member of a hunt had the better one
+            failure, relayed = outcome, None
         if follower is None:
             self._fail(live, what, failure, relayed)
             return

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from strowger.calls.call import Call, Failure, Hop, Opening
 from strowger.calls.directory import Directory
+from strowger.calls.groups import Groups
 from strowger.calls.identifier import Identifier
 from strowger.calls.ledger import Clock, LiveCall
 from strowger.calls.limits import Limits
@@ -23,9 +24,16 @@ class Openings:
     """Makes what the call machine needs to open a hop; changes nothing."""
 
     def __init__(
-        self, directory: Directory, announcer: Announcer, clock: Clock, new_id: Callable[[], str], limits: Limits
+        self,
+        directory: Directory,
+        groups: Groups,
+        announcer: Announcer,
+        clock: Clock,
+        new_id: Callable[[], str],
+        limits: Limits,
     ) -> None:
         self._directory = directory
+        self._groups = groups
         self._announcer = announcer
         self._clock = clock
         self._new_id = new_id
@@ -46,13 +54,30 @@ class Openings:
         """A hop by this plan; `why` closes the one before, and ends the call when nobody is rung and nobody told."""
         at = self._clock.wall()
         event_id = self._event_for(live.call, Hop(plan.to, at, at, opening=opening, failure=failure), plan)
-        if plan.ring:
-            what, time_s = Input.RING, self._limits.ring_s
+        if opening is not Opening.RETURNED:
+            plan = self._groups.first(live.call, plan, self._clock.monotonic())
+        return self._opened(live, plan, event_id, why, opening, failure)
+
+    def next_step(self, live: LiveCall, plan: RingPlan, why: str, failure: Failure) -> tuple[Input, Occurrence]:
+        """The hop in which the hunt of the current addressee goes on, under the same event."""
+        return self._opened(live, plan, live.call.hop.event_id, why, Opening.HUNT, failure)
+
+    def _opened(
+        self, live: LiveCall, plan: RingPlan, event_id: str, why: str, opening: Opening, failure: Failure | None
+    ) -> tuple[Input, Occurrence]:
+        at = self._clock.wall()
+        if plan.rings:
+            what, time_s = Input.RING, plan.time_s or self._limits.ring_s
         elif event_id:
             what, time_s = Input.HOLD, self._limits.hold_s
         else:
             what, time_s = Input.NOBODY, 0.0
-        expires_at = at + max(0.0, min(time_s, self.budget_s(live)))
+            why = f"{why} ({'; '.join(plan.group.left_out)})" if plan.group is not None else why
+        budget_s = max(0.0, self.budget_s(live))
+        expires_at = at + min(time_s, budget_s)
+        if plan.group is not None and plan.later_s:
+            until = at + min(time_s + plan.later_s, budget_s)
+            plan = replace(plan, group=replace(plan.group, until=until))
         status, reason = (480 if what is Input.NOBODY else 0), "Temporarily Unavailable"
         return what, Occurrence(
             at,
