@@ -5,6 +5,7 @@ good until it ends, is revoked, or must make room.
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
@@ -22,7 +23,9 @@ from strowger.sip.authentication.credentials import Credential
 TOKENS_PER_USER: Final = CREDENTIALS_TRIED - 1
 """Tokens of one user that are good as passwords at one time, the latest ones; the rest is for its own password."""
 TOKENS: Final = 100_000
-"""The same of all users."""
+"""The same of all users; beyond it the resource that has most of them loses its oldest, so that none takes up all the
+room.
+"""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, tuple[str, str | None]]).decode
@@ -51,10 +54,11 @@ class TokenPasswords:
         self._names: Final = names
         self._limit: Final = limit
         self._kept: Final[dict[str, list[StoredPassword]]] = {}
-        self._count = 0
+        self._by_resource: Final[dict[str, OrderedDict[str, StoredPassword]]] = {}
+        """The same by the id of the resource and by token, the oldest first."""
 
     def __len__(self) -> int:
-        return self._count
+        return sum(map(len, self._by_resource.values()))
 
     def restore(self) -> None:
         """Take up what was kept before a restart. Raises StoreUnavailable."""
@@ -100,19 +104,28 @@ class TokenPasswords:
         if any(each.token_hash == password.token_hash for each in kept):
             return
         kept.append(password)
-        self._count += 1
+        own = self._by_resource.setdefault(_resource_of(password), OrderedDict())
+        fullest = max(self._by_resource.values(), key=lambda each: (len(each), each is own))
+        own[password.token_hash] = password
         if len(kept) > TOKENS_PER_USER:
             self._drop(kept[0])
-        elif self._count > self._limit:
-            self._drop(next(iter(self._kept.values()))[0])
+        elif len(self) > self._limit:
+            self._drop(next(iter(fullest.values())))
 
     def _drop(self, password: StoredPassword) -> None:
-        kept = self._kept[password.raw_id]
+        kept, resource = self._kept[password.raw_id], _resource_of(password)
         kept.remove(password)
-        self._count -= 1
         if not kept:
             del self._kept[password.raw_id]
+        del self._by_resource[resource][password.token_hash]
+        if not self._by_resource[resource]:
+            del self._by_resource[resource]
         self._store.delete(password.token_hash, _nobody)
+
+
+def _resource_of(password: StoredPassword) -> str:
+    """What of a user's id it shares with all users of its resource."""
+    return password.raw_id.rpartition("_")[0]
 
 
 def _nobody(error: CallError | None) -> None:

@@ -106,6 +106,23 @@ async def test_there_are_never_more_than_there_may_be() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_resource_with_many_takes_no_place_of_another() -> None:
+    desk = Desk(limit=3)
+    far = Identity("8:acs:far_1", "far", NOW)
+    desk.mint.identities.create(far, lambda error: None)
+    await desk.keep("far", far)
+    for number in range(3):
+        await desk.keep(f"t{number}", NEW if number % 2 else BOB)
+    assert len(desk.found("1", far.raw_id)) == 1
+    assert desk.found() == [Credential.of_password("bob", "here", "t2")]
+    assert len(desk.passwords) == len(desk.store.kept) == 3
+    for number in range(3):
+        await desk.keep(f"more{number}", far)
+    assert len(desk.found("1", far.raw_id)) == 2
+    assert len(desk.passwords) == len(desk.store.kept) == 3
+
+
+@pytest.mark.asyncio
 async def test_a_token_without_voip_is_no_password() -> None:
     desk = Desk()
     await desk.keep("t1", scope="chat")

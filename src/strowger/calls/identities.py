@@ -12,6 +12,7 @@ were revoked. It is known by its id and the resource that was asked, since sever
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
@@ -86,8 +87,8 @@ class Identities:
         ended: Callable[[str], None] = lambda raw_id: None,
     ) -> None:
         """`users` are those of the settings; `tenants` are the resources that take users of a tenant; `limit` is how
-        many users there may be besides, and how many Teams users whose tokens were revoked; `ended` is told whose
-        tokens are over for good, by raw id in lower case.
+        many users each resource may have besides, and how many Teams users whose tokens it revoked; `ended` is told
+        whose tokens are over for good, by raw id in lower case.
         """
         self._store: Final = store
         self._ended: Final = ended
@@ -98,7 +99,8 @@ class Identities:
         """Teams users whose tokens were revoked, by resource and raw id in lower case."""
         self._created: Final[dict[str, Identity]] = {}
         self._by_user_part: Final[dict[str, Identity]] = {}
-        self._coming = 0
+        self._counts: Final[Counter[str]] = Counter()
+        """Created users of each resource, those that are coming or leaving included, and revoked Teams users apart."""
         self._leaving: Final[dict[str, _Leaving]] = {}
 
     def __len__(self) -> int:
@@ -113,9 +115,11 @@ class Identities:
             if is_teams_user(key):
                 guest = msgspec.structs.replace(identity, raw_id=identity.raw_id.partition(" ")[0])
                 self._revoked_guests[_guest_key(guest)] = guest
+                self._counts[_guests_of(guest.resource)] += 1
             elif user is not None:  # only the revocation is ours to remember, the rest is what the settings say now
                 self._users[key] = msgspec.structs.replace(user, not_before=identity.not_before)
             elif identity.created_at:
+                self._counts[identity.resource] += 1
                 self._keep(identity)
 
     def find(self, raw_id: str) -> Identity | None:
@@ -146,11 +150,11 @@ class Identities:
 
     def create(self, identity: Identity, done: Done) -> None:
         """Add a new identity. Raises TooManyIdentities."""
-        if len(self._created) + self._coming + len(self._leaving) >= self._limit:
+        if self._counts[identity.resource] >= self._limit:
             raise TooManyIdentities(
-                f"there are {self._limit} identities already, as many as limits.identities allows: delete some"
+                f"the resource has {self._limit} identities already, as many as limits.identities allows: delete some"
             )
-        self._coming += 1
+        self._counts[identity.resource] += 1
         self._store.save(identity, lambda error: self._came(identity, error, done))
 
     def delete(self, raw_id: str, resource: str, done: Done) -> None:
@@ -185,15 +189,21 @@ class Identities:
         if not is_teams_user(raw_id):
             self._store.save(revoked, lambda error: self._revoked(revoked, error, done))
             return
-        if _guest_key(revoked) not in self._revoked_guests and len(self._revoked_guests) >= self._limit:
-            raise TooManyIdentities(f"the tokens of {self._limit} Teams users were revoked, and of more cannot be")
+        counted = _guests_of(resource)
+        is_new = _guest_key(revoked) not in self._revoked_guests
+        if is_new and self._counts[counted] >= self._limit:
+            raise TooManyIdentities(
+                f"the resource revoked the tokens of {self._limit} Teams users, as many as limits.identities allows"
+            )
+        self._counts[counted] += is_new
         kept = msgspec.structs.replace(revoked, raw_id=f"{revoked.raw_id} {resource}")
-        self._store.save(kept, lambda error: self._revoked_guest(revoked, error, done))
+        self._store.save(kept, lambda error: self._revoked_guest(revoked, error, done, is_new=is_new))
 
     def _came(self, identity: Identity, error: CallError | None, done: Done) -> None:
-        self._coming -= 1
         if error is None:
             self._keep(identity)
+        else:
+            self._counts[identity.resource] -= 1
         done(error)
 
     def _left(self, key: str, error: CallError | None) -> None:
@@ -201,6 +211,7 @@ class Identities:
         if error is not None:
             self._keep(leaving.identity)
         else:
+            self._counts[leaving.identity.resource] -= 1
             self._ended(key)
         for done in leaving.told:
             done(error)
@@ -215,9 +226,11 @@ class Identities:
             self._ended(identity.raw_id.lower())
         done(error)
 
-    def _revoked_guest(self, guest: Identity, error: CallError | None, done: Done) -> None:
+    def _revoked_guest(self, guest: Identity, error: CallError | None, done: Done, *, is_new: bool) -> None:
+        key = _guest_key(guest)
+        if is_new and (error is not None or key in self._revoked_guests):
+            self._counts[_guests_of(guest.resource)] -= 1
         if error is None:
-            key = _guest_key(guest)
             self._revoked_guests[key] = _latest(self._revoked_guests.get(key, guest), guest)
         done(error)
 
@@ -242,3 +255,8 @@ def _latest(known: Identity, revoked: Identity) -> Identity:
 
 def _guest_key(guest: Identity) -> tuple[str, str]:
     return guest.resource, guest.raw_id
+
+
+def _guests_of(resource: str) -> str:
+    """A count beside that of the resource; no name of one ends like this."""
+    return f"{resource}\n"

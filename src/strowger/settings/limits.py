@@ -84,7 +84,9 @@ class Limits:
         kinds.count(1, 100), 10, "Phones of one user that are registered at one time; beyond it 403."
     )
     identities: int = row(
-        kinds.count(1), 100_000, "Users that applications may create, beside those of [[user]]; beyond it 429."
+        kinds.count(1),
+        100_000,
+        "Users that the applications of each resource may create, beside those of [[user]]; beyond it 429.",
     )
     token_key_age: float = row(
         kinds.DURATION,

@@ -107,6 +107,26 @@ def test_no_more_than_may_be_those_on_the_way_included(identities, store):
     create(identities, Identity("8:acs:r1_c", "one", 1.0))
 
 
+def test_a_resource_that_has_as_many_as_it_may_takes_no_place_of_another(identities, store):
+    create(identities)
+    create(identities, OTHER)
+    far = [Identity(f"8:acs:r2_{number}", "two", 1.0) for number in range(3)]
+    create(identities, far[0])
+    store.fails = True
+    create(identities, far[1])
+    store.fails = False
+    create(identities, far[1])
+    with pytest.raises(TooManyIdentities):
+        create(identities, far[2])
+    after = Identities(store, users=[BOB], limit=2)
+    after.restore()
+    for identity in (far[2], Identity("8:acs:r1_c", "one", 1.0)):
+        with pytest.raises(TooManyIdentities):
+            create(after, identity)
+    after.delete(far[0].raw_id, "two", lambda error: None)
+    assert create(after, far[2]) == [None]
+
+
 def test_what_is_deleted_is_gone_at_once_and_for_good(identities, store):
     create(identities)
     store.holds = True
@@ -310,7 +330,24 @@ def test_no_more_revocations_than_can_be_remembered(with_tenant, store):
     with pytest.raises(TooManyIdentities):
         revoke_guest(with_tenant, "8:orgid:2", 1.0)
     revoke_guest(with_tenant, "8:orgid:1", 1.0)
-    assert len(store.kept) == 2
+    with_tenant.revoke("8:orgid:2", "two", 1.0, lambda error: None)
+    create(with_tenant)
+    assert len(store.kept) == 4
+
+
+def test_revocations_on_the_way_count_once_each(with_tenant, store):
+    store.holds = True
+    for _ in range(2):
+        with_tenant.revoke("8:orgid:0", "one", 1.0, lambda error: None)
+    with pytest.raises(TooManyIdentities):
+        with_tenant.revoke("8:orgid:1", "one", 1.0, lambda error: None)
+    store.release()
+    with_tenant.revoke("8:orgid:1", "one", 1.0, lambda error: None)
+    store.release(StoreUnavailable("full"))
+    with_tenant.revoke("8:orgid:1", "one", 1.0, lambda error: None)
+    store.release()
+    with pytest.raises(TooManyIdentities):
+        with_tenant.revoke("8:orgid:2", "one", 1.0, lambda error: None)
 
 
 def test_a_revocation_that_was_not_written_does_not_hold(with_tenant, store):
