@@ -5,6 +5,7 @@ Nothing is started here and nothing is kept. `server` calls these in its order a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from strowger.events import signature
 from strowger.events.delivery import DeliverySettings
 from strowger.events.delivery_headers import dynamic, static
 from strowger.events.filters import EventFilter
+from strowger.events.handshake import POLICIES
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
@@ -152,9 +154,14 @@ def console_limits(settings: Settings) -> ListenerLimits:
 
 def delivery_settings(settings: Settings) -> DeliverySettings:
     """How events are sent."""
-    limits = settings.limits
-    outbox = OutboxLimits(events_pending=limits.events_pending)
-    return DeliverySettings(outbox, limits.event_bytes, addresses=settings.events.address_policy)
+    limits, events = settings.limits, settings.events
+    manual = dataclasses.replace(POLICIES[Profile.EVENT_GRID], manual_s=events.manual_validation)
+    return DeliverySettings(
+        OutboxLimits(events_pending=limits.events_pending),
+        limits.event_bytes,
+        policies={**POLICIES, Profile.EVENT_GRID: manual},
+        addresses=events.address_policy,
+    )
 
 
 def subscriptions(settings: Settings) -> list[Subscription]:

@@ -27,6 +27,8 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
     settings = the_settings(
         tmp_path,
         """
+        [events]
+        manual_validation = "14s"
         [limits]
         hold = "1s"
         ring = "2s"
@@ -57,6 +59,7 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
     assert (past.calls_kept, past.calls_kept_for_s, past.events_pending) == (8, 9.0, 10)
     events = assembly.delivery_settings(settings)
     assert (events.outbox.events_pending, events.event_bytes) == (10, 11)
+    assert [events.policies[profile].manual_s for profile in Profile] == [5.0, 14.0]
     api = assembly.api_settings(settings)
     assert (api.request_body_bytes, api.clock_skew_s, api.shows_string_to_sign) == (12, 13.0, True)
 

@@ -13,11 +13,16 @@ from urllib.parse import quote
 
 import msgspec
 
+from strowger.events.pace import MOST_PER_MINUTE
+
+RATE_DIGITS: Final = 10
+"""A longer number is no rate."""
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 ORIGIN: Final = "eventgrid.azure.net"
 """Whom we say we are: applications compare it with the origin of Event Grid."""
 ALLOWED_ORIGIN: Final = "WebHook-Allowed-Origin"
+ALLOWED_RATE: Final = "WebHook-Allowed-Rate"
 
 NOT_RETRIED: Final = frozenset((410, 415))
 """Statuses after which an event is given up, besides those of the setting: the endpoint is retired, or does not take
@@ -102,3 +107,12 @@ def is_allowed(allowed_origins: Iterable[str]) -> bool:
     One is the rule; the middleware of Web PubSub gives a line to each of several origins.
     """
     return any(each.strip().lower() in ("*", ORIGIN) for value in allowed_origins for each in value.split(","))
+
+
+def allowed_rate(values: Iterable[str]) -> int:
+    """The requests a minute that an endpoint allows by these values of WebHook-Allowed-Rate, the least of several; 0
+    for no limit, which is also what a value that cannot be read means: we did not ask for a rate.
+    """
+    texts = [each.strip() for value in values for each in value.split(",")]
+    rates = [int(each) for each in texts if each.isascii() and each.isdigit() and len(each) < RATE_DIGITS]
+    return min((each for each in rates if 0 < each <= MOST_PER_MINUTE), default=0)

@@ -41,7 +41,8 @@ class HandshakePolicy:
 POLICIES: Final[dict[Profile, HandshakePolicy]] = {
     # A developer starts the application after us, or mends its handshake while we run: never make them wait for long.
     Profile.TELEPHONY: HandshakePolicy(10.0, (1.0, 2.0, 3.0, 4.0, 5.0), True, 5.0),
-    Profile.EVENT_GRID: HandshakePolicy(30.0, (5.0,), False, 300.0),
+    # The time for the URL is the published one; older documents have five minutes.
+    Profile.EVENT_GRID: HandshakePolicy(30.0, (5.0,), False, 600.0),
 }
 
 
@@ -84,7 +85,7 @@ ADVICE: Final[dict[State, str]] = {
 class Handshake:
     """One subscription's handshake."""
 
-    __slots__ = ("attempts", "code", "deadline", "detail", "policy", "state")
+    __slots__ = ("allowed_rate", "attempts", "code", "deadline", "detail", "policy", "state")
 
     def __init__(self, policy: HandshakePolicy, code: str, now: float) -> None:
         self.policy = policy
@@ -93,6 +94,8 @@ class Handshake:
         self.state = State.PENDING
         self.deadline: float | None = now
         """When `advance` has something to do; monotonic, seconds."""
+        self.allowed_rate = 0
+        """Requests a minute that the endpoint allows, with its consent; 0 for no limit."""
         self.attempts = 0
         """Attempts started."""
         self.detail = ""
@@ -135,10 +138,14 @@ class Handshake:
         else:
             self.handle(Input.ECHOED, now, "echoed the code")
 
-    def permitted(self, status: int, now: float, *, is_allowed: bool) -> None:
-        """The endpoint answered our OPTIONS, and allowed our origin or did not. No status alone is consent."""
+    def permitted(self, status: int, now: float, *, is_allowed: bool, rate: int = 0) -> None:
+        """The endpoint answered our OPTIONS, and allowed our origin or did not. No status alone is consent.
+
+        `rate` is what it allows a minute, 0 for no limit.
+        """
         if is_allowed:
-            self.handle(Input.ECHOED, now, "allowed our origin")
+            self.allowed_rate = rate
+            self.handle(Input.ECHOED, now, "allowed our origin" + (f", {rate} requests a minute" if rate else ""))
         elif 200 <= status < 300:
             self.handle(Input.SILENT, now, f"answered {status} to OPTIONS without allowing our origin")
         else:

@@ -88,6 +88,10 @@ class Validation:
         """How far one has come. Raises KeyError."""
         return self._handshakes[key].handshake.state
 
+    def allowed_rate(self, key: str) -> int:
+        """Requests a minute that its endpoint allowed; 0 for no limit. Raises KeyError."""
+        return self._handshakes[key].handshake.allowed_rate
+
     def manual_url(self, key: str) -> str:
         """Where consent can be given by hand just now; empty where it need not, or cannot. Raises KeyError."""
         handshake = self._handshakes[key].handshake
@@ -139,7 +143,8 @@ class Validation:
                 handshake.unanswered(why, self._clock.monotonic())
             elif is_cloud:
                 is_allowed = cloud_events.is_allowed(answer.headers.getall(cloud_events.ALLOWED_ORIGIN, ()))
-                handshake.permitted(answer.status, self._clock.monotonic(), is_allowed=is_allowed)
+                rate = cloud_events.allowed_rate(answer.headers.getall(cloud_events.ALLOWED_RATE, ()))
+                handshake.permitted(answer.status, self._clock.monotonic(), is_allowed=is_allowed, rate=rate)
             else:
                 handshake.answered(answer.status, answer.body, self._clock.monotonic())
             self._moved(asked)

@@ -26,6 +26,12 @@ class Events:
         [],
         "Private networks that applications are in: events may be posted to them, whatever subscription says so.",
     )
+    manual_validation: float = row(
+        kinds.DURATION,
+        "10m",
+        "How long a subscription with profile = \"event-grid\" whose endpoint answered without its consent may wait "
+        "for its validation URL to be opened; then it fails.",
+    )
 
     @property
     def address_policy(self) -> AddressPolicy:

@@ -78,6 +78,30 @@ def test_who_is_allowed(allowed_origins, consents):
     assert cloud_events.is_allowed(allowed_origins) is consents
 
 
+@pytest.mark.parametrize(
+    ("allowed_rates", "rate"),
+    [
+        (["120"], 120),
+        ([" 1 "], 1),
+        (["60000"], 60_000),
+        (["120", "30"], 30),
+        (["120, 30"], 30),
+        (["*"], 0),
+        (["*", "30"], 30),
+        (["60001"], 0),
+        (["0"], 0),
+        (["-1"], 0),
+        (["1.5"], 0),
+        (["٣"], 0),
+        (["9" * 5_000], 0),
+        ([""], 0),
+        ([], 0),
+    ],
+)
+def test_how_often_a_minute(allowed_rates, rate):
+    assert cloud_events.allowed_rate(allowed_rates) == rate
+
+
 def test_filters_see_its_own_attributes():
     seen = cloud_events.filterable({"eventType": "A.B", "topic": "/a b"})
     assert seen == {"specversion": "1.0", "type": "A.B", "source": "/a%20b"}

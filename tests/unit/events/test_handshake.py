@@ -130,14 +130,14 @@ def test_telephony_asks_again_while_it_waits_for_the_url():
     assert handshake.state is State.VALID
 
 
-def test_event_grid_waits_five_minutes_for_the_url():
+def test_event_grid_waits_ten_minutes_for_the_url():
     handshake = in_flight(Profile.EVENT_GRID)
     handshake.answered(200, b"", 0.0)
-    assert not handshake.advance(299.9)
+    assert not handshake.advance(599.9)
     assert handshake.state is State.AWAITING_MANUAL
-    assert not handshake.advance(300.0)
+    assert not handshake.advance(600.0)
     assert (handshake.state, handshake.detail) == (State.FAILED, "the validation URL was not opened in time")
-    assert not handshake.confirm(301.0)
+    assert not handshake.confirm(601.0)
     assert handshake.state is State.FAILED
 
 
@@ -154,6 +154,15 @@ def test_an_allowed_origin_settles_it_whatever_the_status(status):
     handshake = in_flight()
     handshake.permitted(status, 1.0, is_allowed=True)
     assert (handshake.state, handshake.detail) == (State.VALID, "allowed our origin")
+
+
+def test_an_allowed_rate_comes_with_consent():
+    handshake = in_flight()
+    handshake.permitted(200, 1.0, is_allowed=True, rate=120)
+    assert (handshake.allowed_rate, handshake.detail) == (120, "allowed our origin, 120 requests a minute")
+    refused = in_flight()
+    refused.permitted(200, 1.0, is_allowed=False, rate=120)
+    assert refused.allowed_rate == 0
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ async def test_the_event_grid_profile_fails_when_nobody_opens_the_url(client, re
     receiver.answer = answer
     bench = Bench(client, receiver.url, Profile.EVENT_GRID)
     await bench.turn()
-    bench.clock.advance(300.0)
+    bench.clock.advance(600.0)
     assert await bench.turn() == []
     assert bench.settled == [("dev/my-app", False)]
 
@@ -207,6 +207,18 @@ async def test_only_the_header_of_cloud_events_is_consent(client, receiver, stat
     bench = Bench(client, receiver.url, schema=Schema.CLOUD_EVENTS)
     await bench.turn()
     assert bench.state == (state, detail)
+
+
+@pytest.mark.parametrize(("allowed", "rate"), [("120", 120), ("*", 0), ("soon", 0)])
+async def test_the_rate_that_an_endpoint_allows(client, receiver, allowed, rate):
+    async def answer(received):
+        return web.Response(headers={"WebHook-Allowed-Origin": "*", "WebHook-Allowed-Rate": allowed})
+
+    receiver.answer = answer
+    bench = Bench(client, receiver.url, schema=Schema.CLOUD_EVENTS)
+    assert bench.validation.allowed_rate("dev/my-app") == 0
+    await bench.turn()
+    assert bench.validation.allowed_rate("dev/my-app") == rate
 
 
 async def test_an_endpoint_that_takes_cloud_events_consents_by_the_callback(client, receiver):

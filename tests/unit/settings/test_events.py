@@ -11,6 +11,7 @@ from strowger.settings import Events, dev_settings
 
 def test_nothing_private_by_default() -> None:
     assert Events().address_policy == AddressPolicy()
+    assert Events().manual_validation == 600.0
 
 
 def test_private_networks() -> None:
