@@ -18,6 +18,8 @@ from strowger.acs.token_keys import TokenKeys
 from strowger.acs.user_tokens import Given, UserTokens
 from strowger.calls import directory
 from strowger.calls.directory import CreatedUsers, Directory, Presence
+from strowger.calls.fallbacks import Default, Fallbacks
+from strowger.calls.identifier import Identifier, from_raw_id, phone_number
 from strowger.calls.identities import Identities, Identity, IdentityStore
 from strowger.calls.limits import Limits
 from strowger.calls.outside_policy import OutsidePolicy, Refused
@@ -35,6 +37,7 @@ from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
 from strowger.events.subscription import Schema, Subscription
+from strowger.settings import Number as NumberRow
 from strowger.settings import Outside as OutsideRow
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
@@ -218,6 +221,29 @@ def the_directory(settings: Settings, presence: Presence, outside: WaysOut, crea
         outside=outside,
         created=created,
     )
+
+
+def fallbacks(settings: Settings) -> Fallbacks:
+    """Who hears of failures, and what holds when nobody decides."""
+    return Fallbacks(
+        resources=[row.name for row in settings.resources if row.on_failure == "application"],
+        numbers={row.e164: row.on_failure == "application" for row in settings.numbers if row.on_failure != "resource"},
+        defaults={row.e164: _default(settings, row) for row in settings.numbers if row.default},
+    )
+
+
+def _default(settings: Settings, row: NumberRow) -> Default:
+    what, _, of = row.default.partition(":")
+    if what == "reject":
+        return Default(row.default_after, status=int(of))
+    return Default(row.default_after, _target(settings, of))
+
+
+def _target(settings: Settings, text: str) -> Identifier:
+    if text.startswith("+"):
+        return phone_number(text)
+    user = next((each.id for each in settings.users if each.name == text), text)
+    return from_raw_id(user)
 
 
 def outside_policy(settings: Settings, refused: Refused) -> OutsidePolicy:

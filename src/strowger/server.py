@@ -285,6 +285,7 @@ class Server:
             new_id=self._ids.uuid4,
             limits=assembly.exchange_limits(self.settings),
             outside=assembly.outside_policy(self.settings, log_refusal),
+            fallbacks=assembly.fallbacks(self.settings),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 

@@ -11,11 +11,13 @@ import msgspec
 
 from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
+from strowger.calls.decision import Accepted, RedirectCall
 from strowger.calls.directory import CreatedUsers, Directory, Number, Presence, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange
+from strowger.calls.fallbacks import Fallbacks
 from strowger.calls.groups import Group
-from strowger.calls.identifier import from_raw_id
+from strowger.calls.identifier import Identifier, from_raw_id
 from strowger.calls.limits import Limits
 from strowger.calls.outside_policy import OutsidePolicy
 from strowger.calls.outside_rules import OutsideRules
@@ -152,6 +154,7 @@ class Bench:
         outside: OutsideRules | None = None,
         groups: Iterable[Group] = (),
         presence: Presence | None = None,
+        fallbacks: Fallbacks | None = None,
     ) -> None:
         self.clock = clock or HandClock()
         self.store = store or HandStore()
@@ -171,6 +174,7 @@ class Bench:
             new_id=self.new_id,
             limits=self.limits,
             outside=OutsidePolicy(usual=outside),
+            fallbacks=fallbacks,
             observe=lambda call, what: self.seen.append((call.state.value, what)),
         )
         self.exchange.telephony = self.recorder
@@ -180,6 +184,22 @@ class Bench:
         if flush:
             self.store.flush()
         return call_id
+
+    def later(self, seconds: float) -> None:
+        """Let time pass, deadline by deadline, and commit what it brings about."""
+        until = self.clock.now + seconds
+        while (deadline := self.exchange.next_deadline()) is not None and deadline <= until:
+            self.clock.now = max(self.clock.now, deadline)
+            self.exchange.advance(self.clock.now)
+            self.store.flush()
+        self.clock.now = until
+
+    def redirect(self, context: str, target: Identifier) -> Accepted | CallError:
+        """An application's redirect, and its answer."""
+        answers: list[Accepted | CallError] = []
+        self.exchange.redirect(RedirectCall("dev", context, target), answers.append)
+        self.store.flush()
+        return answers[0]
 
     def context(self, call_id: str, hop_index: int = 0) -> str:
         return self.recorder.contexts[f"{call_id}/{hop_index}"]

@@ -10,6 +10,7 @@ import pytest
 from strowger import assembly, sip_assembly
 from strowger.acs.http_limits import HttpLimits
 from strowger.calls.errors import TargetForbidden, TooManyIdentities
+from strowger.calls.fallbacks import Default
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.calls.identities import Identities, Identity
 from strowger.calls.outside_policy import Attempt
@@ -248,6 +249,42 @@ def test_each_resource_has_its_rules_for_the_outside(tmp_path: Path) -> None:
     with pytest.raises(TargetForbidden):
         policy.begin("c", Attempt("two", "4:+1", "112"), 0.0, lambda outcome: None)
     assert told == ["emergency"]
+
+
+def test_what_follows_a_failure_and_silence(tmp_path: Path) -> None:
+    text = """
+        [[resource]]
+        name = "three"
+        id = "33333333-0000-4000-8000-000000000001"
+        hosts = ["three.test"]
+        on_failure = "application"
+        [[number]]
+        resource = "three"
+        e164 = "+31203330001"
+        default = "redirect:carol"
+        [[number]]
+        resource = "three"
+        e164 = "+31203330002"
+        on_failure = "caller"
+        default = "redirect:+31203330001"
+        default_after = "5s"
+        [[number]]
+        resource = "three"
+        e164 = "+31203330003"
+        default = "reject:486"
+        [[user]]
+        resource = "three"
+        name = "carol"
+        id = "8:acs:33333333-0000-4000-8000-000000000001_carol"
+        """
+    fallbacks = assembly.fallbacks(the_settings(tmp_path, text))
+    first, second, third = (phone_number(f"+3120333000{digit}") for digit in (1, 2, 3))
+    carol = from_raw_id("8:acs:33333333-0000-4000-8000-000000000001_carol")
+    assert [fallbacks.returns("three", to) for to in (first, second, carol)] == [True, False, True]
+    assert not fallbacks.returns("one", phone_number("+1"))
+    assert fallbacks.default(first) == Default(10.0, carol)
+    assert fallbacks.default(second) == Default(5.0, first)
+    assert fallbacks.default(third) == Default(10.0, status=486)
 
 
 def test_without_a_table_a_resource_has_the_defaults(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from strowger.calls.errors import (
     HopClosed,
     TooManyRedirects,
 )
+from strowger.calls.fallbacks import Fallbacks
 from strowger.calls.groups import Group, Groups, outside_of
 from strowger.calls.hunt import Hunt
 from strowger.calls.ledger import UNSAVED, Clock, Deadlines, Ledger, LiveCall, Observer
@@ -35,7 +36,7 @@ from strowger.calls.machine import Input, Occurrence
 from strowger.calls.openings import Openings
 from strowger.calls.outside_policy import OutsidePolicy, attempt_of
 from strowger.calls.ports import Announcer, Arrival, Receipt, RingPlan, Store, StoredCall, Telephony
-from strowger.calls.succession import Succession
+from strowger.calls.succession import SecondChance, SilentApplication, Succession, out_of_time
 
 _REJECT_PHRASES: Final = {
     RejectReason.NONE: "Decline",
@@ -64,6 +65,7 @@ class Exchange:
         observe: Observer | None = None,
         outside: OutsidePolicy | None = None,
         groups: Iterable[Group] = (),
+        fallbacks: Fallbacks | None = None,
     ) -> None:
         self._directory = directory
         self._contexts = contexts
@@ -73,8 +75,12 @@ class Exchange:
         self._limits = limits or Limits()
         self.outside = outside or OutsidePolicy()
         self.groups = Groups(groups, directory, self.outside)
-        self._openings = Openings(directory, self.groups, announcer, clock, new_id, self._limits)
-        self._succession = Succession(self._openings, hunt=Hunt(self.groups, self._openings, clock.monotonic))
+        fallbacks = fallbacks or Fallbacks()
+        openings = Openings(directory, self.groups, announcer, clock, new_id, self._limits, fallbacks)
+        second_chance, silence = SecondChance(openings, fallbacks), SilentApplication(openings, fallbacks, clock)
+        hunt = Hunt(self.groups, openings, clock.monotonic)
+        self._succession = Succession(openings, (silence.follow, second_chance.follow), hunt)
+        self._openings = openings
         self._observe = observe or (lambda call, what: None)
         self._ledger = Ledger(
             store=store,
@@ -167,13 +173,16 @@ class Exchange:
         self.outside.hung_up(call_id)
 
     def hop_failed(
-        self, call_id: str, hop_index: int, status: int, reason: str, why: str, relayed: object | None
+        self, call_id: str, hop_index: int, status: int, reason: str, why: str, relayed: object | None, cause: int = 0
     ) -> None:
-        """Every branch of the hop ended; `status` is the best final response (RFC 3261 §16.7)."""
+        """Every branch of the hop ended; `status` is the best final response (RFC 3261 §16.7), and `cause` what it
+        says in terms of Q.850, if anything.
+        """
 
         def settle(live: LiveCall) -> None:
             if live.call.hop_index == hop_index:
-                self._end_hop(live, Input.HOP_FAILED, Failure(live.call.hop.to.raw_id, status, reason, why), relayed)
+                failure = Failure(live.call.hop.to.raw_id, status, reason, why, cause)
+                self._end_hop(live, Input.HOP_FAILED, failure, relayed)
 
         self._ledger.tell(call_id, settle)
 
@@ -321,13 +330,7 @@ class Exchange:
     def _expire(self, hop_index: int, live: LiveCall) -> None:
         if live.call.hop_index != hop_index:
             return  # the hop took its decision while its time ran out; the next one has time of its own
-        hop = live.call.hop
-        waited = f"{hop.expires_at - hop.opened_at:.0f} s"
-        if live.call.state is State.HELD:
-            why = f"the application neither redirected nor rejected the call within {waited}"
-        else:
-            why = f"nobody answered within {waited}"
-        self._end_hop(live, Input.DEADLINE, Failure(hop.to.raw_id, 480, "Temporarily Unavailable", why))
+        self._end_hop(live, Input.DEADLINE, out_of_time(live.call))
 
     # Restart ---------------------------------------------------------------------------------------------------------
 
@@ -366,7 +369,7 @@ class Exchange:
         try:
             self._open(live, *follower, partial(self._followed, live, what, failure, relayed))
         except DecisionRefused as refusal:  # it leads outside, where the call may not go
-            why = f"{failure.why}; what was to follow was refused: {refusal}"
+            why = f"{follower[1].why}, refused: {refusal}"
             self._fail(live, what, replace(failure, why=why), relayed)
 
     def _followed(
@@ -409,5 +412,5 @@ def _require_open(call: Call, hop_index: int) -> None:
         raise CallOver("Call not found: it has ended.")
     if not call.is_open(hop_index):
         raise HopClosed(
-            "the call was already redirected: decide with the incomingCallContext of its newest IncomingCall event"
+            "the call has gone on since: decide with the incomingCallContext of its newest IncomingCall event"
         )

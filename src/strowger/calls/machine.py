@@ -138,12 +138,15 @@ def handle(call: Call, what: Input, occurrence: Occurrence) -> tuple[Call, list[
 
 def _open(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
     hop, effects = _new_hop(occurrence), _opening(state, 0, occurrence)
-    return msgspec.structs.replace(call, state=state, hops=[hop]), [Proceed(ringing=state is State.HELD), *effects]
+    proceed = Proceed(ringing=_waits_for_application(state, occurrence))
+    return msgspec.structs.replace(call, state=state, hops=[hop]), [proceed, *effects]
 
 
 def _redirect(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
     hops = [*_closed(call, occurrence), _new_hop(occurrence)]
     effects = [*_silencing(call, "redirected"), *_opening(state, len(hops) - 1, occurrence)]
+    if occurrence.opening in _UNASKED and _waits_for_application(state, occurrence):
+        effects.append(Proceed(ringing=True))
     return msgspec.structs.replace(call, state=state, hops=hops), effects
 
 
@@ -218,6 +221,15 @@ def _silencing(call: Call, why: str) -> list[Effect]:
 def _opening(state: State, hop_index: int, occurrence: Occurrence) -> list[Effect]:
     effects: list[Effect] = [Ring(hop_index)] if state is State.RINGING else []
     return [*effects, Announce()] if occurrence.announces else effects
+
+
+_UNASKED: Final = frozenset((Opening.RETURNED, Opening.DEFAULT))
+"""Openings that may come before the caller has heard any ringing."""
+
+
+def _waits_for_application(state: State, occurrence: Occurrence) -> bool:
+    """The caller hears ringing; not for a hop that is over as soon as it is written."""
+    return state is State.HELD and occurrence.expires_at > occurrence.at
 
 
 Action = Callable[[Call, State, Occurrence], tuple[Call, list[Effect]]]

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from strowger.calls.call import Call, Failure, Hop, Opening
 from strowger.calls.directory import Directory
+from strowger.calls.fallbacks import Fallbacks
 from strowger.calls.groups import Groups
 from strowger.calls.identifier import Identifier
 from strowger.calls.ledger import Clock, LiveCall
@@ -31,6 +32,7 @@ class Openings:
         clock: Clock,
         new_id: Callable[[], str],
         limits: Limits,
+        fallbacks: Fallbacks,
     ) -> None:
         self._directory = directory
         self._groups = groups
@@ -38,6 +40,7 @@ class Openings:
         self._clock = clock
         self._new_id = new_id
         self._limits = limits
+        self._fallbacks = fallbacks
 
     def budget_s(self, live: LiveCall) -> float:
         """What is left of the time that all ringing and holding of the call may take; below 0 when it is over."""
@@ -51,7 +54,10 @@ class Openings:
         opening: Opening = Opening.ARRIVAL,
         failure: Failure | None = None,
     ) -> tuple[Input, Occurrence]:
-        """A hop by this plan; `why` closes the one before, and ends the call when nobody is rung and nobody told."""
+        """A hop by this plan; `why` closes the one before, and ends the call when nobody is rung and nobody told.
+
+        Where something follows even then, the hop is held for no time at all.
+        """
         at = self._clock.wall()
         event_id = self._event_for(live.call, Hop(plan.to, at, at, opening=opening, failure=failure), plan)
         if opening is not Opening.RETURNED:
@@ -69,7 +75,9 @@ class Openings:
         if plan.rings:
             what, time_s = Input.RING, plan.time_s or self._limits.ring_s
         elif event_id:
-            what, time_s = Input.HOLD, self._limits.hold_s
+            what, time_s = Input.HOLD, self._hold_s(plan.to, opening)
+        elif self._is_followed(live.call, plan.to, opening):
+            what, time_s = Input.HOLD, 0.0
         else:
             what, time_s = Input.NOBODY, 0.0
             why = f"{why} ({'; '.join(plan.group.left_out)})" if plan.group is not None else why
@@ -91,16 +99,33 @@ class Openings:
             failure=failure,
         )
 
-    def redirect(self, live: LiveCall, target: Identifier, opening: Opening) -> tuple[Input, Occurrence]:
-        """The hop of a redirect, or the end of a chain that is too long. Raises DecisionRefused."""
+    def redirect(
+        self, live: LiveCall, target: Identifier, opening: Opening, because: str = ""
+    ) -> tuple[Input, Occurrence]:
+        """The hop of a redirect, or the end of a chain that is too long; `because` begins what closes the hop before.
+
+        Raises DecisionRefused.
+        """
         call = live.call
         plan = self._directory.target(call.resource, target, call.caller)
         if call.redirects >= self._limits.redirects_per_call:
             return Input.TOO_MANY, self._too_many()
-        what, occurrence = self.open(live, plan, f"redirect to {plan.to.raw_id}", opening)
+        what, occurrence = self.open(live, plan, f"{because}redirect to {plan.to.raw_id}", opening)
         if what is Input.RING and self._directory.sends_back(call.came_by, plan):
             return Input.SEND_BACK, self._sending_back(call, plan)
         return what, occurrence
+
+    def _hold_s(self, to: Identifier, opening: Opening) -> float:
+        default = self._fallbacks.default(to) if opening is not Opening.RETURNED else None
+        return min(self._limits.hold_s, default.after_s) if default is not None else self._limits.hold_s
+
+    def _is_followed(self, call: Call, to: Identifier, opening: Opening) -> bool:
+        """Whether something may follow a hop that has neither phones nor an application."""
+        if opening is Opening.RETURNED:
+            return False
+        if self._fallbacks.default(to) is not None:
+            return True
+        return opening is Opening.REDIRECT and self._fallbacks.returns(call.resource, call.hop.to)
 
     def _too_many(self) -> Occurrence:
         limit = self._limits.redirects_per_call

@@ -17,6 +17,8 @@ OPENS_A_HOP: Final = ("hold", "ring", "nobody")
 """What happens to a call when there is a new addressee."""
 
 
+_OPENINGS: Final = {"default": "... by default", "returned": "--- returned"}
+"""How an addressee came about that no application chose just now."""
 JOINS_A_HOP: Final = "branch"
 """What happens when one more phone or trunk is rung for the same addressee."""
 
@@ -47,7 +49,8 @@ class Narrator:
         if len(call.hops) == 1:
             first = f"INVITE  {self.name(call.from_)} -> {self.name(hop.to)}"
         else:
-            first = f"<== redirect to {self.name(hop.to)}"
+            first = f"{_OPENINGS.get(hop.opening, '<== redirect')} to {self.name(hop.to)}"
+            first += f": {printable(hop.failure, WHY_LIMIT)}" if hop.failure else ""
         told = [first, *doing(hop)]
         if len(call.hops) == 1 and hop.event_id:
             told += [f"left out of it: {printable(header)}" for header in call.headers_left_out]

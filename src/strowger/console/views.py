@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from strowger.calls.call import Branch, Call, Hop
+from strowger.calls.call import Branch, Call, Hop, Opening
 from strowger.calls.identifier import Identifier
 
 
@@ -58,6 +58,10 @@ class HopView(msgspec.Struct, frozen=True):
     decision: str
     """What closed the hop; empty while it is open."""
     branches: tuple[BranchView, ...] = ()
+    opening: str = ""
+    """How the hop was opened: by a redirect, by default, by a return to the application; empty for the first."""
+    failure: str = ""
+    """Why the call was returned; empty for a hop that was opened otherwise."""
 
 
 class CallView(msgspec.Struct, frozen=True):
@@ -156,6 +160,8 @@ def _hop(hop: Hop) -> HopView:
         closed_at=iso(hop.closed_at) if hop.closed_at else None,
         decision=hop.decision,
         branches=tuple(_branch(branch, hop, number) for number, branch in enumerate(hop.branches)),
+        opening=hop.opening.value,
+        failure=hop.failure.why if hop.failure is not None and hop.opening is Opening.RETURNED else "",
     )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Branch, Call, Hop, State
+from typing import Final
+
+from strowger.calls.call import Branch, Call, Hop, Opening, State
 from strowger.calls.identifier import Identifier, Kind
+
+_OPENINGS: Final = {Opening.DEFAULT: "by default", Opening.RETURNED: "held again"}
+"""What is said of a hop that no application opened."""
 
 
 def sentence(call: Call, now: float) -> str:
@@ -12,7 +17,8 @@ def sentence(call: Call, now: float) -> str:
         return f"The call ended after {_lasted(call.created_at, call.ended_at)} with {call.final_status}: {call.why}."
     left = f"{max(0.0, call.hop.expires_at - now):.0f} s are left" if call.hops else "nothing is decided yet"
     if call.state is State.HELD:
-        return f"The call is held for {name(call.hop.to)} and waits for the application to decide: {left}."
+        again = " again" if call.hop.opening is Opening.RETURNED else ""
+        return f"The call is held for {name(call.hop.to)}{again} and waits for the application to decide: {left}."
     if call.state is State.RINGING:
         return f"The call rings at {name(call.hop.to)}: {left}."
     return "The call has just arrived."
@@ -35,9 +41,11 @@ def name(identifier: Identifier) -> str:
 
 def _hop(hop: Hop, number: int) -> str:
     rang = ", ".join(_branch(branch) for branch in hop.branches)
-    did = [f"rang {rang}"] if rang else []
+    did = [_OPENINGS[hop.opening]] if hop.opening in _OPENINGS else []
+    did += [f"rang {rang}"] if rang else []
     did += [f"announced as event {hop.event_id}"] if hop.event_id else []
-    what = ", ".join(did) or "nobody to ring and nobody to tell"
+    did += [] if rang or hop.event_id else ["nobody to ring and nobody to tell"]
+    what = ", ".join(did)
     if not hop.closed_at:
         return f"{number}. {name(hop.to)}: {what}; {hop.decision or 'no decision yet'}"
     return f"{number}. {name(hop.to)}: {what}; after {_lasted(hop.opened_at, hop.closed_at)}: {hop.decision}"

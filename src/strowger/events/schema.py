@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from strowger.calls.call import Call
+from strowger.calls.call import Call, Hop, Opening
+from strowger.calls.identifier import from_raw_id
 from strowger.events.identifiers import CommunicationIdentifierModel, to_wire
 
 INCOMING_CALL: Final = "Microsoft.Communication.IncomingCall"
@@ -36,6 +37,21 @@ class CustomContext(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     voip_headers: Mapping[str, str]
 
 
+class RedirectFailure(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """Why a call is here again. Our own member of `data`: readers of the published ones pass over it."""
+
+    target: CommunicationIdentifierModel
+    """Whom it led nowhere to."""
+    sip_code: int
+    """What the caller would have been told."""
+    reason_phrase: str
+    why: str
+    expires_on: str
+    """When the caller is told so if nobody decides: UTC, ISO 8601."""
+    q850_cause: int = 0
+    """Absent when the target gave none."""
+
+
 class IncomingCallMembers(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """The `data` of an IncomingCall event (ACS: IncomingCall)."""
 
@@ -47,6 +63,8 @@ class IncomingCallMembers(msgspec.Struct, frozen=True, gc=False, rename="camel")
     custom_context: CustomContext
     incoming_call_context: str
     correlation_id: str
+    redirect_failure: RedirectFailure | msgspec.UnsetType = msgspec.UNSET
+    """Only of a call that was returned (docs/decisions/0014-second-chance-and-defaults.md)."""
 
 
 class IncomingCallEvent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -130,6 +148,7 @@ def _incoming_call(
         custom_context=CustomContext(headers, _NO_HEADERS),
         incoming_call_context=context,
         correlation_id=call.call_id,
+        redirect_failure=_redirect_failure(hop),
     )
     return IncomingCallEvent(
         id=hop.event_id,
@@ -140,6 +159,20 @@ def _incoming_call(
         data_version=DATA_VERSION,
         metadata_version=METADATA_VERSION,
         event_time=event_time(wall),
+    )
+
+
+def _redirect_failure(hop: Hop) -> RedirectFailure | msgspec.UnsetType:
+    failure = hop.failure
+    if failure is None or hop.opening is not Opening.RETURNED:
+        return msgspec.UNSET
+    return RedirectFailure(
+        target=to_wire(from_raw_id(failure.target)),
+        sip_code=failure.status,
+        reason_phrase=failure.reason,
+        why=failure.why,
+        expires_on=event_time(hop.expires_at),
+        q850_cause=failure.cause,
     )
 
 

@@ -51,6 +51,7 @@ def check(settings: Settings) -> list[Problem]:
         _peer_names,
         _trunk_times,
         _route_trunks,
+        _default_targets,
         _limits,
         _sizes,
         _registrations,
@@ -206,6 +207,16 @@ def _route_trunks(settings: Settings) -> Iterator[Problem]:
         places = [path] if len(route.to) == 1 else [f"{path}[{position}]" for position in range(len(route.to))]
         yield from _unknown(zip(places, route.to, strict=True), trunks, "trunk")
         yield from _twice(zip(places, route.to, strict=True), "name each trunk once")
+
+
+def _default_targets(settings: Settings) -> Iterator[Problem]:
+    for index, number in enumerate(settings.numbers):
+        path, target = f"$.number[{index}].default", number.default.partition("redirect:")[2]
+        if target and target == number.e164:
+            yield Problem(path, "this redirects the number to itself", "name somebody else")
+        if target and ":" not in target and not target.startswith("+"):
+            users = {each.name for each in settings.users if each.resource == number.resource}
+            yield from _unknown([(path, target)], users, "user")
 
 
 def _user_ids(settings: Settings) -> Iterator[Problem]:

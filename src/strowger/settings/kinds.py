@@ -225,6 +225,13 @@ HEADERS_FROM: Final = Kind(
     (),
     from_text=_list_from_text,
 )
+DEFAULT_DECISION: Final = Kind(
+    "decision",
+    '"redirect:+31201110002", "redirect:NAME", "redirect:8:acs:…" or "reject:480", "reject:486", "reject:603"; empty '
+    "for none",
+    reader.default_decision,
+    "",
+)
 E164: Final = Kind("number", '"+" and up to 15 digits', reader.e164, "")
 OPTIONAL_E164: Final = Kind("number", f"{E164.form}; may be empty", reader.optional_e164, "")
 COUNTRY_CODE: Final = Kind("digits", "up to 3 digits, the first not 0; may be empty", reader.country_code, "")

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from strowger.acs.authenticators.key_place import DEVELOPMENT
+from strowger.calls.fallbacks import REJECT_REASONS
 from strowger.events import delivery_headers, signature
 from strowger.settings.where import Where
 
@@ -24,6 +25,8 @@ Reader = Callable[[object], T]
 SHORTEST_KEY_OCTETS: Final = 16
 LONGEST_TEXT: Final = 2_048
 MOST_ENTRIES: Final = 1_000
+REJECTIONS: Final = tuple(map(str, REJECT_REASONS))
+"""The SIP statuses that a default may reject with."""
 HASH_DIGITS: Final = {"SHA-256": 64, "MD5": 32}
 """Hexadecimal digits of a hash, by its algorithm (RFC 7616 §3.4)."""
 
@@ -132,6 +135,15 @@ def e164(value: object) -> str:
 def optional_e164(value: object) -> str:
     """The same, or nothing."""
     return "" if value == "" else e164(value)
+
+
+def default_decision(value: object) -> str:
+    """What is to hold while an application is silent, or nothing."""
+    text = optional_line(value)
+    what, _, of = text.partition(":")
+    if text and not (what == "redirect" and of) and not (what == "reject" and of in REJECTIONS):
+        raise ValueError(f"{text!r} is neither redirect:TARGET nor reject:{'|'.join(REJECTIONS)}")
+    return f"redirect:{e164(of)}" if of.startswith("+") else text
 
 
 COUNTRY_CODE_DIGITS: Final = 3

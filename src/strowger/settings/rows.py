@@ -99,6 +99,12 @@ class Resource:
         "The access keys that sign requests: a primary and perhaps a secondary. Without any the server makes two at "
         "its first start, which strowger key lists and rotates.",
     )
+    on_failure: Literal["caller", "application"] = row(
+        kinds.choice("caller", "application"),
+        "caller",
+        "Who hears that a redirect led nowhere, or that no phone of a user answered. caller: the caller, and the call "
+        "ends. application: the call is held again and announced with the failure, to be redirected once more.",
+    )
 
     @property
     def key_octets(self) -> tuple[bytes, ...]:
@@ -149,6 +155,22 @@ class Number:
 
     resource: str = row(kinds.TEXT, None, "The resource that is told of calls to it.")
     e164: str = row(kinds.E164, None, "The number.")
+    on_failure: Literal["resource", "caller", "application"] = row(
+        kinds.choice("resource", "caller", "application"),
+        "resource",
+        "Who hears that a redirect of a call to this number led nowhere; resource: whoever its resource says.",
+    )
+    default: str = row(
+        kinds.DEFAULT_DECISION,
+        "",
+        "What holds for a call that the application does not decide about: a redirect to a number, to a user of the "
+        "resource or to any raw id, or an end. Empty: the call ends with 480 when limits.hold is over.",
+    )
+    default_after: float = row(
+        kinds.DURATION,
+        "10s",
+        "When the default holds; never later than limits.hold, and at once when no subscription is told of the call.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

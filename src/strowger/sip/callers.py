@@ -84,8 +84,9 @@ class Callers:
 
     def proceed(self, leg: Leg, *, ringing: bool) -> None:
         """100, and 180 when the call is held: the caller hears ringing while the application decides."""
-        invite, leg.arriving = leg.request(), None
-        self.respond(leg.key, response_to(invite, 100))
+        is_new, invite, leg.arriving = leg.arriving is not None, leg.request(), None
+        if is_new:
+            self.respond(leg.key, response_to(invite, 100))
         if ringing:
             self.say(leg, invite, 180)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from strowger.base.text import printable
 from strowger.calls.call import Branch, Call, Opening
 from strowger.calls.errors import CallRefused
 from strowger.calls.exchange import Exchange
@@ -24,11 +25,12 @@ from strowger.sip.forks import Forks
 from strowger.sip.hop_fork import fork_for
 from strowger.sip.in_dialog import InDialog, nowhere
 from strowger.sip.leg import Attempt, Fork, Leg, StoredLeg, encode_leg
-from strowger.sip.message.build import response_to
+from strowger.sip.message.build import REASONS, response_to
 from strowger.sip.message.check import check_request, check_response
 from strowger.sip.message.errors import ParseError, Refusal
 from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
+from strowger.sip.message.reason import q850_cause
 from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network, Unreachable
 from strowger.sip.outgoing import NoTrunks, Trunks
 from strowger.sip.own_requests import OwnRequests
@@ -409,10 +411,11 @@ class Edge:
         """Every branch ended: the best final response goes to the exchange."""
         said = attempt.trouble or arrival.OWN_CONCLUSIONS.get(status, str(status))
         if response is not None:
-            said = f"{response.status} {response.reason}"
-        reason = response.reason if response else ""
+            said = f"{response.status} {printable(response.reason)}"
+        reason = printable(response.reason) if response else REASONS.get(status, "")
         why = f"{attempt.branch.uri}: {said}"
-        self._exchange.hop_failed(fork.call_id, fork.hop_index, status, reason, why, response)
+        cause = q850_cause(response) if response is not None else 0
+        self._exchange.hop_failed(fork.call_id, fork.hop_index, status, reason, why, response, cause)
 
     def branch_wanted(self, fork: Fork, branch: Branch, refused: Callable[[], None]) -> None:
         """A branch led nowhere: the next one is rung once that is durable."""

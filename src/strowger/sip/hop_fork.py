@@ -5,6 +5,9 @@ A function of the stored call, so that after a restart the same INVITE is writte
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Final
+
 from strowger.calls.call import Call, Hop, Opening
 from strowger.calls.directory import escape_user
 from strowger.calls.identifier import Kind
@@ -14,6 +17,16 @@ from strowger.sip.trunk.identity import Caller
 from strowger.sip.trunk.passage import Cause, Step
 
 _MOVED = 302
+_FAILED: Final = {
+    404: Cause.NOT_AVAILABLE,
+    408: Cause.NO_ANSWER,
+    480: Cause.NO_ANSWER,
+    486: Cause.BUSY,
+    600: Cause.BUSY,
+    603: Cause.DEFLECTED_WHILE_RINGING,
+    604: Cause.NOT_AVAILABLE,
+}
+"""What a response that gave the call back says in terms of RFC 4458 §2."""
 
 
 def fork_for(call: Call, hop_index: int, trunks: Trunks, now: float, timer_c_s: float) -> Fork:
@@ -34,21 +47,26 @@ def fork_for(call: Call, hop_index: int, trunks: Trunks, now: float, timer_c_s: 
 
 
 def _steps(call: Call, hop_index: int) -> tuple[Step, ...]:
-    """Whom the call was for before: for the members of a group that is the group too, once however long it hunts."""
-    hop, came = call.hops[hop_index], [each for each in call.hops[:hop_index] if each.opening is not Opening.HUNT]
-    if hop.opening is Opening.HUNT:
-        came.pop()
-    steps = [_step(each, number) for number, each in enumerate(came)]
+    """Whom the call was for before: for the members of a group that is the group too, once however long it hunts. That
+    it was returned to somebody in between is our own affair.
+    """
+    hop, came = call.hops[hop_index], [each for each in call.hops[: hop_index + 1] if each.opening is not Opening.HUNT]
+    pairs = [pair for pair in pairwise(came) if pair[0].opening is not Opening.RETURNED]
+    steps = [_step(*pair, number) for number, pair in enumerate(pairs)]
     if hop.group is not None:
-        steps.append(_step(hop, len(steps))._replace(cause=Cause.UNCONDITIONAL))
+        steps.append(Step(_uri(hop) if steps else "", Cause.UNCONDITIONAL, _MOVED))
     return tuple(steps)
 
 
-def _step(hop: Hop, number: int) -> Step:
+def _step(hop: Hop, following: Hop, number: int) -> Step:
     """The URI of the first is the Request-URI as it came in, and the host of the others is its host: the INVITE knows.
     """
-    cause = Cause.DEFLECTED_WHILE_RINGING if hop.branches else Cause.UNCONDITIONAL
-    return Step(_uri(hop) if number else "", cause, _MOVED)
+    uri = _uri(hop) if number else ""
+    if following.opening is Opening.RETURNED and following.failure is not None:
+        return Step(uri, _FAILED.get(following.failure.status, Cause.UNREACHABLE), following.failure.status)
+    if following.opening is Opening.DEFAULT:
+        return Step(uri, Cause.NO_ANSWER, _MOVED)
+    return Step(uri, Cause.DEFLECTED_WHILE_RINGING if hop.branches else Cause.UNCONDITIONAL, _MOVED)
 
 
 def _uri(hop: Hop) -> str:

@@ -45,7 +45,7 @@ def outside(target: Identifier) -> Step:
     def step(live: LiveCall, failure: Failure) -> Follower | None:
         at = live.call.hop.opened_at
         plan = RingPlan(target, OUT, "near")
-        return Input.RING, Occurrence(at, plan, at + 20.0, why="out", opening=Opening.DEFAULT)
+        return Input.RING, Occurrence(at, plan, at + 20.0, why=f"{failure.why}; by default", opening=Opening.DEFAULT)
 
     return step
 
@@ -145,4 +145,4 @@ def test_a_follower_that_may_not_go_outside_ends_the_call() -> None:
     fail(bench, call_id, 0)
     assert bench.take() == [("withdraw", "id-0001"), ("stop_ringing", 0), ("finish", 486, "their 486")]
     why = bench.store.stored(call_id).why
-    assert why.startswith("bob is busy; what was to follow was refused: dev may not redirect to +18005550199"), why
+    assert why.startswith("bob is busy; by default, refused: dev may not redirect to +18005550199"), why

@@ -137,7 +137,7 @@ def test_a_password_is_not_shown_and_its_absence_is(tmp_path: Path) -> None:
 def test_settings_in_json(good: str) -> None:
     shown = json.loads(invoke("show", "--config", good, "--json").output)
     assert shown["listen"]["api"] == ["127.0.0.1:7443"]
-    assert shown["number"] == [{"resource": "dev", "e164": "+31201110001"}]
+    assert [(row["resource"], row["e164"]) for row in shown["number"]] == [("dev", "+31201110001")]
 
 
 def test_without_a_file_they_are_those_of_the_development_server() -> None:

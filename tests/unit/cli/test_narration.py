@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import Branch, BranchReport, Hop, State
+from strowger.calls.call import Branch, BranchReport, Failure, Hop, Opening, State
 from strowger.calls.identifier import phone_number
 from strowger.cli.narration import Narrator, clock, lasted, outcomes, short_id, span
 from strowger.console.views import PartyView, view
@@ -28,6 +28,16 @@ def test_a_redirect_and_what_is_rung() -> None:
         "00:00:00.070  call 7f3a0000  ringing sip:bob@127.0.0.1:5071",
         "00:00:00.070  call 7f3a0000  --> IncomingCall  evt-2",
     ]
+
+
+def test_a_call_that_comes_back_and_one_that_goes_on_by_default() -> None:
+    call = a_redirected_call()
+    call.ended_at = 0.0
+    call.hops[-1].opening = Opening.DEFAULT
+    assert NARRATOR.lines(view(call), "ring")[0] == "00:00:00.070  call 7f3a0000  ... by default to bob"
+    call.hops[-1].opening = Opening.RETURNED
+    call.hops[-1].failure = Failure("4:+45", 486, "Busy Here", "+45 is busy")
+    assert NARRATOR.lines(view(call), "hold")[0] == "00:00:00.070  call 7f3a0000  --- returned to bob: +45 is busy"
 
 
 def test_what_the_first_event_does_not_show() -> None:

@@ -35,6 +35,8 @@ def test_a_live_call() -> None:
                 "closed_at": None,
                 "decision": "",
                 "branches": (),
+                "opening": "",
+                "failure": "",
             },
         ),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Branch, Hop, State
+from strowger.calls.call import Branch, Failure, Hop, Opening, State
 from strowger.calls.identifier import phone_number
 from strowger.console.why import chain, name, notes, sentence
 from tests.support.console import BOB, a_call, a_redirected_call
@@ -54,6 +54,20 @@ def test_the_chain_says_why_the_next_trunk_was_tried() -> None:
     assert chain(a_call(hops=[out])) == (
         "1. +4512345678: rang sip:1@a.test through a, "
         "then sip:1@b.test through b (the one before: 503 Service Unavailable); no decision yet",
+    )
+
+
+def test_a_call_that_was_returned_and_one_that_went_on_by_default() -> None:
+    number = phone_number("+31201110001")
+    failure = Failure("8:acs:res_bob", 486, "Busy Here", "bob is busy")
+    back = Hop(number, NOW - 2, NOW + 28, "evt-3", opening=Opening.RETURNED, failure=failure)
+    assert sentence(a_call(hops=[back]), NOW) == (
+        "The call is held for +31201110001 again and waits for the application to decide: 28 s are left."
+    )
+    nobody = Hop(BOB, NOW, NOW, closed_at=NOW, decision="nobody can be reached", opening=Opening.DEFAULT)
+    assert chain(a_call(hops=[nobody, back])) == (
+        "1. 8:acs:res_bob: by default, nobody to ring and nobody to tell; after 0.00 s: nobody can be reached",
+        "2. +31201110001: held again, announced as event evt-3; no decision yet",
     )
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from strowger.calls.call import Failure, Opening
 from strowger.calls.identifier import from_raw_id
 from strowger.events import schema
 
@@ -47,6 +48,29 @@ def test_incoming_call_is_of_the_current_hop(new_call):
     event = json.loads(schema.incoming_call(call, "c", TOPIC, 0.0, display_name="", headers={}))
     assert event["subject"] == "/caller/4:+31612345678/recipient/8:acs:res_bob"
     assert event["data"]["to"]["communicationUser"] == {"id": "8:acs:res_bob"}
+
+
+def test_a_call_that_was_returned_says_why(new_call):
+    call = new_call()
+    assert "redirectFailure" not in json.loads(body_of(call))["data"]
+    call.hop.failure = Failure("8:acs:res_bob", 486, "Busy Here", "sip:bob@192.0.2.7: 486 Busy Here", 17)
+    assert "redirectFailure" not in json.loads(body_of(call))["data"], "a hunt keeps its failures to itself"
+    call.hop.opening, call.hop.expires_at = Opening.RETURNED, 1_767_225_630.0
+    assert json.loads(body_of(call))["data"]["redirectFailure"] == {
+        "target": {"kind": "communicationUser", "rawId": "8:acs:res_bob", "communicationUser": {"id": "8:acs:res_bob"}},
+        "sipCode": 486,
+        "reasonPhrase": "Busy Here",
+        "why": "sip:bob@192.0.2.7: 486 Busy Here",
+        "expiresOn": "2026-01-01T00:00:30.0000000Z",
+        "q850Cause": 17,
+    }
+    assert json.loads(json.dumps(schema.filterable(call, TOPIC)))["data"]["redirectFailure"]["sipCode"] == 486
+    call.hop.failure = Failure("4:+45", 480, "", "nobody answered within 20 s")
+    assert "q850Cause" not in json.loads(body_of(call))["data"]["redirectFailure"]
+
+
+def body_of(call):
+    return schema.incoming_call(call, "c", TOPIC, 0.0, display_name="", headers={})
 
 
 def test_filters_see_the_event_that_is_sent_but_for_what_is_made_with_it(new_call):

@@ -53,9 +53,26 @@ def test_a_full_configuration_is_good() -> None:
     assert problems(GOOD) == []
 
 
+@pytest.mark.parametrize("default", ["redirect:bob", "redirect:+31201110002", "redirect:8:acs:1b5c_9", "reject:486"])
+def test_a_default_that_leads_somewhere_is_good(default: str) -> None:
+    assert problems(replace(GOOD, numbers=(replace(NUMBER, default=default),))) == []
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
+        (
+            replace(GOOD, numbers=(replace(NUMBER, default="redirect:+31201110001"),)),
+            "$.number[0].default: this redirects the number to itself (name somebody else)",
+        ),
+        (
+            replace(GOOD, numbers=(replace(NUMBER, default="redirect:ann"),)),
+            '$.number[0].default: there is no user called "ann" (there are bob)',
+        ),
+        (
+            replace(GOOD, numbers=(replace(NUMBER, resource="prod", default="redirect:bob"),)),
+            '$.number[0].default: there is no user called "bob" (there is no [[user]] at all)',
+        ),
         (
             replace(GOOD, resources=(DEV, replace(PROD, name="dev"))),
             '$.resource[1].name: "dev" is already at $.resource[0].name (choose another name)',

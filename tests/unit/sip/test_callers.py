@@ -57,8 +57,15 @@ class Desk:
 def test_a_held_caller_hears_ringing_and_another_one_only_that_it_is_worked_on() -> None:
     for ringing, said in ((True, [100, 180]), (False, [100])):
         desk = Desk()
+        desk.leg.arriving = desk.leg.request()
         desk.callers.proceed(desk.leg, ringing=ringing)
         assert desk.said() == said
+
+
+def test_a_caller_who_was_told_that_it_is_worked_on_is_not_told_again() -> None:
+    desk = Desk()
+    desk.callers.proceed(desk.leg, ringing=True)
+    assert desk.said() == [180]
 
 
 def test_a_caller_who_requires_reliable_ringing_gets_none_of_ours() -> None:

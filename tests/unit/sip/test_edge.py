@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import BranchReport
+from strowger.calls.call import BranchReport, Failure
 from strowger.calls.decision import RedirectCall, RejectCall
+from strowger.calls.fallbacks import Fallbacks
 from strowger.calls.identifier import Identifier, phone_number
+from strowger.calls.limits import Limits
 from strowger.sip.edge import Manners
 from strowger.sip.flow import Flow
 from strowger.sip.message import MessageLimits, Refusal, Request, Response
@@ -15,7 +17,7 @@ from strowger.sip.rate_limits import RateLimits, Rates
 from strowger.sip.throttle import Throttle
 from tests.support.admission import REALM, an_admission
 from tests.support.digest import credentials
-from tests.support.exchange import BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, user
+from tests.support.exchange import BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, Bench, user
 from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench, EverybodyBy
 
 ANN = "192.0.2.9:5062"
@@ -145,6 +147,56 @@ def test_nobody_answers_in_time() -> None:
     edge, out = ringing()
     assert edge.later(60)[:2] == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 480 INVITE"]
     assert edge.answer(out, 487) == [f"{TRUNK} ACK {OUT_URI}"]
+
+
+def returning(limits: Limits | None = None) -> tuple[EdgeBench, Request]:
+    """A call that rings outside and comes back to its application should it fail."""
+    edge = EdgeBench(Bench(limits, fallbacks=Fallbacks(resources=["dev"])))
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    return edge, request_to(edge, "127.0.0.1")
+
+
+def test_a_busy_target_gives_the_call_back_and_the_caller_hears_ringing() -> None:
+    edge, out = returning()
+    busy = Response.make(
+        486,
+        "Busy\x07Here",
+        [
+            *[("Via", via) for via in out.vias],
+            *[(name, out.first(name) or "") for name in ("From", "To", "Call-ID", "CSeq")],
+            ("Reason", 'SIP;cause=486, Q.850;cause=17;text="User busy"'),
+        ],
+    )
+    said = edge.feed(busy.to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))
+    assert said == [f"{TRUNK} ACK {OUT_URI}", f"{ANN} 180 INVITE"]
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert call.hop.failure == Failure(
+        f"4:{OUTSIDE}", 486, "Busy\\x07Here", f"{OUT_URI}: 486 Busy\\x07Here", 17
+    )
+    assert "127.0.0.1:5072 INVITE sip:bob@127.0.0.1:5072" in redirect(edge, user(BOB), 2)
+    edge.answer(request_to(edge, "127.0.0.1"), 200)
+
+
+def test_a_target_that_does_not_answer_is_cancelled_and_the_call_comes_back() -> None:
+    edge, out = returning(Limits(ring_s=5, hold_s=7))
+    edge.answer(out, 180)
+    assert edge.later(5) == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 180 INVITE"]
+    edge.answer(out, 487)
+    assert f"{ANN} 480 INVITE" in edge.later(7)
+
+
+def test_a_target_that_cannot_be_reached_gives_the_call_back() -> None:
+    edge, out = returning()
+    edge.answer(out, 503)
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert call.hop.failure == Failure(f"4:{OUTSIDE}", 500, "Server Internal Error", f"{OUT_URI}: 503 Reason")
+    assert f"{ANN} 500 INVITE" in edge.later(30)
+
+
+def test_a_challenge_of_the_target_is_the_callers() -> None:
+    edge, out = returning()
+    assert f"{ANN} 407 INVITE" in edge.answer(out, 407)
 
 
 def test_nobody_decides_in_time() -> None:

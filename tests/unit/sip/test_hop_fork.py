@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Branch, Call, GroupStep, Hop, Opening, State
+import pytest
+from msgspec.structs import replace
+
+from strowger.calls.call import Branch, Call, Failure, GroupStep, Hop, Opening, State
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.sip.hop_fork import fork_for
 from strowger.sip.outgoing import NoTrunks
@@ -36,6 +39,23 @@ def test_the_way_a_call_has_come() -> None:
     assert [each.branch for each in fork.attempts] == [Branch("sip:1@a", "a")]
     assert (fork.reserve, fork.user, fork.name) == ((Branch("sip:1@b", "b"),), "4:+15550100", "call/2")
     assert fork_for(a_call(), 0, NoTrunks(), 0.0, 185.0).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [(486, Cause.BUSY), (480, Cause.NO_ANSWER), (604, Cause.NOT_AVAILABLE), (500, Cause.UNREACHABLE)],
+)
+def test_the_way_says_who_could_not_be_reached_and_not_that_the_call_was_returned(status: int, cause: Cause) -> None:
+    number, bob, out = HOPS
+    back = Hop(number.to, 2.5, 2.8, opening=Opening.RETURNED, failure=Failure(BOB, status, "", "bob is busy"))
+    call = replace(a_call(), hops=[number, bob, back, out])
+    steps = fork_for(call, 3, NoTrunks(), 0.0, 185.0).steps
+    assert [(step.cause, step.status) for step in steps] == [(Cause.UNCONDITIONAL, 302), (cause, status)]
+
+
+def test_a_default_is_a_call_that_nobody_answered() -> None:
+    call = replace(a_call(), hops=[HOPS[0], replace(HOPS[2], opening=Opening.DEFAULT)])
+    assert fork_for(call, 1, NoTrunks(), 0.0, 185.0).steps == (Step("", Cause.NO_ANSWER, 302),)
 
 
 def test_who_calls() -> None:
