@@ -19,6 +19,7 @@ from strowger.storage.bindings import MemoryBindings
 from strowger.storage.dead_letters import MemoryDeadLetters
 from strowger.storage.errors import RecordUnreadable
 from strowger.storage.identities import MemoryIdentities, MemorySigningKeys
+from strowger.storage.pull import MemoryPull
 from strowger.storage.retention import ENDED_LEG_KEPT_S, EXPIRED_EVENT_KEPT_S, PREFIX_LENGTH, PRUNE_ROWS, Retention
 from strowger.storage.statements import lost
 from strowger.storage.subscriptions import MemorySubscriptions
@@ -46,8 +47,14 @@ class _Row:
 class MemoryStore:
     """A `calls.ports.Store` in memory. All methods are for the event loop's thread."""
 
-    def __init__(self, later: Callable[[Callable[[], None]], object], retention: Retention) -> None:
-        """`later` runs a function soon, in the order given, never before it has returned: `loop.call_soon`."""
+    def __init__(
+        self, later: Callable[[Callable[[], None]], object], retention: Retention, *, last_event_number: int = 0
+    ) -> None:
+        """`later` runs a function soon, in the order given, never before it has returned: `loop.call_soon`.
+
+        The first event gets the number after `last_event_number`: the time of the start, so that numbers of an earlier
+        run are not given again.
+        """
         self.events_dropped = 0
         """Undelivered events dropped because too many were pending."""
         self.bindings = MemoryBindings(later)
@@ -60,6 +67,8 @@ class MemoryStore:
         """What is kept of their tokens for phones."""
         self.subscriptions = MemorySubscriptions(later)
         """What was said of subscriptions while the server ran."""
+        self.pull = MemoryPull(later, self._forget_entry, last_event_number)
+        """The outbox, for applications that fetch their events."""
         self._later = later
         self._retention = retention
         self._calls: dict[str, _Row] = {}
@@ -119,6 +128,7 @@ class MemoryStore:
             self.token_passwords,
             self.subscriptions,
             self.dead_letters,
+            self.pull,
         ):
             each.close()
 
@@ -152,11 +162,13 @@ class MemoryStore:
         key = (entry.event_id, entry.subscription)
         if key not in self._outbox:
             self._outbox[key] = entry
+            self.pull.came(entry)
             self._entries_of.setdefault(entry.event_id, []).append(entry.subscription)
 
     def _forget_entry(self, key: tuple[str, str]) -> None:
         if self._outbox.pop(key, None) is None:
             return
+        self.pull.left(key)
         event_id, subscription = key
         left = self._entries_of[event_id]
         left.remove(subscription)

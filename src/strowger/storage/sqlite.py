@@ -23,6 +23,7 @@ from strowger.storage.dead_letters import SqliteDeadLetters
 from strowger.storage.errors import DatabaseUnusable, RecordUnreadable
 from strowger.storage.identities import SqliteIdentities, SqliteSigningKeys
 from strowger.storage.lock import DirectoryLock
+from strowger.storage.pull import SqlitePull
 from strowger.storage.queries import QUERIES
 from strowger.storage.request_ids import RequestIds
 from strowger.storage.retention import PREFIX_LENGTH, Retention
@@ -54,6 +55,7 @@ class SqliteStore:
         "bindings",
         "dead_letters",
         "identities",
+        "pull",
         "signing_keys",
         "subscriptions",
         "token_passwords",
@@ -81,6 +83,8 @@ class SqliteStore:
         """What was said of subscriptions while the server ran."""
         self.dead_letters = SqliteDeadLetters(writer, reader)
         """Events that were given up."""
+        self.pull = SqlitePull(writer, reader)
+        """The outbox, for applications that fetch their events."""
 
     @classmethod
     def open(
