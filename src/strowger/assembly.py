@@ -19,6 +19,7 @@ from strowger.acs.user_tokens import Given, UserTokens
 from strowger.calls import directory
 from strowger.calls.directory import CreatedUsers, Directory, Presence
 from strowger.calls.fallbacks import Default, Fallbacks
+from strowger.calls.groups import Group, Member, Mode
 from strowger.calls.identifier import Identifier, from_raw_id, phone_number
 from strowger.calls.identities import Identities, Identity, IdentityStore
 from strowger.calls.limits import Limits
@@ -37,10 +38,12 @@ from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
 from strowger.events.subscription import Schema, Subscription
+from strowger.settings import Group as GroupRow
 from strowger.settings import Number as NumberRow
 from strowger.settings import Outside as OutsideRow
 from strowger.settings import Settings
 from strowger.settings import Subscription as SubscriptionRow
+from strowger.settings.group import found_by, named
 from strowger.storage.retention import Retention
 from strowger.tls import DevCa
 from strowger.token_passwords import TokenPasswords
@@ -244,6 +247,24 @@ def _target(settings: Settings, text: str) -> Identifier:
         return phone_number(text)
     user = next((each.id for each in settings.users if each.name == text), text)
     return from_raw_id(user)
+
+
+def groups(settings: Settings) -> list[Group]:
+    """Several members behind one id."""
+    known = found_by((row.resource, row.name, row.id) for row in settings.users)
+
+    def raw_id(word: str) -> str:
+        user = known.get(word.lower())
+        return user.raw_id if user is not None else f"4:{word}"
+
+    def members(row: GroupRow) -> tuple[Member, ...]:
+        return tuple(
+            Member(from_raw_id(raw_id(who)), time_s or row.member_time) for who, time_s in map(named, row.members)
+        )
+
+    return [
+        Group(from_raw_id(raw_id(row.id)), Mode(row.mode), members(row), row.ends_on) for row in settings.groups
+    ]
 
 
 def outside_policy(settings: Settings, refused: Refused) -> OutsidePolicy:

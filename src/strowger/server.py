@@ -286,6 +286,7 @@ class Server:
             limits=assembly.exchange_limits(self.settings),
             outside=assembly.outside_policy(self.settings, log_refusal),
             fallbacks=assembly.fallbacks(self.settings),
+            groups=assembly.groups(self.settings),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 

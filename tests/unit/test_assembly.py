@@ -11,6 +11,7 @@ from strowger import assembly, sip_assembly
 from strowger.acs.http_limits import HttpLimits
 from strowger.calls.errors import TargetForbidden, TooManyIdentities
 from strowger.calls.fallbacks import Default
+from strowger.calls.groups import Group, Member, Mode
 from strowger.calls.identifier import Kind, from_raw_id, phone_number
 from strowger.calls.identities import Identities, Identity
 from strowger.calls.outside_policy import Attempt
@@ -290,3 +291,39 @@ def test_what_follows_a_failure_and_silence(tmp_path: Path) -> None:
 def test_without_a_table_a_resource_has_the_defaults(tmp_path: Path) -> None:
     policy = assembly.outside_policy(the_settings(tmp_path), lambda attempt, reason, why: None)
     assert policy.rules("one") == OutsideRules()
+
+
+def test_groups(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [[number]]
+        resource = "one"
+        e164 = "+31201110001"
+        [[user]]
+        resource = "one"
+        name = "alice"
+        id = "8:acs:r1_a"
+        [[trunk]]
+        name = "carrier"
+        uri = "sip:carrier.example"
+        [[route]]
+        kind = "phoneNumber"
+        match = "+31*"
+        to = "carrier"
+        [[group]]
+        id = "+31201110001"
+        mode = "in-order"
+        members = ["Alice@5s", "+31612345678"]
+        member_time = "12s"
+        ends_on = [603]
+        [[group]]
+        id = "A"
+        members = ["alice", "+31612345678"]
+        """,
+    )
+    alice, mobile = from_raw_id("8:acs:r1_a"), phone_number("+31612345678")
+    assert assembly.groups(settings) == [
+        Group(phone_number("+31201110001"), Mode.IN_ORDER, (Member(alice, 5.0), Member(mobile, 12.0)), (603,)),
+        Group(alice, Mode.ALL, (Member(alice, 20.0), Member(mobile, 20.0)), (486, 603)),
+    ]

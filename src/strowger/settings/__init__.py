@@ -11,6 +11,7 @@ from strowger.settings.address import Listener, SipListener
 from strowger.settings.connection import connection_string
 from strowger.settings.dev import dev_settings
 from strowger.settings.events import Events
+from strowger.settings.group import Group
 from strowger.settings.limits import Limits
 from strowger.settings.load import load
 from strowger.settings.outside import Outside
@@ -37,6 +38,7 @@ __all__ = [
     "Compat",
     "Entra",
     "Events",
+    "Group",
     "Limits",
     "Listen",
     "Listener",

@@ -14,6 +14,7 @@ from strowger.events import delivery_headers
 from strowger.events.filters import ALL_TYPES, CLOUD_EVENTS_KEYS, EVENT_GRID_KEYS
 from strowger.events.schema import EVENT_TYPES
 from strowger.events.subscription import MEMBERS, Schema
+from strowger.settings.check_groups import groups
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
 
@@ -46,6 +47,7 @@ def check(settings: Settings) -> list[Problem]:
         _user_ids,
         _user_spellings,
         _user_hashes,
+        groups,
         _trunk_formats,
         _trunk_passwords,
         _peer_names,

@@ -43,7 +43,7 @@ class Kind:
     resolve: Callable[[Any, Where], Any] | None = None
 
 
-def _list_from_text(text: str) -> object:
+def list_from_text(text: str) -> object:
     """A JSON list, or entries between commas."""
     if not text.startswith("["):
         return [entry.strip() for entry in text.split(",") if entry.strip()]
@@ -70,7 +70,7 @@ def choice(*words: str) -> Kind:
 def words(*known: str) -> Kind:
     """Some of a few words, or none."""
     form = f"[{', '.join(map(json.dumps, known))}], or some of them; empty for none"
-    return Kind("words", form, reader.each(reader.typed(Literal[known]), 0, len(known)), (), from_text=_list_from_text)
+    return Kind("words", form, reader.each(reader.typed(Literal[known]), 0, len(known)), (), from_text=list_from_text)
 
 
 def count(least: int = 0, most: int = LARGEST_COUNT) -> Kind:
@@ -100,21 +100,21 @@ TEXT: Final = Kind("text", "text", reader.line, "")
 NAME: Final = Kind("name", "text of up to 64 characters", reader.name, "")
 OPTIONAL_NAME: Final = Kind("name", "text of up to 64 characters, may be empty", reader.optional_name, "")
 NAMES: Final = Kind(
-    "names", 'text, or a list of up to 100 texts', reader.one_or_each(reader.line, 100), (), from_text=_list_from_text
+    "names", 'text, or a list of up to 100 texts', reader.one_or_each(reader.line, 100), (), from_text=list_from_text
 )
 SOME_NAMES: Final = Kind(
     "names",
     "text, or a list of up to 100 texts; [] for none",
     reader.one_or_each(reader.line, 100, at_least=0),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 EVENT_TYPES: Final = Kind(
     "event types",
     '["Microsoft.Communication.IncomingCall", …], up to 100; empty for all',
     reader.each(reader.line, 0, 100),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 OPTIONAL_TEXT: Final = Kind("text", "text, may be empty", reader.optional_line, "")
 DURATION: Final = Kind(
@@ -151,35 +151,35 @@ KEY_SET: Final = Kind(
 )
 ORIGIN: Final = Kind("URL", '"https://host:port" without a path', reader.origin, "")
 LISTENERS: Final = Kind(
-    "addresses", '["host:port", …]; port 0 takes a free one', reader.each(listener), (), from_text=_list_from_text
+    "addresses", '["host:port", …]; port 0 takes a free one', reader.each(listener), (), from_text=list_from_text
 )
 SIP_LISTENERS: Final = Kind(
     "addresses",
     '["udp:host:port", …], with udp, tcp, tls, ws or wss; port 0 takes a free one',
     reader.each(sip_listener),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 ORIGINS: Final = Kind(
     "origins",
     '["https://host", …] without a path; empty for all',
     reader.each(reader.origin),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 HOSTS: Final = Kind(
     "host names",
     '["name", "name:port", "::1", …] without a scheme',
     reader.each(host_name, 1),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 KEYS: Final = Kind(
     "keys",
     'one or two base64 texts of 16 octets or more, each also as "env:NAME" or "file:PATH"; empty for none',
     reader.each(reader.line, 0, 2),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
     secret=True,
     resolve=reader.keys,
 )
@@ -196,7 +196,7 @@ HASHES: Final = Kind(
     '["SHA-256:…", "MD5:…"], or one of them, each also as "env:NAME" or "file:PATH"; empty for none',
     reader.each(reader.line, 0, len(reader.HASH_DIGITS)),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
     secret=True,
     resolve=reader.hashes,
 )
@@ -205,7 +205,7 @@ SIGNING_SECRETS: Final = Kind(
     'one or two of "whsec_" and base64 of 24 to 64 octets, each also as "env:NAME" or "file:PATH"; empty for none',
     reader.each(reader.line, 0, MOST_SECRETS),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
     secret=True,
     resolve=reader.signing_secrets,
 )
@@ -214,7 +214,7 @@ HEADERS: Final = Kind(
     '["Name: value", …], each value also as "env:NAME" or "file:PATH"; empty for none',
     reader.each(reader.delivery_header, 0, MOST_HEADERS),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
     secret=True,
     resolve=reader.sent_headers,
 )
@@ -223,7 +223,7 @@ HEADERS_FROM: Final = Kind(
     '["Name: data.from.rawId", …], the member of the event after the name; empty for none',
     reader.each(reader.header_from, 0, MOST_HEADERS),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 DEFAULT_DECISION: Final = Kind(
     "decision",
@@ -238,14 +238,14 @@ COUNTRY_CODE: Final = Kind("digits", "up to 3 digits, the first not 0; may be em
 DIAL_PREFIX: Final = Kind("digits", "up to 32 digits, * and #; may be empty", reader.dial_prefix, "")
 SIP_URI: Final = Kind("SIP URI", '"sip:host", "sip:user@host;transport=tcp" or "sips:host"', reader.sip_uri, "")
 SIP_URIS: Final = Kind(
-    "SIP URIs", '["sip:user@host:port", …]', reader.each(reader.sip_uri, 0, 10), (), from_text=_list_from_text
+    "SIP URIs", '["sip:user@host:port", …]', reader.each(reader.sip_uri, 0, 10), (), from_text=list_from_text
 )
 NETWORKS: Final = Kind(
     "networks",
     '["192.0.2.7", "192.0.2.0/24", "2001:db8::/32", …]',
     reader.each(reader.network),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 MATCH: Final = Kind("match", 'how the value begins; a "*" at the end changes nothing', reader.match, "")
 PREFIXES: Final = Kind(
@@ -253,12 +253,12 @@ PREFIXES: Final = Kind(
     '["+31", "+4420", …], how numbers begin; "+" is every number in E.164 form',
     reader.each(reader.number_prefix),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )
 SHORT_NUMBERS: Final = Kind(
     "numbers",
     '["112", "911", …], as they are dialled',
     reader.each(reader.short_number),
     (),
-    from_text=_list_from_text,
+    from_text=list_from_text,
 )

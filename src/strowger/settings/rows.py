@@ -15,6 +15,7 @@ from typing import Final, Literal
 from strowger.settings import kinds
 from strowger.settings.address import Listener, SipListener
 from strowger.settings.events import Events
+from strowger.settings.group import Group
 from strowger.settings.limits import Limits
 from strowger.settings.outside import Outside
 from strowger.settings.row import Section, row, sections_of, table, tables
@@ -378,6 +379,7 @@ class Settings:
     issuers: tuple[Entra, ...] = tables("entra", Entra, "Whose tokens are believed, beside access keys.")
     numbers: tuple[Number, ...] = tables("number", Number, "Telephone numbers that are ours.")
     users: tuple[User, ...] = tables("user", User, "People with phones.")
+    groups: tuple[Group, ...] = tables("group", Group, "Several phones and people behind one user or number.")
     subscriptions: tuple[Subscription, ...] = tables(
         "subscription", Subscription, "Applications that are told of calls."
     )
