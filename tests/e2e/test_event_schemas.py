@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from azure.core.messaging import CloudEvent
-from azure.eventgrid import EventGridEvent
+from azure.eventgrid import EventGridEvent, SystemEventNames
 
 from tests.e2e.stage import Stage
 from tests.support.server import NUMBER, until
@@ -145,13 +145,19 @@ async def test_the_javascript_deserializer_accepts_every_shape(path: str, shapes
 
 async def test_the_python_sdks_read_both_schemas(stage: Stage) -> None:
     posted: dict[str, str] = {}
+    attempts: dict[str, list[dict[str, str]]] = {"/grid": [], "/cloud": [{}]}
 
     async def take(request: web.Request) -> web.Response:
         if request.method == "OPTIONS":
             return web.Response(headers={"WebHook-Allowed-Origin": "*"})
         text = await request.text()
-        if request.headers["aeg-event-type"] == "SubscriptionValidation":
-            return web.json_response({"validationResponse": json.loads(text)[0]["data"]["validationCode"]})
+        attempts[request.path].append(dict(request.headers))
+        if request.path == "/grid":
+            (event,) = map(EventGridEvent.from_dict, json.loads(text))
+            if event.event_type == SystemEventNames.EventGridSubscriptionValidationEventName:
+                return web.json_response({"validationResponse": event.data["validationCode"]})
+        if len(attempts[request.path]) == 2:  # the first of the event, on either path
+            return web.Response(status=503)
         posted[request.path] = text
         return web.Response()
 
@@ -182,3 +188,10 @@ async def test_the_python_sdks_read_both_schemas(stage: Stage) -> None:
     assert (event.id, event.event_time) == (cloud.id, cloud.time)
     assert event.id == seen.event_id
     assert event.data == cloud.data == seen.data
+    assert [each["aeg-event-type"] for each in attempts["/grid"]] == ["SubscriptionValidation", *["Notification"] * 2]
+    for path, of_schema in (("/grid", {"aeg-data-version"}), ("/cloud", {"WebHook-Request-Origin"})):
+        first, second = attempts[path][1:]
+        assert first.keys() == second.keys() >= of_schema
+        assert (first.pop("aeg-delivery-count"), second.pop("aeg-delivery-count")) == ("0", "1")
+        assert first == second
+        assert first["aeg-output-event-id"] == event.id
