@@ -256,6 +256,7 @@ class EventDelivery:
         if subscriber is None:
             return
         if is_valid:
+            self._outbox.pace(subscription.key, self._validation.allowed_rate(subscription.key))
             self._open_lane(subscriber)
         elif self._running:  # else cut off by our own stop, which says nothing of the endpoint: what waits stays stored
             subscriber.is_served = False

@@ -3,7 +3,8 @@
 Pure: it neither sends nor stores. An entry is queued (wants a slot), paused (waits for its next attempt) or in flight;
 when it is delivered, given up or withdrawn, nothing of it remains. A lane is shut until its handshake succeeds, and
 while its subscription is paused; its entries wait meanwhile, each under its own deadline. Lanes come and go with their
-subscriptions. Times are monotonic seconds; one heap holds those of all that wait.
+subscriptions; one whose endpoint allows so many requests a minute keeps to it. Times are monotonic seconds; one heap
+holds those of all that wait.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from strowger.calls.ports import OutboxEntry
+from strowger.events.pace import Pace
 from strowger.events.timers import TimerHeap
 
 
@@ -28,12 +30,14 @@ class OutboxLimits:
 class Lane:
     """The entries of one subscription that want to be sent."""
 
-    __slots__ = ("in_flight", "is_open", "name", "queue")
+    __slots__ = ("in_flight", "is_open", "name", "pace", "queue")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_open = False
         self.in_flight = 0
+        self.pace: Pace | None = None
+        """How fast its endpoint may be sent requests; None for as fast as it takes them."""
         self.queue: OrderedDict[int, Delivery] = OrderedDict()
         """Ordered, because taking the first of a plain dict again and again is quadratic."""
 
@@ -67,6 +71,10 @@ class Outbox:
         """Queued and paused ones, the longest waiting first."""
         self._by_event: dict[str, list[Delivery]] = {}
         self._timers = TimerHeap()
+        self._paced: dict[str, float] = {}
+        """Lanes that have sent as much as they may in a minute, and when each may go on."""
+        self._now = 0.0
+        """The time of the last `advance`."""
         self._serial = 0
         self._in_flight = 0
 
@@ -82,6 +90,7 @@ class Outbox:
         gone = self.discard(name)
         lane = self._lanes.pop(name)
         self._stirred.pop(name, None)
+        self._paced.pop(name, None)
         in_flight = [each for of_event in self._by_event.values() for each in of_event if each.lane is lane]
         for delivery in in_flight:
             self._forget(delivery)
@@ -93,6 +102,12 @@ class Outbox:
         lane = self._lanes[name]
         lane.is_open = True
         self._stirred[name] = lane
+
+    def pace(self, name: str, per_minute: int) -> None:
+        """Start so many attempts for it in a minute, 0 for no limit. The lane is shut just now."""
+        lane = self._lanes[name]
+        if per_minute != (lane.pace.per_minute if lane.pace is not None else 0):
+            lane.pace = Pace(per_minute) if per_minute else None
 
     def shut_lane(self, name: str) -> None:
         """The subscription is paused, or asked for its consent anew: start nothing for it; what waits stays."""
@@ -138,7 +153,7 @@ class Outbox:
         """The deliveries whose next attempt starts now; each then needs `retry` or `finish`. Call `advance` first."""
         started: list[Delivery] = []
         for lane in self._stirred.values():
-            while lane.is_open and lane.queue and lane.in_flight < self._limits.concurrency:
+            while lane.is_open and lane.queue and lane.in_flight < self._limits.concurrency and self._may_go(lane):
                 delivery = lane.queue.popitem(last=False)[1]
                 self._stop_waiting(delivery)
                 lane.in_flight += 1
@@ -171,6 +186,10 @@ class Outbox:
 
     def advance(self, now: float) -> list[OutboxEntry]:
         """Queue the paused ones that are due; the entries whose deadline has come, which are gone now."""
+        self._now = now
+        for name in [name for name, at in self._paced.items() if at <= now]:
+            del self._paced[name]
+            self._stirred[name] = self._lanes[name]
         expired: list[OutboxEntry] = []
         for serial in self._timers.due(now):
             delivery = self._waiting.pop(serial)
@@ -184,14 +203,27 @@ class Outbox:
 
     def next_deadline(self) -> float | None:
         """When `advance` has something to do next."""
-        return self._timers.next_deadline()
+        paced = min(self._paced.values(), default=None)
+        waiting = self._timers.next_deadline()
+        return waiting if paced is None or (waiting is not None and waiting < paced) else paced
+
+    def _may_go(self, lane: Lane) -> bool:
+        """Whether the endpoint's rate leaves room for an attempt, which starts then."""
+        if lane.pace is None:
+            return True
+        at = lane.pace.next_at(self._now)
+        if at > self._now:
+            self._paced[lane.name] = at
+            return False
+        lane.pace.start(self._now)
+        return True
 
     def _enqueue(self, delivery: Delivery) -> None:
         lane = delivery.lane
         self._waiting[delivery.serial] = delivery
         lane.queue[delivery.serial] = delivery
         self._stirred[lane.name] = lane
-        if not lane.is_open or lane.in_flight + len(lane.queue) > self._limits.concurrency:
+        if not lane.is_open or lane.pace is not None or lane.in_flight + len(lane.queue) > self._limits.concurrency:
             self._timers.arm(delivery.serial, delivery.deadline)  # the others start at once and need no timer
 
     def _stop_waiting(self, delivery: Delivery) -> None:

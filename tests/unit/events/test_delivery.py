@@ -17,7 +17,7 @@ from strowger.base.ids import SeededIds
 from strowger.calls.call import GroupStep
 from strowger.calls.identifier import phone_number
 from strowger.calls.ports import Announcer, OutboxEntry
-from strowger.events import signature
+from strowger.events import schema, signature
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.delivery import DeliverySettings, EventDelivery
 from strowger.events.delivery_headers import Header
@@ -278,6 +278,30 @@ async def test_every_attempt_is_signed_under_the_same_id(store, receiver, starte
         at = int(received.headers["webhook-timestamp"])
         assert int(before) <= at <= SystemClock().wall()
         assert signature.headers(secrets, "e-1", at, received.body).items() <= received.headers.items()
+
+
+async def test_the_rate_that_an_endpoint_allowed_is_kept(store, receiver, started, eventually):
+    async def answer(received):
+        return web.Response(headers={"WebHook-Allowed-Origin": "*", "WebHook-Allowed-Rate": "2"})
+
+    receiver.answer = answer
+    clock = VirtualClock()
+    delivery = await started(store, subscription("a", receiver.url, schema=Schema.CLOUD_EVENTS), clock=clock)
+    await receiver.until(lambda: len(receiver.received) == 1)
+    whole = schema.subscription_validation("e", "/topic", "c", "https://localhost/", 0.0)
+    wall = clock.wall()
+    delivery.publish(
+        OutboxEntry(f"e-{number}", "dev/a", "call", whole, wall, wall + 90.0) for number in ("1", "2", "3")
+    )
+    await store.until_done(2)
+    await eventually(lambda: delivery.pending() == 1)
+    clock.advance(59.0)
+    delivery._wake()
+    assert (len(receiver.events), delivery.pending()) == (2, 1)
+    clock.advance(1.0)
+    delivery._wake()
+    await store.until_done(3)
+    assert len(receiver.events) == 3
 
 
 async def test_withdrawing_stops_the_retries(store, receiver, started, scripted, eventually):

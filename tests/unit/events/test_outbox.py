@@ -271,3 +271,70 @@ def test_a_lane_may_be_added_again_while_an_attempt_of_the_one_before_is_in_flig
     assert started(box) == []
     box.finish(after)
     assert started(box) == ["2"]
+
+
+def test_a_lane_keeps_to_the_rate_of_its_endpoint():
+    box = outbox(concurrency=9)
+    box.pace(A, 2)
+    box.advance(100.0)
+    for number in "123456":
+        box.add(entry(number), 225.0)
+    box.add(entry("b", B), 225.0)
+    first = box.start()
+    assert [delivery.entry.event_id for delivery in first] == ["1", "2", "b"]
+    assert (started(box), box.next_deadline()) == ([], 160.0)
+    for delivery in first:
+        box.finish(delivery)
+    assert (started(box), box.next_deadline()) == ([], 160.0)
+    assert (box.advance(159.9), started(box)) == ([], [])
+    assert (box.advance(160.0), started(box)) == ([], ["3", "4"])
+    assert (box.advance(220.0), started(box)) == ([], ["5", "6"])
+    assert box.next_deadline() is None
+
+
+def test_what_waits_for_the_rate_expires_in_time():
+    box = outbox()
+    box.pace(A, 1)
+    box.add(entry("1"), 30.0)
+    box.add(entry("2"), 30.0)
+    assert started(box) == ["1"]
+    assert box.next_deadline() == 30.0
+    assert [each.event_id for each in box.advance(30.0)] == ["2"]
+    assert box.next_deadline() == 60.0
+    assert (box.advance(60.0), box.next_deadline()) == ([], None)
+
+
+def test_an_attempt_that_failed_counts_for_the_rate():
+    box = outbox()
+    box.pace(A, 1)
+    box.add(entry("1"), 300.0)
+    (delivery,) = box.start()
+    box.retry(delivery, 10.0)
+    assert (box.advance(10.0), started(box), box.next_deadline()) == ([], [], 60.0)
+    assert (box.advance(60.0), started(box)) == ([], ["1"])
+
+
+def test_a_rate_may_change_and_go():
+    box = outbox()
+    box.pace(A, 1)
+    box.add(entry("1"), 300.0)
+    box.add(entry("2"), 300.0)
+    assert started(box) == ["1"]
+    box.shut_lane(A)
+    box.pace(A, 1)
+    box.open(A)
+    assert started(box) == []
+    box.shut_lane(A)
+    box.pace(A, 0)
+    box.open(A)
+    assert started(box) == ["2"]
+
+
+def test_a_lane_that_is_gone_waits_for_no_rate():
+    box = outbox()
+    box.pace(A, 1)
+    box.add(entry("1"), 300.0)
+    box.add(entry("2"), 300.0)
+    assert started(box) == ["1"]
+    assert len(box.remove_lane(A)) == 2
+    assert (box.next_deadline(), box.advance(60.0)) == (None, [])
