@@ -172,10 +172,11 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
 
 def subscriptions(settings: Settings) -> list[Subscription]:
     """Who is told of calls."""
-    return [_subscription(settings, row) for row in settings.subscriptions]
+    return [subscription(settings, row) for row in settings.subscriptions]
 
 
-def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
+def subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
+    """One of them, as the room of events knows it. Raises SubscriptionInvalid."""
     resource = next(each for each in settings.resources if each.name == row.resource)
     topic = resource_topic(resource.id, resource.name)
     chosen = EventFilter(
@@ -197,6 +198,7 @@ def _subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
         headers_from=tuple(map(dynamic, row.headers_from)),
         signing_secrets=tuple(map(signature.secret, row.signing_secrets)),
         filter=chosen,
+        is_paused=row.paused == "on",
     )
 
 

@@ -31,6 +31,7 @@ from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
 from strowger.base.memory import resident_bytes
 from strowger.base.tasks import spawn
+from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import Exchange
@@ -68,6 +69,7 @@ from strowger.sip_inspection import SipInspection
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
 from strowger.storage.sqlite import SqliteStore
+from strowger.subscriptions import Subscriptions
 from strowger.tls import DevCa, create_dev_ca, server_context
 from strowger.trunk_log import log_change
 
@@ -159,7 +161,12 @@ class Server:
         roster = sip_assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
         self.trunks = self._trunk_care(trunks, roster)
         self.selection = sip_assembly.selection(self.settings, trunks, roster)
+        self.contexts = ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname())
         self.exchange = self._exchange()
+        self.subscriptions = Subscriptions(
+            self.settings, self.store.subscriptions, self.delivery, self._clock, self._test_context
+        )
+        self.subscriptions.restore()
         self.inspection = self._inspection()
         self.servers = self._servers()
         self.edge = self._edge(trunks)
@@ -277,7 +284,7 @@ class Server:
     def _exchange(self) -> Exchange:
         return Exchange(
             directory=assembly.the_directory(self.settings, self.registration, self._ways_out(), self.identities),
-            contexts=ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname()),
+            contexts=self.contexts,
             store=self.store,
             announcer=self.delivery,
             clock=self._clock,
@@ -289,6 +296,9 @@ class Server:
             groups=assembly.groups(self.settings),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
+
+    def _test_context(self, call: Call) -> str:
+        return self.contexts.issue(call.call_id, call.hop_index, call.resource, call.hop.expires_at)
 
     def _trunk_care(self, trunks: Sequence[Trunk], roster: Roster) -> TrunkCare:
         return TrunkCare(
@@ -381,7 +391,9 @@ class Server:
 
     async def _open_console(self) -> None:
         token, limits = kept(self.admin_token_path, self._ids.token), assembly.console_limits(self.settings)
-        self._console = console = Console(self.inspection, token, self._clock.wall, limits=limits)
+        self._console = console = Console(
+            self.inspection, token, self._clock.wall, subscriptions=self.subscriptions, limits=limits
+        )
         metrics = Metrics(self.inspection.samples, limits)
         self._stack.push_async_callback(metrics.stop)
         for listener in self.settings.listen.console:

@@ -28,6 +28,13 @@ from strowger.console.sip_views import (
     TrunkView,
     WayView,
 )
+from strowger.console.subscriptions import (
+    FROM_ADMIN,
+    RemovedView,
+    SubscriptionsView,
+    SubscriptionView,
+    TestView,
+)
 from strowger.console.views import PartyView
 
 TOKEN = "s3cret-token"
@@ -144,10 +151,75 @@ def a_redirected_call(*reports: BranchReport) -> Call:
     )
 
 
+def a_subscription(**changes: Any) -> SubscriptionView:
+    """One that was added and has consented."""
+    values: dict[str, Any] = {
+        "name": "app",
+        "resource": "dev",
+        "endpoint": "http://127.0.0.1:8080/events",
+        "origin": FROM_ADMIN,
+        "is_paused": False,
+        "state": "valid",
+        "why": "echoed the code",
+        "validation_url": "",
+        "waiting": 0,
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "rows": {"resource": "dev", "name": "app", "endpoint": "http://127.0.0.1:8080/events"},
+    }
+    return SubscriptionView(**(values | changes))
+
+
+class ScriptedSubscriptions:
+    """Subscriptions that remember what was asked of them, and answer with the one that a test gives them."""
+
+    def __init__(self) -> None:
+        self.known = [a_subscription()]
+        self.asked: list[tuple[object, ...]] = []
+        self.fails_with: Exception | None = None
+        self.trial = TestView("app", "test-1", 200, is_delivered=True, took_ms=1.5, answer_octets=2, why="answered 200")
+
+    def shown(self) -> SubscriptionsView:
+        return SubscriptionsView(tuple(self.known))
+
+    def one(self, name: str) -> SubscriptionView:
+        self._ask("one", name)
+        return self.known[0]
+
+    async def add(self, document: Mapping[str, object]) -> SubscriptionView:
+        return self._ask("add", document)
+
+    async def change(self, name: str, document: Mapping[str, object], *, whole: bool) -> SubscriptionView:
+        return self._ask("put" if whole else "patch", name, document)
+
+    async def remove(self, name: str) -> RemovedView:
+        self._ask("remove", name)
+        return RemovedView(name, 2, is_told=True)
+
+    async def pause(self, name: str) -> SubscriptionView:
+        return self._ask("pause", name)
+
+    async def resume(self, name: str) -> SubscriptionView:
+        return self._ask("resume", name)
+
+    async def validate(self, name: str) -> SubscriptionView:
+        return self._ask("validate", name)
+
+    async def test(self, name: str) -> TestView:
+        self._ask("test", name)
+        return self.trial
+
+    def _ask(self, *asked: object) -> SubscriptionView:
+        self.asked.append(asked)
+        if self.fails_with is not None:
+            raise self.fails_with
+        return self.known[0]
+
+
 class ScriptedQueries:
     """A server without calls, until a test gives it some."""
 
     def __init__(self) -> None:
+        self.subscriptions = ScriptedSubscriptions()
         self.known: list[Call] = []
         self.phones: tuple[RegistrationView, ...] = ()
         self.known_trunks: tuple[TrunkView, ...] = ()
@@ -218,12 +290,16 @@ class Bench:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    async def get(self, path: str, *, method: str = "GET", token: str | None = TOKEN, **headers: str):
+    async def get(
+        self, path: str, *, method: str = "GET", token: str | None = TOKEN, body: Any = None, **headers: str
+    ):
         """Status, headers and decoded JSON of an answer; header names have underscores for hyphens."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent.setdefault("Authorization", f"Bearer {token}")
-        async with aiohttp.ClientSession() as client, client.request(method, self.url(path), headers=sent) as response:
+        async with aiohttp.ClientSession() as client, client.request(
+            method, self.url(path), headers=sent, data=body
+        ) as response:
             return response.status, response.headers, (await response.json() if method != "HEAD" else None)
 
 

@@ -11,6 +11,7 @@
     GET /admin/registrations?user=     the phones that are registered
     GET /admin/trunks                  the trunks, and how they are
     GET /admin/routes:test?target=     what a redirect would do; also kind=, from=, resource=
+    /admin/subscriptions…              who is told of calls, and who else shall be: see `subscriptions`
     GET /sip                           a WebSocket for phones, where the server gives us one (RFC 7118)
 
 What is under /admin needs the admin token. On a loopback address it also needs a Host header that is ours, so that no
@@ -20,7 +21,7 @@ web page can have a browser ask in its place.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 
@@ -30,6 +31,7 @@ from strowger.base.text import printable
 from strowger.calls.call import FINAL_STATES, Call, State
 from strowger.calls.errors import StoreUnavailable
 from strowger.console import reply
+from strowger.console.body import BodyLimits
 from strowger.console.errors import (
     ConsoleError,
     HostForeign,
@@ -41,8 +43,10 @@ from strowger.console.errors import (
 )
 from strowger.console.listener import Listener, ListenerLimits, serve_websocket
 from strowger.console.queries import OK, Queries, RouteQuestion
+from strowger.console.subscriptions import PATH as SUBSCRIPTIONS
+from strowger.console.subscriptions import SubscriptionPaths, Subscriptions
 from strowger.console.views import CallsView, WhyView, view
-from strowger.console.watch import CHANGES_WAITING, WRITE_S, Watch
+from strowger.console.watch import Watch, WatchLimits
 from strowger.console.why import chain, notes, sentence
 
 OWN_NAMES: Final = frozenset(("localhost", "127.0.0.1", "::1"))
@@ -50,8 +54,6 @@ CALLS_SHOWN: Final = 50
 """Calls in a list, unless the client asks for fewer or more."""
 MOST_CALLS_SHOWN: Final = 1_000
 """Calls in a list at the most; also how far back a filter looks."""
-WATCHERS: Final = 32
-"""Clients that may watch at one time."""
 VALIDATE: Final = "/subscriptions/validate"
 """Where whoever knows its code consents to a subscription."""
 WEBSOCKET: Final = "/sip"
@@ -71,21 +73,20 @@ class Console:
         admin_token: str,
         wall: Callable[[], float],
         *,
+        subscriptions: Subscriptions,
         hosts: Iterable[str] = (),
         limits: ListenerLimits | None = None,
-        watchers: int = WATCHERS,
-        changes_waiting: int = CHANGES_WAITING,
-        write_s: float = WRITE_S,
+        body: BodyLimits | None = None,
+        watch: WatchLimits | None = None,
     ) -> None:
         """`wall` tells seconds since 1970; `hosts` are further names that lead to a loopback address of ours."""
         self._queries = queries
         self._token = admin_token.encode()
         self._wall = wall
+        self._subscriptions = SubscriptionPaths(subscriptions, body or BodyLimits())
         self._names = OWN_NAMES | {host.lower() for host in hosts}
         self._listener = Listener(self._answer, limits)
-        self._most_watchers = watchers
-        self._changes_waiting = changes_waiting
-        self._write_s = write_s
+        self._watch_limits = watch or WatchLimits()
         self._watches: set[Watch] = set()
 
     async def start(self, host: str, port: int, websocket: Endpoint | None = None) -> int:
@@ -105,20 +106,23 @@ class Console:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            if request.method not in ("GET", "HEAD") and (request.method, request.path) != ("POST", VALIDATE):
-                raise MethodRefused("Everything here is read with GET.")
-            return await self._endpoint(request)(request)
+            methods = self._methods(request)
+            endpoint = methods.get(request.method)
+            if endpoint is None:
+                raise MethodRefused(printable(request.path, 100), methods)
+            return await endpoint(request)
         except ConsoleError as error:
             return reply.refusal(error)
         except StoreUnavailable as error:
             return reply.refusal(Unavailable(str(error)))
 
-    def _endpoint(self, request: web.BaseRequest) -> Endpoint:
+    def _methods(self, request: web.BaseRequest) -> Mapping[str, Endpoint]:
+        """What each method does on the path of the request. Raises NotThere, and what `_admit` raises."""
         open_to_all = {
-            "/healthz": self._health,
-            "/readyz": self._ready,
-            VALIDATE: self._validate,
-            WEBSOCKET: self._phone,
+            "/healthz": _read_with(self._health),
+            "/readyz": _read_with(self._ready),
+            VALIDATE: {**_read_with(self._validate), "POST": self._validate},
+            WEBSOCKET: _read_with(self._phone),
         }.get(request.path)
         if open_to_all is not None:
             return open_to_all
@@ -126,19 +130,22 @@ class Console:
             raise NotThere("There is no such path; there are /healthz, /readyz and, with the token, /admin/calls.")
         self._admit(request)
         if request.path == "/admin/calls:watch":
-            return self._watch
-        if request.path == "/admin/calls":
-            return self._calls
+            return {"GET": self._watch}
         if request.path.startswith("/admin/calls/"):
-            return self._why if request.path.endswith("/why") else self._call
-        shown = {
-            "/admin/registrations": self._registrations,
-            "/admin/trunks": self._trunks,
-            "/admin/routes:test": self._test_route,
-        }.get(request.path)
-        if shown is not None:
-            return shown
-        raise NotThere("There is no such path under /admin.")
+            return _read_with(self._why if request.path.endswith("/why") else self._call)
+        if request.path == SUBSCRIPTIONS or request.path.startswith(f"{SUBSCRIPTIONS}/"):
+            found = self._subscriptions.methods(request)
+        else:
+            shown = {
+                "/admin/calls": self._calls,
+                "/admin/registrations": self._registrations,
+                "/admin/trunks": self._trunks,
+                "/admin/routes:test": self._test_route,
+            }.get(request.path)
+            found = _read_with(shown) if shown is not None else None
+        if found is None:
+            raise NotThere("There is no such path under /admin.")
+        return found
 
     def _admit(self, request: web.BaseRequest) -> None:
         if _came_over_loopback(request) and _host_name(request.headers.get("Host", "")) not in self._names:
@@ -215,11 +222,9 @@ class Console:
         return call
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method != "GET":
-            raise MethodRefused("A watch is read with GET.")
-        if len(self._watches) >= self._most_watchers:
-            raise Unavailable(f"{self._most_watchers} clients watch already.")
-        watch = Watch(self._changes_waiting, self._write_s)
+        if len(self._watches) >= self._watch_limits.watchers:
+            raise Unavailable(f"{self._watch_limits.watchers} clients watch already.")
+        watch = Watch(self._watch_limits)
         self._watches.add(watch)
         unsubscribe = self._queries.subscribe(watch.tell)
         try:
@@ -234,6 +239,10 @@ class Console:
             unsubscribe()
             self._watches.discard(watch)
         return response
+
+
+def _read_with(endpoint: Endpoint) -> dict[str, Endpoint]:
+    return {"GET": endpoint, "HEAD": endpoint}
 
 
 def _came_over_loopback(request: web.BaseRequest) -> bool:

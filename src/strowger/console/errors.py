@@ -3,9 +3,13 @@
     ConsoleError           the client's fault, except the last two; `status` and `code` are what is answered
     ├── RequestMalformed   400   no HTTP request
     ├── QueryInvalid       400
+    ├── BodyInvalid        400   no JSON object, or one that does not fit; `details` says what of it
     ├── TokenMissing       401   no admin token, or a wrong one
     ├── NotThere           404
     ├── MethodRefused      405
+    ├── BodyLate           408   it did not come in time
+    ├── Conflict           409   what is there already, or how it is, stands against it
+    ├── BodyTooLarge       413
     ├── HostForeign        421   a name that is not ours leads to our loopback address: DNS rebinding
     ├── Unavailable        503   the store cannot be read, or too many watch already
     └── ServerFault        500   the log says what
@@ -13,8 +17,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
+
+import msgspec
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a body, where it is, and what to do about it."""
+
+    path: str
+    """Where, as in `$.endpoint`."""
+    message: str
+    hint: str = ""
 
 
 class ConsoleError(Exception):
@@ -22,8 +37,13 @@ class ConsoleError(Exception):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "bad_request"
-    headers: ClassVar[Mapping[str, str]] = {}
-    """Further headers of the answer."""
+    details: Sequence[Detail] = ()
+    """What in particular is wrong."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Further headers of the answer."""
+        return {}
 
 
 class RequestMalformed(ConsoleError):
@@ -44,7 +64,11 @@ class TokenMissing(ConsoleError):
 
     status = 401
     code = "token_missing"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="strowger admin"'}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """How to prove oneself."""
+        return {"WWW-Authenticate": 'Bearer realm="strowger admin"'}
 
 
 class NotThere(ConsoleError):
@@ -55,11 +79,52 @@ class NotThere(ConsoleError):
 
 
 class MethodRefused(ConsoleError):
-    """Everything here is read with GET."""
+    """The path is there, and not for this method."""
 
     status = 405
     code = "method_not_allowed"
-    headers: ClassVar[Mapping[str, str]] = {"Allow": "GET, HEAD"}
+
+    def __init__(self, path: str, methods: Iterable[str]) -> None:
+        """`methods` are those that there are."""
+        self._allowed = ", ".join(sorted(methods))
+        super().__init__(f"{path} takes {self._allowed}.")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The methods that there are."""
+        return {"Allow": self._allowed}
+
+
+class BodyInvalid(ConsoleError):
+    """The body is not what is taken here."""
+
+    code = "body_invalid"
+
+    def __init__(self, message: str, details: Sequence[Detail] = ()) -> None:
+        """Keep every one of `details`."""
+        super().__init__(message)
+        self.details = tuple(details)
+
+
+class BodyLate(ConsoleError):
+    """The body did not come in time."""
+
+    status = 408
+    code = "body_late"
+
+
+class BodyTooLarge(ConsoleError):
+    """More octets than are read."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class Conflict(ConsoleError):
+    """What is there stands against it."""
+
+    status = 409
+    code = "conflict"
 
 
 class QueryInvalid(ConsoleError):

@@ -19,6 +19,7 @@ from strowger.console.errors import ConsoleError, MethodRefused, NotThere
 from strowger.console.listener import Listener, ListenerLimits
 
 PATH: Final = "/metrics"
+METHODS: Final = ("GET", "HEAD")
 
 Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -59,8 +60,8 @@ class Metrics:
         try:
             if request.path != PATH:
                 raise NotThere(f"Measurements are at {PATH}.")
-            if request.method not in ("GET", "HEAD"):
-                raise MethodRefused("Measurements are read with GET.")
+            if request.method not in METHODS:
+                raise MethodRefused(PATH, METHODS)
         except ConsoleError as error:
             return reply.refusal(error)
         return web.Response(body=generate_latest(self._registry), headers=reply.headers(CONTENT_TYPE_LATEST))

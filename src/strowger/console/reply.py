@@ -34,4 +34,7 @@ def json_reply(value: object, status: int = 200, more: Mapping[str, str] | None 
 
 def refusal(error: ConsoleError) -> web.Response:
     """What is answered to a request that is refused."""
-    return json_reply({"error": {"code": error.code, "message": str(error)}}, error.status, error.headers)
+    said: dict[str, object] = {"code": error.code, "message": str(error)}
+    if error.details:
+        said["details"] = error.details
+    return json_reply({"error": said}, error.status, error.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -12,20 +13,27 @@ from aiohttp import web
 from strowger.calls.call import Call
 from strowger.console.views import DROPPED, STOPPING, WATCHING, ChangeView, view
 
-CHANGES_WAITING: Final = 1_000
-"""Changes queued for one watcher; one that is further behind is dropped."""
-WRITE_S: Final = 10.0
-"""Seconds that a watcher has to take what is sent; then the connection is cut."""
-
 _encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """What watchers may take."""
+
+    watchers: int = 32
+    """Clients that may watch at one time."""
+    changes_waiting: int = 1_000
+    """Changes queued for one watcher; one that is further behind is dropped."""
+    write_s: float = 10.0
+    """Seconds that a watcher has to take what is sent; then the connection is cut."""
 
 
 class Watch:
     """What one client has yet to be told."""
 
-    def __init__(self, changes_waiting: int = CHANGES_WAITING, write_s: float = WRITE_S) -> None:
-        self._most = changes_waiting
-        self._write_s = write_s
+    def __init__(self, limits: WatchLimits) -> None:
+        self._most = limits.changes_waiting
+        self._write_s = limits.write_s
         self._changes: deque[tuple[Call, str]] = deque()
         self._last: ChangeView | None = None
         self._news = asyncio.Event()

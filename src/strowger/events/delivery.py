@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,7 +30,8 @@ from strowger.events.errors import Unanswered
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
 from strowger.events.retry import DELIVERED, NOT_RETRIED, SCHEDULES, Profile, Reason, RetryAt, Schedule, decide
-from strowger.events.subscribers import Subscriber, Subscribers
+from strowger.events.single import Single, Trial, has_farewell
+from strowger.events.subscribers import Removed, Subscriber, Subscribers
 from strowger.events.subscription import Subscription
 from strowger.events.throttle import Throttle
 from strowger.events.validation import Asked, Validation
@@ -96,6 +98,7 @@ class EventDelivery:
         self._outbox = Outbox(self._settings.outbox)
         self._client = WebhookClient(self._settings.addresses)
         self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
+        self._single = Single(self._client, clock, ids)
         self._drops = Throttle()
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -150,6 +153,14 @@ class EventDelivery:
         """Entries that wait or are in flight."""
         return len(self._outbox)
 
+    def waiting(self) -> Counter[str]:
+        """The same by `resource/name`."""
+        return self._outbox.counts()
+
+    def manual_url(self, key: str) -> str:
+        """Where consent can be given to a subscription by hand; empty where it need not, or cannot. Raises KeyError."""
+        return self._validation.manual_url(key)
+
     def states(self) -> dict[str, tuple[State, str]]:
         """Each subscription's handshake by `resource/name`: its state and what came of the last attempt, in words."""
         return self._validation.states()
@@ -175,13 +186,21 @@ class EventDelivery:
         else:
             self.validate_again(subscription.key)
 
-    def remove(self, key: str) -> State | None:
-        """Forget one and what waits for it: how far its handshake had come, None when there was none of this key."""
-        if self.subscribers.remove(key) is None:
-            return None
-        for entry in self._outbox.remove_lane(key):
+    def remove(self, key: str) -> Removed:
+        """Forget one and what waits for it. An endpoint that had consented is told, once."""
+        subscriber = self._known(key)
+        self.subscribers.remove(key)
+        dropped = self._outbox.remove_lane(key)
+        for entry in dropped:
             self._drop(entry, "its subscription was removed")
-        return self._validation.remove(key)
+        is_told = self._validation.remove(key) is State.VALID and has_farewell(subscriber.subscription)
+        if is_told and self._running:
+            spawn(self._single.farewell(subscriber), "farewell", self._tasks)
+        return Removed(len(dropped), is_told)
+
+    async def try_out(self, key: str, context: Callable[[Call], str]) -> Trial:
+        """Send one an event that is made up, however it is; see `single`."""
+        return await self._single.trial(self._known(key), context)
 
     def pause(self, key: str) -> None:
         """Tell it of nothing more for now: what waits for it waits on, until its time is over."""

@@ -9,7 +9,7 @@ holds those of all that wait.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from strowger.calls.ports import OutboxEntry
@@ -143,6 +143,10 @@ class Outbox:
         known.append(delivery)
         self._enqueue(delivery)
         return self._push_out() if len(self) > self._limits.events_pending else None
+
+    def counts(self) -> Counter[str]:
+        """How many entries each subscription has; those in flight of a closed hop are not among them."""
+        return Counter(each.lane.name for of_event in self._by_event.values() for each in of_event)
 
     @property
     def can_start(self) -> bool:

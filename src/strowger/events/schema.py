@@ -20,6 +20,7 @@ INCOMING_CALL: Final = "Microsoft.Communication.IncomingCall"
 EVENT_TYPES: Final = (INCOMING_CALL,)
 """Every type that subscriptions are told of."""
 SUBSCRIPTION_VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+SUBSCRIPTION_DELETED: Final = "Microsoft.EventGrid.SubscriptionDeletedEvent"
 DATA_VERSION: Final = "1.0"
 VALIDATION_DATA_VERSION: Final = "1"
 METADATA_VERSION: Final = "1"
@@ -94,6 +95,25 @@ class ValidationEvent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     topic: str
     subject: str
     data: ValidationMembers
+    event_type: str
+    event_time: str
+    metadata_version: str
+    data_version: str
+
+
+class DeletionMembers(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """The `data` of the event that a subscription is gone."""
+
+    event_subscription_id: str
+
+
+class DeletionEvent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """That event in its envelope (Event Grid: webhook event delivery)."""
+
+    id: str
+    topic: str
+    subject: str
+    data: DeletionMembers
     event_type: str
     event_time: str
     metadata_version: str
@@ -191,6 +211,21 @@ def subscription_validation(event_id: str, topic: str, code: str, url: str, wall
     return _encoder.encode(event)
 
 
+def subscription_deleted(event_id: str, topic: str, name: str, wall: float) -> bytes:
+    """The event that the subscription `name` is gone, as one JSON object without the surrounding array."""
+    event = DeletionEvent(
+        id=event_id,
+        topic=topic,
+        subject="",
+        data=DeletionMembers(f"{topic}/providers/Microsoft.EventGrid/eventSubscriptions/{name}"),
+        event_type=SUBSCRIPTION_DELETED,
+        event_time=event_time(wall),
+        metadata_version=METADATA_VERSION,
+        data_version=VALIDATION_DATA_VERSION,
+    )
+    return _encoder.encode(event)
+
+
 def validation_response(body: bytes) -> str | None:
     """The code that an endpoint echoes, or None when its answer holds none. The member's case does not matter."""
     try:
@@ -221,6 +256,11 @@ def attempt_headers(event_id: str, attempts_before: int) -> dict[str, str]:
 def validation_headers(subscription_name: str) -> dict[str, str]:
     """The headers of a subscription's validation event."""
     return {**_headers(subscription_name, "SubscriptionValidation", VALIDATION_DATA_VERSION), "aeg-delivery-count": "0"}
+
+
+def deletion_headers(subscription_name: str) -> dict[str, str]:
+    """The headers of the event that a subscription is gone."""
+    return {**_headers(subscription_name, "SubscriptionDeletion", VALIDATION_DATA_VERSION), "aeg-delivery-count": "0"}
 
 
 def _headers(subscription_name: str, event_type: str, data_version: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ They come, change and go while the server runs; an attempt keeps the `Subscriber
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from strowger.calls.call import Call
 from strowger.events import request
@@ -31,10 +32,23 @@ class Subscriber:
         self.is_paused = subscription.is_paused
         """Whether an operator wants it to be told nothing for now."""
 
+    def farewell_target(self) -> Target:
+        """Where it is told that it is gone, with the headers of every request."""
+        return Target(self.subscription, self.schedule.timeout_s, request.fixed_headers(self.subscription))
+
     @property
     def is_told(self) -> bool:
         """Whether new events are for it: who is failed or paused is nobody."""
         return self.is_served and not self.is_paused
+
+
+class Removed(NamedTuple):
+    """What became of one that was removed."""
+
+    dropped: int
+    """Events that were on their way to it."""
+    is_told: bool
+    """Whether its endpoint is told."""
 
 
 class Subscribers:

@@ -37,20 +37,21 @@ class Decoder:
     def _absent(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Tables that are not written still have defaults to resolve."""
         return {
-            name: self._table(section.rows, {}, f"$.{section.key}")
+            name: self.table(section.rows, {}, f"$.{section.key}")
             for name, section in sections()
             if section.key not in document and not section.many
         }
 
     def _section(self, section: Section, raw: object, path: str) -> Any:
         if not section.many:
-            return self._table(section.rows, raw, path)
+            return self.table(section.rows, raw, path)
         if not isinstance(raw, list):
             self._refuse(path, "several of these are allowed", f"write [[{section.key}]], with two brackets")
             return ()
-        return tuple(self._table(section.rows, entry, f"{path}[{index}]") for index, entry in enumerate(raw))
+        return tuple(self.table(section.rows, entry, f"{path}[{index}]") for index, entry in enumerate(raw))
 
-    def _table(self, table: type[Rows], raw: object, path: str) -> Any:
+    def table(self, table: type[Rows], raw: object, path: str) -> Any:
+        """One table of the document, which is at `path`; not to be used when there are problems."""
         rows = dict(rows_of(table))
         if not isinstance(raw, Mapping):
             self._refuse(path, "this is not a table", "write it as a [section] of the file")

@@ -159,6 +159,9 @@ class Limits:
     http_connections: int = row(kinds.count(1), 4_000, "Connections of the API at one time; further ones are cut.")
     event_bytes: int = row(kinds.SIZE, "32KiB", "One event as it is stored and sent.")
     events_pending: int = row(kinds.count(1), 100_000, "Events that wait for delivery.")
+    subscriptions: int = row(
+        kinds.count(0, 10_000), 100, "Subscriptions that may be added at run time, beside those of the settings."
+    )
     calls_kept: int = row(kinds.count(0), 10_000, "Ended calls kept to look at.")
     calls_kept_for: float = row(kinds.DURATION, "24h", "How long an ended call is kept to look at.")
     repeatability_kept_for: float = row(

@@ -99,6 +99,12 @@ class Subscription:
         "event-grid: an array of one event of Event Grid. cloudevents: one event of CloudEvents 1.0; the endpoint "
         "consents by OPTIONS.",
     )
+    paused: Literal["off", "on"] = row(
+        kinds.choice("off", "on"),
+        "off",
+        "on: it is there and told nothing, until strowger subscription resume. What is said of it at run time holds "
+        "over a restart.",
+    )
     headers: tuple[str, ...] = row(
         kinds.HEADERS, [], "Headers of every request, those of the handshake too; up to ten together with headers_from."
     )

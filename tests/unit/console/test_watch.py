@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from strowger.console.watch import Watch
+from strowger.console.watch import Watch, WatchLimits
 from tests.support.console import a_call
 
 pytestmark = pytest.mark.asyncio
@@ -32,7 +32,7 @@ class Paper:
 
 
 async def test_changes_come_in_order_and_the_end_last() -> None:
-    watch, paper = Watch(), Paper()
+    watch, paper = Watch(WatchLimits()), Paper()
     watch.tell(a_call(), "hold")
     watch.tell(a_call(), "ring")
     watch.stop()
@@ -43,7 +43,7 @@ async def test_changes_come_in_order_and_the_end_last() -> None:
 
 @pytest.mark.parametrize(("changes", "last"), [(3, "stopping"), (4, "dropped")])
 async def test_so_many_changes_may_wait(changes: int, last: str) -> None:
-    watch, paper = Watch(changes_waiting=3), Paper()
+    watch, paper = Watch(WatchLimits(changes_waiting=3)), Paper()
     for _ in range(changes):
         watch.tell(a_call(), "hold")
     watch.stop()
@@ -53,4 +53,4 @@ async def test_so_many_changes_may_wait(changes: int, last: str) -> None:
 
 async def test_a_client_that_does_not_read_is_given_up() -> None:
     with pytest.raises(TimeoutError):
-        await Watch(write_s=0.0).pump(Paper(is_stuck=True))  # type: ignore[arg-type]
+        await Watch(WatchLimits(write_s=0.0)).pump(Paper(is_stuck=True))  # type: ignore[arg-type]

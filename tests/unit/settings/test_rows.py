@@ -108,6 +108,7 @@ def test_the_defaults() -> None:
         ("outside_callers", 10_000),
         ("event_bytes", 32_768),
         ("events_pending", 100_000),
+        ("subscriptions", 100),
         ("calls_kept", 10_000),
         ("calls_kept_for", 86_400.0),
         ("repeatability_kept_for", 86_400.0),

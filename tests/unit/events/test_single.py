@@ -1,0 +1,45 @@
+"""What is made up to try an endpoint, and who is told of the end; how it is sent is with the delivery's tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from strowger.base.clock import VirtualClock
+from strowger.base.ids import SeededIds
+from strowger.calls.call import Call
+from strowger.events.address_policy import AddressPolicy
+from strowger.events.retry import SCHEDULES
+from strowger.events.single import CALLED, CALLER, Single, Trial, has_farewell
+from strowger.events.subscribers import Subscribers
+from strowger.events.subscription import Schema, Subscription
+from strowger.events.webhook import WebhookClient
+
+
+@pytest.mark.parametrize(
+    ("status", "is_delivered"), [(200, True), (204, True), (206, False), (404, False), (None, False)]
+)
+def test_what_counts_as_delivered(status: int | None, is_delivered: bool) -> None:
+    assert Trial("test-1", status, 0.1, 0, "").is_delivered is is_delivered
+
+
+@pytest.mark.parametrize(("schema", "is_told"), [(Schema.EVENT_GRID, True), (Schema.CLOUD_EVENTS, False)])
+def test_cloud_events_have_no_farewell(schema: Schema, is_told: bool) -> None:
+    assert has_farewell(Subscription("dev", "a", "http://localhost:9/", "/t", schema=schema)) is is_told
+
+
+@pytest.mark.asyncio
+async def test_the_call_that_is_made_up() -> None:
+    clock = VirtualClock()
+    single = Single(WebhookClient(AddressPolicy(allows_all=True)), clock, SeededIds())
+    subscriber = Subscribers(SCHEDULES).add(Subscription("dev", "a", "http://localhost:9/", "/t"))
+    calls: list[Call] = []
+
+    def context(call: Call) -> str:
+        calls.append(call)
+        return "ctx"
+
+    trial = await single.trial(subscriber, context)
+    assert (trial.status, trial.took_s, trial.why) == (None, 0.0, "the server is stopping")
+    (call,) = calls
+    assert (call.resource, call.caller, call.hop.to) == ("dev", CALLER, CALLED)
+    assert (call.hop.event_id, call.hop.expires_at) == (trial.event_id, clock.wall() + 30.0)
