@@ -77,6 +77,7 @@ class Single:
             call, context(call), subscription.topic, wall, display_name=DISPLAY_NAME, headers={}
         )
         headers, body = request.attempt(subscription, event, event_id, 0)
+        headers |= request.signed(subscription, [event_id], wall, body)
         try:
             answer = await self._client.post(subscriber.target, headers, body, read=True)
             status, octets, why = answer.status, len(answer.body), f"answered {answer.status}"
@@ -87,12 +88,14 @@ class Single:
     async def farewell(self, subscriber: Subscriber) -> None:
         """Tell an endpoint that its subscription is gone (Event Grid: webhook event delivery)."""
         subscription = subscriber.subscription
-        event_id = self._ids.uuid4()
-        event = schema.subscription_deleted(event_id, subscription.topic, subscription.name, self._clock.wall())
+        event_id, wall = self._ids.uuid4(), self._clock.wall()
+        event = schema.subscription_deleted(event_id, subscription.topic, subscription.name, wall)
+        body = schema.request_body(event)
         headers = schema.deletion_headers(subscription.name) | {"aeg-output-event-id": event_id}
+        headers |= request.signed(subscription, [event_id], wall, body)
         target = subscriber.farewell_target()
         try:
-            answer = await self._client.post(target, headers, schema.request_body(event))
+            answer = await self._client.post(target, headers, body)
             why = f"answered {answer.status}"
         except Unanswered as error:
             why = str(error)

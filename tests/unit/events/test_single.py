@@ -7,6 +7,7 @@ import pytest
 from strowger.base.clock import VirtualClock
 from strowger.base.ids import SeededIds
 from strowger.calls.call import Call
+from strowger.events import signature
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.retry import SCHEDULES
 from strowger.events.single import CALLED, CALLER, Single, Trial, has_farewell
@@ -43,3 +44,23 @@ async def test_the_call_that_is_made_up() -> None:
     (call,) = calls
     assert (call.resource, call.caller, call.hop.to) == ("dev", CALLER, CALLED)
     assert (call.hop.event_id, call.hop.expires_at) == (trial.event_id, clock.wall() + 30.0)
+
+
+@pytest.mark.asyncio
+async def test_both_are_signed_like_any_other_event(receiver) -> None:
+    secret = b"twenty-four octets or so"
+    clock = VirtualClock()
+    client = WebhookClient(AddressPolicy(allows_all=True))
+    await client.open()
+    single = Single(client, clock, SeededIds())
+    ours = Subscription("dev", "a", receiver.url, "/t", signing_secrets=(secret,))
+    subscriber = Subscribers(SCHEDULES).add(ours)
+    try:
+        trial = await single.trial(subscriber, lambda call: "ctx")
+        await single.farewell(subscriber)
+    finally:
+        await client.close()
+    assert [each.event["id"] == trial.event_id for each in receiver.received] == [True, False]
+    for received in receiver.received:
+        signed = signature.headers([secret], received.event["id"], clock.wall(), received.body)
+        assert signed.items() <= received.headers.items()

@@ -79,6 +79,13 @@ def test_what_is_wrong_is_told_all_at_once_and_where(settings: Settings) -> None
             "$.advanced_filters[0]",
             '"source" is no key of an event with schema = "event-grid"',
         ),
+        ({"signing_secrets": ["s3cret"]}, "$.signing_secrets", "a signing secret begins with whsec_"),
+        ({"signing_secrets": ["env:HOME"]}, "$.signing_secrets", ELSEWHERE),
+        (
+            {"signing_secrets": ["***"]},
+            "$.signing_secrets",
+            "*** stands for a value that is not shown; give the value itself",
+        ),
         ({"paused": "yes"}, "$.paused", "invalid enum value 'yes'"),
     ],
 )
@@ -99,7 +106,9 @@ def test_what_is_wrong_elsewhere_in_the_settings_is_not_told_of_it(tmp_path: Pat
 
 def test_no_secret_of_any_row_is_shown(settings: Settings) -> None:
     secrets = {row.key for _, row in rows_of(Subscription) if row.kind.secret}
-    assert "headers" in secrets
+    assert secrets >= {"headers", "signing_secrets"}
+    signed = LEAST | {"signing_secrets": ["whsec_" + "A" * 32, "whsec_" + "B" * 32]}
+    assert shown(subscription_of(signed, settings)) == LEAST | {"signing_secrets": ["***", "***"]}
     assert shown(subscription_of(LEAST, settings)) == LEAST
 
 
