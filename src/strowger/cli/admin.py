@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -10,12 +10,16 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from strowger.base.text import printable
 from strowger.cli.errors import Failed, Misconfigured
 from strowger.cli.target import reachable
+from strowger.console.errors import Detail
 from strowger.console.secret_file import ADMIN_TOKEN, read
 from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
+from strowger.console.subscriptions import PATH as SUBSCRIPTIONS
+from strowger.console.subscriptions import RemovedView, SubscriptionsView, SubscriptionView, TestView
 from strowger.console.views import CallsView, CallView, ChangeView, WhyView
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 ANSWER_S: Final = 10.0
 """Seconds until an answer must be there; a watch may then go on for ever."""
+TEST_ANSWER_S: Final = 60.0
+"""The same where the server itself waits for an endpoint, which has half of that."""
 LARGEST_LINE: Final = 4 * 1024 * 1024
 """Octets of one line of a watch."""
 
@@ -31,6 +37,7 @@ T = TypeVar("T")
 
 class _Problem(msgspec.Struct):
     message: str
+    details: tuple[Detail, ...] = ()
 
 
 class _Refusal(msgspec.Struct):
@@ -93,6 +100,34 @@ class Admin:
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in question.items() if value)
         return await self._get(f"/admin/routes:test?{query}", RouteTestView)
 
+    async def subscriptions(self) -> SubscriptionsView:
+        """Every subscription and how it is."""
+        return await self._get(SUBSCRIPTIONS, SubscriptionsView)
+
+    async def subscription(self, name: str) -> SubscriptionView:
+        """One of them."""
+        return await self._get(_path_of(name), SubscriptionView)
+
+    async def add_subscription(self, document: Mapping[str, object]) -> SubscriptionView:
+        """One more."""
+        return await self._ask("POST", SUBSCRIPTIONS, SubscriptionView, document)
+
+    async def change_subscription(self, name: str, document: Mapping[str, object]) -> SubscriptionView:
+        """Give one other rows; None takes one back to its default."""
+        return await self._ask("PATCH", _path_of(name), SubscriptionView, document)
+
+    async def act_on_subscription(self, name: str, verb: str) -> SubscriptionView:
+        """Have one do what the `verb` says: pause, resume, validate."""
+        return await self._ask("POST", f"{_path_of(name)}/{verb}", SubscriptionView)
+
+    async def test_subscription(self, name: str) -> TestView:
+        """Have one sent an event that is made up."""
+        return await self._ask("POST", f"{_path_of(name)}/test", TestView, answer_s=TEST_ANSWER_S)
+
+    async def remove_subscription(self, name: str) -> RemovedView:
+        """One less."""
+        return await self._ask("DELETE", _path_of(name), RemovedView)
+
     async def watch(self) -> AsyncGenerator[ChangeView, None]:
         """Every change from now on; the first one says only that the watch has begun."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S)
@@ -106,14 +141,28 @@ class Admin:
             raise self._unreachable(error) from error
 
     async def _get(self, path: str, shape: type[T]) -> T:
+        return await self._ask("GET", path, shape)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        shape: type[T],
+        document: Mapping[str, object] | None = None,
+        *,
+        answer_s: float = ANSWER_S,
+    ) -> T:
+        body = None if document is None else msgspec.json.encode(document)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=answer_s)
         try:
-            async with self._session.get(self.url + path) as response:
-                body = await response.read()
+            url = URL(self.url + path, encoded=True)  # a slash in a name stays what it was made
+            async with self._session.request(method, url, data=body, timeout=timeout) as response:
+                answer = await response.read()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._unreachable(error) from error
-        if response.status != 200:
-            raise Failed(self._refused(response.status, body))
-        return self._decoded(body, shape)
+        if response.status not in (200, 201):
+            raise Failed(self._refused(response.status, answer))
+        return self._decoded(answer, shape)
 
     def _decoded(self, body: bytes, shape: type[T]) -> T:
         try:
@@ -125,12 +174,23 @@ class Admin:
         if status == 401:
             return f"The server at {self.url} has another admin token: the one in {ADMIN_TOKEN} in its data directory."
         try:
-            return printable(msgspec.json.decode(body, type=_Refusal).error.message, 1_000)
+            problem = msgspec.json.decode(body, type=_Refusal).error
+            more = problem.details if len(problem.details) > 1 else ()
+            return "\n".join([printable(problem.message, 1_000), *map(_line, more)])
         except msgspec.MsgspecError:
             return f"What answers at {self.url} is no Strowger: it said {status}."
 
     def _unreachable(self, error: Exception) -> Failed:
         return Failed(f"No server answers at {self.url} ({printable(str(error))}): is it running?")
+
+
+def _path_of(name: str) -> str:
+    return f"{SUBSCRIPTIONS}/{quote(name, safe='')}"
+
+
+def _line(detail: Detail) -> str:
+    hint = f" ({detail.hint})" if detail.hint else ""
+    return printable(f"  {detail.path}: {detail.message}{hint}", 1_000)
 
 
 def token_in(path: Path) -> str:

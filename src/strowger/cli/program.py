@@ -19,6 +19,7 @@ from strowger.cli.registration import registration
 from strowger.cli.route import route
 from strowger.cli.serve import serve
 from strowger.cli.simulate.command import simulate
+from strowger.cli.subscription import subscription
 from strowger.cli.token import token
 from strowger.cli.trunk import trunk
 from strowger.cli.user import user
@@ -63,6 +64,7 @@ def main() -> None:
 
 
 for _command in (
-    dev, serve, config, connection_string, env, run, key, call, registration, trunk, route, user, token, simulate
+    dev, serve, config, connection_string, env, run, key, call, subscription, registration, trunk, route, user, token,
+    simulate,
 ):
     main.add_command(_command)
