@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from strowger.base.text import printable
-from strowger.console.views import BranchView, CallView, HopView, PartyView, seconds
+from strowger.console.views import BranchView, CallView, GroupView, HopView, PartyView, seconds
 
 SHORT_ID: Final = 8
 """Characters of a call's id in a line; more than enough to ask for it by them."""
@@ -17,7 +17,9 @@ OPENS_A_HOP: Final = ("hold", "ring", "nobody")
 """What happens to a call when there is a new addressee."""
 
 
-_OPENINGS: Final = {"default": "... by default", "returned": "--- returned"}
+HUNT: Final = "hunt"
+"""How the next member of a group comes about."""
+_OPENINGS: Final = {"default": "... by default", "returned": "--- returned", HUNT: "... the group goes on"}
 """How an addressee came about that no application chose just now."""
 JOINS_A_HOP: Final = "branch"
 """What happens when one more phone or trunk is rung for the same addressee."""
@@ -49,7 +51,8 @@ class Narrator:
         if len(call.hops) == 1:
             first = f"INVITE  {self.name(call.from_)} -> {self.name(hop.to)}"
         else:
-            first = f"{_OPENINGS.get(hop.opening, '<== redirect')} to {self.name(hop.to)}"
+            way = "for" if hop.opening == HUNT else "to"
+            first = f"{_OPENINGS.get(hop.opening, '<== redirect')} {way} {self.name(hop.to)}"
             first += f": {printable(hop.failure, WHY_LIMIT)}" if hop.failure else ""
         told = [first, *doing(hop)]
         if len(call.hops) == 1 and hop.event_id:
@@ -57,8 +60,9 @@ class Narrator:
         return [(hop.opened_at, text) for text in told]
 
     def journey(self, call: CallView) -> str:
-        """Everybody the call went to, in order."""
-        return " -> ".join(self.name(party) for party in (call.from_, *(hop.to for hop in call.hops)))
+        """Everybody the call went to, in order; a group once, however long it hunts."""
+        parties = (hop.to for hop in call.hops if hop.opening != HUNT)
+        return " -> ".join(self.name(party) for party in (call.from_, *parties))
 
 
 def short_id(call: CallView) -> str:
@@ -92,10 +96,19 @@ def doing(hop: HopView) -> list[str]:
     told = []
     if hop.ring:
         way = f" through {printable(hop.via)}" if hop.via else ""
-        told.append(f"ringing {printable(', '.join(hop.ring))}{way}")
-    if hop.event_id:
+        told.append(f"ringing {printable(', '.join(hop.ring))}{way}{_part(hop.group)}")
+    if hop.group is not None:
+        told += [f"not rung: {printable(each, WHY_LIMIT)}" for each in hop.group.left_out]
+    if hop.event_id and hop.opening != HUNT:
         told.append(f"--> IncomingCall  {printable(hop.event_id)}")
     return told
+
+
+def _part(group: GroupView | None) -> str:
+    if group is None:
+        return ""
+    position = "all" if group.position is None else f"{group.position} of {group.members}"
+    return f" ({position} of the group)"
 
 
 def outcomes(hop: HopView) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from strowger.calls.call import Branch, Call, Hop, Opening
+from strowger.calls.call import Branch, Call, GroupStep, Hop, Opening
 from strowger.calls.identifier import Identifier
 
 
@@ -42,6 +42,18 @@ class BranchView(msgspec.Struct, frozen=True):
     """The reason phrase of that."""
     cause: int | None = None
     """The Q.850 cause that came with it."""
+    member: str = ""
+    """The raw id of the member of a group that it was rung for; empty where the addressee itself was rung."""
+
+
+class GroupView(msgspec.Struct, frozen=True):
+    """Who of a group was rung."""
+
+    position: int | None
+    """In a hunt the place of the member, from 1; None where all ring together."""
+    members: int
+    left_out: tuple[str, ...]
+    """Members that were not rung, each with the reason."""
 
 
 class HopView(msgspec.Struct, frozen=True):
@@ -58,6 +70,8 @@ class HopView(msgspec.Struct, frozen=True):
     decision: str
     """What closed the hop; empty while it is open."""
     branches: tuple[BranchView, ...] = ()
+    group: GroupView | None = None
+    """Where the addressee is a group."""
     opening: str = ""
     """How the hop was opened: by a redirect, by default, by a return to the application; empty for the first."""
     failure: str = ""
@@ -160,6 +174,7 @@ def _hop(hop: Hop) -> HopView:
         closed_at=iso(hop.closed_at) if hop.closed_at else None,
         decision=hop.decision,
         branches=tuple(_branch(branch, hop, number) for number, branch in enumerate(hop.branches)),
+        group=_group(hop.group) if hop.group is not None else None,
         opening=hop.opening.value,
         failure=hop.failure.why if hop.failure is not None and hop.opening is Opening.RETURNED else "",
     )
@@ -174,12 +189,17 @@ def _branch(branch: Branch, hop: Hop, number: int) -> BranchView:
         replaces=branch.replaces if branch.replaces >= 0 else None,
         rung_at=iso(branch.rung_at or hop.opened_at),
         because=branch.because,
+        member=branch.member,
         rang_at=iso(report.rang_at) if report.rang_at else None,
         ended_at=iso(report.ended_at) if report.ended_at else None,
         status=report.status or None,
         reason=report.reason,
         cause=report.cause or None,
     )
+
+
+def _group(step: GroupStep) -> GroupView:
+    return GroupView(step.position or None, step.members, step.left_out)
 
 
 def _party(identifier: Identifier) -> PartyView:

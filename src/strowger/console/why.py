@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from strowger.calls.call import Branch, Call, Hop, Opening, State
+from strowger.calls.call import Branch, Call, GroupStep, Hop, Opening, State
 from strowger.calls.identifier import Identifier, Kind
 
 _OPENINGS: Final = {Opening.DEFAULT: "by default", Opening.RETURNED: "held again"}
@@ -42,13 +42,21 @@ def name(identifier: Identifier) -> str:
 def _hop(hop: Hop, number: int) -> str:
     rang = ", ".join(_branch(branch) for branch in hop.branches)
     did = [_OPENINGS[hop.opening]] if hop.opening in _OPENINGS else []
-    did += [f"rang {rang}"] if rang else []
-    did += [f"announced as event {hop.event_id}"] if hop.event_id else []
+    did += [f"rang {rang}{_part(hop.group)}"] if rang else []
+    did += [f"announced as event {hop.event_id}"] if hop.event_id and hop.opening is not Opening.HUNT else []
     did += [] if rang or hop.event_id else ["nobody to ring and nobody to tell"]
+    did += [f"not rung: {each}" for each in (hop.group.left_out if hop.group is not None else ())]
     what = ", ".join(did)
     if not hop.closed_at:
         return f"{number}. {name(hop.to)}: {what}; {hop.decision or 'no decision yet'}"
     return f"{number}. {name(hop.to)}: {what}; after {_lasted(hop.opened_at, hop.closed_at)}: {hop.decision}"
+
+
+def _part(group: GroupStep | None) -> str:
+    """Which part of a group that is."""
+    if group is None:
+        return ""
+    return f" ({group.position} of {group.members} of the group)" if group.position else " (all of the group)"
 
 
 def _branch(branch: Branch) -> str:

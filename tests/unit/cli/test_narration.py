@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import Branch, BranchReport, Failure, Hop, Opening, State
+from strowger.calls.call import Branch, BranchReport, Failure, GroupStep, Hop, Opening, State
 from strowger.calls.identifier import phone_number
 from strowger.cli.narration import Narrator, clock, lasted, outcomes, short_id, span
 from strowger.console.views import PartyView, view
@@ -137,3 +137,28 @@ def test_what_came_of_branches_in_the_order_in_which_it_happened() -> None:
         ("2026-01-01T00:00:02.000Z", "sip:c@d: 486 \\x1b[2J (Q.850 cause 17)"),
         ("2026-01-01T00:00:03.000Z", "sip:a@b: 487"),
     ]
+
+
+def test_a_group_that_hunts() -> None:
+    call = a_redirected_call()
+    call.ended_at = 0.0
+    first = call.hops[-1]
+    first.group = GroupStep(left_out=("4:+45: no",), position=1, members=2)
+    assert NARRATOR.lines(view(call), "ring")[1:] == [
+        "00:00:00.070  call 7f3a0000  ringing sip:bob@127.0.0.1:5071 (1 of 2 of the group)",
+        "00:00:00.070  call 7f3a0000  not rung: 4:+45: no",
+        "00:00:00.070  call 7f3a0000  --> IncomingCall  evt-2",
+    ]
+    branches = (Branch("sip:1@a", "a", member="4:+1"),)
+    step = GroupStep(branches, position=2, members=2)
+    call.hops.append(Hop(first.to, first.opened_at, first.expires_at, "evt-2", opening=Opening.HUNT, group=step))
+    assert NARRATOR.lines(view(call), "ring") == [
+        "00:00:00.070  call 7f3a0000  ... the group goes on for bob",
+        "00:00:00.070  call 7f3a0000  ringing sip:1@a through a (2 of 2 of the group)",
+    ]
+    assert NARRATOR.journey(view(call)) == "+31612345678 -> +31201110001 -> bob"
+
+
+def test_a_group_that_rings_together() -> None:
+    hop = Hop(phone_number("+31201110001"), 0.0, 1.0, group=GroupStep((Branch("sip:1@a"), Branch("sip:2@b"))))
+    assert NARRATOR.lines(view(a_call(hops=[hop])), "ring")[1].endswith("ringing sip:1@a, sip:2@b (all of the group)")

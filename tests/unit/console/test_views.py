@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from strowger.calls.call import BranchReport, State
-from strowger.console.views import CallView, ChangeView, iso, seconds, view
+from strowger.calls.call import Branch, BranchReport, GroupStep, Hop, State
+from strowger.calls.identifier import phone_number
+from strowger.console.views import CallView, ChangeView, GroupView, iso, seconds, view
 from tests.support.console import a_call, a_redirected_call
 
 
@@ -35,6 +36,7 @@ def test_a_live_call() -> None:
                 "closed_at": None,
                 "decision": "",
                 "branches": (),
+                "group": None,
                 "opening": "",
                 "failure": "",
             },
@@ -75,3 +77,12 @@ def test_what_came_of_a_branch() -> None:
     assert (silent.rang_at, silent.ended_at, silent.status, silent.reason, silent.cause) == (None, None, None, "", None)
     assert (ended.rang_at, ended.ended_at) == ("2026-01-01T00:00:00.200Z", "2026-01-01T00:00:02.300Z")
     assert (ended.status, ended.reason, ended.cause) == (486, "Busy Here", 17)
+
+
+def test_who_of_a_group_is_rung() -> None:
+    bob = Branch("sip:bob@127.0.0.1:5071", member="8:acs:res_bob")
+    both = (GroupStep((bob,), left_out=("4:+45: no",), members=2), GroupStep((bob,), position=1, members=2))
+    ring, hunt = (view(a_call(hops=[Hop(phone_number("+31"), 0.0, 1.0, group=step)])).hops[0] for step in both)
+    assert ring.group == GroupView(None, 2, ("4:+45: no",))
+    assert hunt.group == GroupView(1, 2, ())
+    assert (hunt.ring, hunt.branches[0].member) == (("sip:bob@127.0.0.1:5071",), "8:acs:res_bob")

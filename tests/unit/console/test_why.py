@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strowger.calls.call import Branch, Failure, Hop, Opening, State
+from strowger.calls.call import Branch, Failure, GroupStep, Hop, Opening, State
 from strowger.calls.identifier import phone_number
 from strowger.console.why import chain, name, notes, sentence
 from tests.support.console import BOB, a_call, a_redirected_call
@@ -88,3 +88,21 @@ def test_what_the_application_was_not_told() -> None:
 def test_names() -> None:
     assert name(phone_number("+4512345678")) == "+4512345678"
     assert name(BOB) == "8:acs:res_bob"
+
+
+def test_the_chain_of_a_group() -> None:
+    steps = [
+        GroupStep((Branch(f"sip:{n}@127.0.0.1", member=f"8:acs:r_{n}"),), position=n, members=2) for n in (1, 2)
+    ]
+    hops = [
+        Hop(phone_number("+31"), NOW, NOW + 20, "evt-1", closed_at=NOW + 3, decision="busy", group=steps[0]),
+        Hop(phone_number("+31"), NOW + 3, NOW + 23, "evt-1", opening=Opening.HUNT, group=steps[1]),
+    ]
+    assert chain(a_call(hops=hops)) == (
+        "1. +31: rang sip:1@127.0.0.1 (1 of 2 of the group), announced as event evt-1; after 3.00 s: busy",
+        "2. +31: rang sip:2@127.0.0.1 (2 of 2 of the group); no decision yet",
+    )
+    everybody = GroupStep(steps[0].branches, left_out=("4:+45: not allowed",), members=2)
+    assert chain(a_call(hops=[Hop(phone_number("+31"), NOW, NOW + 20, group=everybody)])) == (
+        "1. +31: rang sip:1@127.0.0.1 (all of the group), not rung: 4:+45: not allowed; no decision yet",
+    )
