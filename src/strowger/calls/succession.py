@@ -43,8 +43,8 @@ class Succession:
 
     def followed_by(self, live: LiveCall, failure: Failure) -> Follower | None:
         """What follows the current hop, which is over by `failure`; None when that ends the call."""
-        if self._openings.budget_s(live) < WORTHWHILE_S:
-            return None
+        if live.call.is_over or self._openings.budget_s(live) < WORTHWHILE_S:
+            return None  # over: a decision was written while this failure waited for it
         onward = self._hunt.next_step(live, failure) if self._hunt is not None else None
         if onward is not None:
             return onward

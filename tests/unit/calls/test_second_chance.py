@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.calls.call import Call, Failure, Opening, State
-from strowger.calls.decision import Accepted, RedirectCall
+from strowger.calls.decision import Accepted, RedirectCall, RejectCall
 from strowger.calls.errors import CallError, CallOver, HopClosed, StoreUnavailable, TooManyRedirects
 from strowger.calls.fallbacks import Default, Fallbacks
 from strowger.calls.identifier import Identifier, phone_number
@@ -250,6 +250,17 @@ def test_the_caller_who_hangs_up_while_the_call_returns_is_answered() -> None:
     bench.exchange.cancel(call_id)
     bench.store.flush()
     assert bench.take()[-2:] == [("withdraw", "id-0002"), ("finish", 487, None)]
+
+
+def test_a_failure_that_waited_for_a_decision_comes_too_late() -> None:
+    bench = a_bench()
+    call_id = redirected(bench, user(BOB))
+    answers: list[Accepted | CallError] = []
+    bench.exchange.reject(RejectCall("dev", bench.context(call_id, 1)), answers.append)
+    bench.exchange.hop_failed(call_id, 1, 486, "Busy Here", "they are busy", "their response")
+    bench.store.flush()
+    assert answers == [Accepted(call_id)]
+    assert bench.take() == [("withdraw", "id-0002"), ("stop_ringing", 1), ("finish", 603, None)]
 
 
 def test_a_late_answer_of_the_failed_hop_is_disowned() -> None:
