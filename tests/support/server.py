@@ -96,19 +96,24 @@ def document(
     outside: Document = UNLIMITED,
     subscriptions: Sequence[Document] = (),
     filters: Document | None = None,
+    number: Document | None = None,
+    resource: Document | None = None,
     **tables: Any,
 ) -> Document:
     """Settings with our numbers, users by name and contacts, trunks by name and URI or all their rows, routes as kind,
     match and trunk or trunks; without `keys` the server makes them. An empty `outside` is for the limits that calls to
     there have by default, `filters` are of the subscription that `endpoint` has, `subscriptions` come beside it;
-    `tables` lie over the rest."""
-    main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY] if keys else []}
+    `number` has further rows of the first number and `resource` of its resource; `tables` lie over the rest."""
+    main = {"name": "main", "id": RESOURCE_ID, "hosts": [HOST], "keys": [KEY] if keys else []} | (resource or {})
     other = {"name": "other", "id": OTHER_RESOURCE_ID, "hosts": ["localhost"], "keys": [OTHER_KEY] if keys else []}
     names = {name: list(contacts) for name, contacts in (users or {}).items()}
     result: Document = {
         **tables,
         "resource": [main, other],
-        "number": [{"resource": "main", "e164": number} for number in (NUMBER, SECOND_NUMBER, THIRD_NUMBER)],
+        "number": [
+            {"resource": "main", "e164": e164} | ((number or {}) if e164 == NUMBER else {})
+            for e164 in (NUMBER, SECOND_NUMBER, THIRD_NUMBER)
+        ],
         "user": [
             {"resource": "main", "name": name, "id": user_id(name), "contacts": contacts}
             | ({"sip_password": passwords[name]} if passwords and name in passwords else {})
