@@ -30,14 +30,16 @@ from strowger.calls.signing_keys import SigningKeyStore
 from strowger.calls.token_passwords import PasswordStore
 from strowger.console.listener import ListenerLimits
 from strowger.events import signature
+from strowger.events.dead_letters import DeadLetterLimits
 from strowger.events.delivery import DeliverySettings
 from strowger.events.delivery_headers import dynamic, static
 from strowger.events.filters import EventFilter
 from strowger.events.handshake import POLICIES
-from strowger.events.outbox import OutboxLimits
+from strowger.events.outbox import BatchLimits, OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
 from strowger.events.subscription import Schema, Subscription
+from strowger.events.terms import DeliveryTerms
 from strowger.settings import Group as GroupRow
 from strowger.settings import Number as NumberRow
 from strowger.settings import Outside as OutsideRow
@@ -163,11 +165,17 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
     limits, events = settings.limits, settings.events
     manual = dataclasses.replace(POLICIES[Profile.EVENT_GRID], manual_s=events.manual_validation)
     return DeliverySettings(
-        OutboxLimits(events_pending=limits.events_pending),
+        OutboxLimits(limits.event_attempts, limits.events_pending),
         limits.event_bytes,
         policies={**POLICIES, Profile.EVENT_GRID: manual},
         addresses=events.address_policy,
     )
+
+
+def dead_letter_limits(settings: Settings) -> DeadLetterLimits:
+    """What is kept of events that were given up."""
+    limits = settings.limits
+    return DeadLetterLimits(limits.dead_letters, limits.dead_letter_bytes, limits.dead_letters_kept_for)
 
 
 def subscriptions(settings: Settings) -> list[Subscription]:
@@ -199,6 +207,12 @@ def subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
         signing_secrets=tuple(map(signature.secret, row.signing_secrets)),
         filter=chosen,
         is_paused=row.paused == "on",
+        terms=DeliveryTerms(
+            row.max_delivery_attempts,
+            row.event_time_to_live,
+            BatchLimits(row.batch_events, row.batch_kilobytes * 1_024),
+        ),
+        failover_endpoint=row.failover_endpoint,
     )
 
 

@@ -18,6 +18,7 @@ from strowger.calls.ports import Store
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion, Watcher
 from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
+from strowger.events.dead_letters import DeadReason
 from strowger.events.delivery import EventDelivery
 from strowger.sip.driver import Driver
 from strowger.sip.overload import REASONS as OVERLOADS
@@ -123,9 +124,10 @@ class Inspection:
         yield from self._outside_samples()
         yield Sample("strowger_events_pending", "gauge", "Events not delivered yet.", (), self._delivery.pending())
         events = self._delivery.counters
-        for outcome in ("attempts", "delivered", "failed", "expired", "dropped"):
+        for outcome in ("attempts", "failovers", "delivered", "failed", "expired", "dropped"):
             labels = (("outcome", outcome),)
             yield Sample("strowger_events", "counter", "What became of events.", labels, getattr(events, outcome))
+        yield from self._dead_letter_samples()
         yield from self._sip_samples()
         yield from self._sip.samples()
         yield from self._throttle_samples()
@@ -140,6 +142,16 @@ class Inspection:
         for name, number in sorted(self._driver.counters.items()):
             yield Sample("strowger_sip_messages", "counter", "Messages not acted upon.", (("reason", name),), number)
 
+
+    def _dead_letter_samples(self) -> Iterator[Sample]:
+        letters = self._delivery.dead_letters
+        yield Sample("strowger_dead_letters", "gauge", "Events kept that were given up.", (), len(letters))
+        yield Sample("strowger_dead_letter_bytes", "gauge", "What they take.", (), letters.octets)
+        for reason in DeadReason:
+            labels = (("reason", reason.value),)
+            yield Sample("strowger_events_given_up", "counter", "Events by why.", labels, letters.buried[reason])
+        help_ = "Events that were given up and are not kept: there were too many, or too large ones."
+        yield Sample("strowger_dead_letters_lost", "counter", help_, (), letters.lost)
 
     def _outside_samples(self) -> Iterator[Sample]:
         outside = self._exchange.outside

@@ -39,6 +39,7 @@ from strowger.calls.ports import StoredCall
 from strowger.console.console import Console
 from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
+from strowger.events.dead_letters import DeadLetters
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
 from strowger.issuers import Issuers
@@ -248,9 +249,16 @@ class Server:
             self.store,
             self._clock,
             self._ids,
+            dead_letters=self._dead_letters(),
             validation_url=self._validation_url,
             settings=assembly.delivery_settings(self.settings),
         )
+
+    def _dead_letters(self) -> DeadLetters:
+        limits = assembly.dead_letter_limits(self.settings)
+        dead_letters = DeadLetters(self.store.dead_letters, self._clock, self._ids, limits)
+        dead_letters.load()
+        return dead_letters
 
     def _validation_url(self, code: str) -> str:
         if not self.console_addresses:
@@ -437,6 +445,7 @@ class Server:
             self.store.bindings.prune(self._clock.wall())
             self.tokens.keys.prune(self._clock.wall())
             self.token_passwords.prune()
+            self.delivery.dead_letters.prune()
             await asyncio.sleep(PRUNE_EVERY_S)
 
     def _background(self, work: Coroutine[object, object, None], name: str) -> None:

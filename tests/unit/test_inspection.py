@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,8 @@ from strowger.calls.identifier import phone_number
 from strowger.calls.outside_policy import REASONS, Attempt
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion
-from strowger.events.delivery import Counters as EventCounters
+from strowger.events.conclusion import Counters as EventCounters
+from strowger.events.dead_letters import DeadReason
 from strowger.inspection import Inspection, log_end
 from strowger.sip.overload import Overload, OverloadLimits
 from strowger.sip.rate_limits import RateLimits, Rates
@@ -36,13 +38,27 @@ class Store:
         return self.writable
 
 
+@dataclass
+class DeadLetterBox:
+    octets: int
+    lost: int
+    buried: Counter[DeadReason]
+
+    def __len__(self) -> int:
+        return 12
+
+
 def an_inspection(overload: Overload | None = None) -> tuple[Inspection, Bench, Store]:
     bench, store = Bench(), Store()
     sockets = SimpleNamespace(
         datagrams_in=1, datagrams_out=2, messages_in=3, messages_out=4, connections_accepted=5, connections_open=6
     )
     sockets.troubles = {"unframeable": 7}
-    delivery = SimpleNamespace(counters=EventCounters(attempts=8), pending=lambda: 9, validate_manually="code".__eq__)
+    letters = DeadLetterBox(octets=13, lost=14, buried=Counter({DeadReason.EXPIRED: 15}))
+    counters = EventCounters(attempts=8)
+    delivery = SimpleNamespace(
+        counters=counters, pending=lambda: 9, validate_manually="code".__eq__, dead_letters=letters
+    )
     driver = SimpleNamespace(counters=Counter(garbled=10))
     transports = SimpleNamespace(counters=sockets)
     phones = Sample("strowger_registrations", "gauge", "Phones.", (), 11)
@@ -114,6 +130,10 @@ def test_every_measurement_has_its_value() -> None:
     assert values["strowger_call_inputs", (("input", "hold"),)] == 1
     assert values["strowger_events_pending", ()] == 9
     assert values["strowger_events", (("outcome", "attempts"),)] == 8
+    assert values["strowger_dead_letters", ()] == 12
+    assert values["strowger_dead_letter_bytes", ()] == 13
+    assert values["strowger_dead_letters_lost", ()] == 14
+    assert values["strowger_events_given_up", (("reason", "TimeToLiveExceeded"),)] == 15
     assert values["strowger_sip_troubles", (("kind", "unframeable"),)] == 7
     assert values["strowger_sip_messages", (("reason", "garbled"),)] == 10
     assert values["strowger_registrations", ()] == 11

@@ -16,6 +16,7 @@ from strowger.base.ids import SeededIds
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.subscriptions import StoredSubscription
 from strowger.console.errors import BodyInvalid, Conflict, NotThere, Unavailable
+from strowger.events.dead_letters import DeadLetterLimits, DeadLetters
 from strowger.events.delivery import EventDelivery
 from strowger.events.handshake import State
 from strowger.settings import Settings
@@ -43,11 +44,13 @@ class Bench:
         self.settings = settings
         self.store = store or MemoryStore(loop.call_soon, Retention())
         self.clock = VirtualClock()
+        ids = SeededIds()
         self.delivery = EventDelivery(
             assembly.subscriptions(settings),
             self.store,
             self.clock,
-            SeededIds(),
+            ids,
+            dead_letters=DeadLetters(self.store.dead_letters, self.clock, ids, DeadLetterLimits()),
             validation_url=lambda code: f"/validate?code={code}",
         )
         self.subscriptions = Subscriptions(

@@ -19,6 +19,7 @@ RATE_DIGITS: Final = 10
 """A longer number is no rate."""
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+BATCH_CONTENT_TYPE: Final = "application/cloudevents-batch+json; charset=utf-8"
 ORIGIN: Final = "eventgrid.azure.net"
 """Whom we say we are: applications compare it with the origin of Event Grid."""
 ALLOWED_ORIGIN: Final = "WebHook-Allowed-Origin"
@@ -85,10 +86,12 @@ def _source(topic: str) -> str:
     return quote(topic, safe=_IN_URI)
 
 
-def notification_headers(subscription_name: str) -> dict[str, str]:
-    """The headers that every event of a subscription shares; there is no data version in this schema."""
+def notification_headers(subscription_name: str, *, is_batch: bool = False) -> dict[str, str]:
+    """The headers that every event of a subscription shares; there is no data version in this schema. A batch is an
+    array, even of one event.
+    """
     return {
-        "Content-Type": CONTENT_TYPE,
+        "Content-Type": BATCH_CONTENT_TYPE if is_batch else CONTENT_TYPE,
         "aeg-event-type": "Notification",
         "aeg-subscription-name": subscription_name.upper(),
         "aeg-metadata-version": SPEC_VERSION,

@@ -1,8 +1,8 @@
 """Delivery of events: the shell that joins handshakes, outbox, retry table and HTTP, and implements `Announcer`.
 
-At least once per subscription while the hop is open, in no particular order (Event Grid: delivery and retry). A
-decision may arrive while the delivery of its own event is unanswered; what an endpoint answers decides nothing about a
-call.
+At least once per subscription while the hop is open, or for as long as the profile has it (Event Grid: delivery and
+retry), in no particular order. A decision may arrive while the delivery of its own event is unanswered; what an
+endpoint answers decides nothing about a call.
 One task per attempt in flight, none for what waits: one timer wakes the loop for the earliest deadline of all.
 """
 
@@ -20,25 +20,29 @@ import structlog
 from strowger.base.clock import Clock
 from strowger.base.ids import Ids
 from strowger.base.tasks import spawn
-from strowger.base.text import printable
 from strowger.calls.call import Call
+from strowger.calls.dead_letters import DeadLetter
 from strowger.calls.ports import OutboxEntry, Store
-from strowger.events import request
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.announcement import EVENT_BYTES, announce
-from strowger.events.errors import Unanswered
+from strowger.events.attempts import Attempts
+from strowger.events.conclusion import Conclusions, Counters
+from strowger.events.dead_letters import DeadLetters, DeadReason
+from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
-from strowger.events.retry import DELIVERED, NOT_RETRIED, SCHEDULES, Profile, Reason, RetryAt, Schedule, decide
+from strowger.events.retry import NOT_RETRIED, SCHEDULES, Profile, Schedule
 from strowger.events.single import Single, Trial, has_farewell
 from strowger.events.subscribers import Removed, Subscriber, Subscribers
 from strowger.events.subscription import Subscription
-from strowger.events.throttle import Throttle
 from strowger.events.validation import Asked, Validation
 from strowger.events.webhook import WebhookClient
 
 STOP_GRACE_S: Final = 1.0
 """How long `stop` waits for attempts in flight."""
+
+RESENT_S: Final = 60.0
+"""How long an event that is sent again is tried, where the profile has it end with its hop."""
 
 _log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -57,21 +61,6 @@ class DeliverySettings:
     policies: Mapping[Profile, HandshakePolicy] = dataclasses.field(default_factory=lambda: POLICIES)
 
 
-@dataclass(slots=True)
-class Counters:
-    """What happened to events since the start, over all subscriptions."""
-
-    attempts: int = 0
-    """POSTs of events made."""
-    delivered: int = 0
-    failed: int = 0
-    """Given up because the endpoint refused them."""
-    expired: int = 0
-    """Given up because their hop's time was over."""
-    dropped: int = 0
-    """Not kept: their subscription is gone or failed, or too many waited."""
-
-
 class EventDelivery:
     """Announces calls to subscriptions. Construct it anywhere, then `start` it in the running loop.
 
@@ -86,10 +75,10 @@ class EventDelivery:
         clock: Clock,
         ids: Ids,
         *,
+        dead_letters: DeadLetters,
         validation_url: Callable[[str], str],
         settings: DeliverySettings | None = None,
     ) -> None:
-        self.counters = Counters()
         self._store = store
         self._clock = clock
         self._settings = settings or DeliverySettings()
@@ -99,7 +88,19 @@ class EventDelivery:
         self._client = WebhookClient(self._settings.addresses)
         self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
         self._single = Single(self._client, clock, ids)
-        self._drops = Throttle()
+        self.dead_letters = dead_letters
+        """What was given up."""
+        self._conclusions = Conclusions(store, dead_letters, clock)
+        self._attempts = Attempts(
+            self._client,
+            self._outbox,
+            store,
+            self._conclusions,
+            clock,
+            not_retried=self._settings.not_retried,
+            consents=self._validation.consents,
+            retired=self._retire,
+        )
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -127,7 +128,7 @@ class EventDelivery:
             if subscription.topic != topic:
                 topic, body = subscription.topic, self._body(call, context, subscription.topic, wall)
             if body:
-                entries.append(OutboxEntry(hop.event_id, subscription.key, call.call_id, body, wall, hop.open_until))
+                entries.append(self._entry(call, subscription, body, wall))
         return tuple(entries)
 
     def publish(self, entries: Iterable[OutboxEntry]) -> None:
@@ -139,9 +140,27 @@ class EventDelivery:
 
     def withdraw(self, event_id: str) -> None:
         """Stop trying: the hop is closed. An attempt in flight is not cut off: the endpoint may be deciding in it."""
-        self._outbox.withdraw(event_id)
+        for entry in self._outbox.withdraw(event_id, self._clock.monotonic()):
+            self._conclusions.expired(entry)
 
     # ---------------------------------------------------------------------------------------- for server and console
+
+    @property
+    def counters(self) -> Counters:
+        """What happened to events since the start."""
+        return self._conclusions.counters
+
+    async def resend(self, letter: DeadLetter, body: bytes = b"") -> None:
+        """Send the event of a dead letter again, or another `body` in its place: it is new in the outbox, with a time
+        of its own, when this returns. Raises `SubscriptionInvalid` when nobody is there to get it, StoreUnavailable.
+        """
+        subscriber = self.subscribers.get(letter.entry.subscription)
+        if subscriber is None or not subscriber.is_served:
+            raise SubscriptionInvalid("the subscription is gone or failed: nobody would get the event")
+        lives_s = subscriber.subscription.terms.time_to_live_s if subscriber.schedule.outlives_hop else RESENT_S
+        entry = self.dead_letters.again(letter, body or letter.entry.body, lives_s)
+        await self.dead_letters.revive(letter, entry)
+        self.publish([entry])
 
     def validate_manually(self, code: str) -> bool:
         """Somebody opened the validation URL: whether the code is one of ours and its subscription is valid now."""
@@ -170,8 +189,10 @@ class EventDelivery:
     def add(self, subscription: Subscription) -> None:
         """One more; its endpoint is asked for consent at once. Raises `SubscriptionInvalid`, and nothing changed."""
         self.subscribers.add(subscription)
-        self._outbox.add_lane(subscription.key)
+        self._outbox.add_lane(subscription.key, subscription.terms.batch)
         self._validation.add(subscription)
+        if subscription.failover is not None:
+            self._validation.add(subscription.failover)
         self._pump(self._clock.monotonic())
 
     def replace(self, subscription: Subscription) -> None:
@@ -181,8 +202,14 @@ class EventDelivery:
         before = self._known(subscription.key)
         is_same = subscription.is_asked_like(before.subscription)
         self.subscribers.replace(subscription)
+        self._outbox.change_lane(subscription.key, subscription.terms.batch)
+        if before.subscription.failover != subscription.failover:
+            self._validation.remove(subscription.failover_key)
+            if subscription.failover is not None:
+                self._validation.add(subscription.failover)
         if is_same:
             self._validation.replace(subscription)
+            self._pump(self._clock.monotonic())
         else:
             self.validate_again(subscription.key)
 
@@ -192,7 +219,8 @@ class EventDelivery:
         self.subscribers.remove(key)
         dropped = self._outbox.remove_lane(key)
         for entry in dropped:
-            self._drop(entry, "its subscription was removed")
+            self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription was removed")
+        self._validation.remove(subscriber.subscription.failover_key)
         is_told = self._validation.remove(key) is State.VALID and has_farewell(subscriber.subscription)
         if is_told and self._running:
             spawn(self._single.farewell(subscriber), "farewell", self._tasks)
@@ -221,6 +249,7 @@ class EventDelivery:
         subscriber.is_served = True
         self._outbox.shut_lane(key)
         self._validation.add(subscriber.subscription)
+        self._open_lane(subscriber)
         self._pump(self._clock.monotonic())
 
     def _known(self, key: str) -> Subscriber:
@@ -234,12 +263,12 @@ class EventDelivery:
     async def start(self) -> None:
         """Take up the store's undelivered entries and shake hands with every endpoint; waits for none of them."""
         await self._client.open()
-        self._running = True
+        self._running = self._attempts.is_running = True
         self.publish(self._store.pending_events())
 
     async def stop(self) -> None:
         """Start nothing more, give what is in flight a moment, then cut it off. What is undelivered stays stored."""
-        self._running = False
+        self._running = self._attempts.is_running = False
         self._outbox.shut()
         if self._timer is not None:
             self._timer.cancel()
@@ -260,106 +289,66 @@ class EventDelivery:
             _log.warning("event too large", call_id=call.call_id, left_out=left_out, event_bytes=limit)
         return body
 
+    def _entry(self, call: Call, subscription: Subscription, body: bytes, wall: float) -> OutboxEntry:
+        hop, lasts = call.hop, self._settings.schedules[subscription.profile].outlives_hop
+        expires_at = wall + subscription.terms.time_to_live_s if lasts else hop.open_until
+        return OutboxEntry(hop.event_id, subscription.key, call.call_id, body, wall, expires_at, lasts)
+
     def _admit(self, entry: OutboxEntry, now: float, wall: float) -> None:
         if entry.expires_at <= wall:
-            self._expire(entry)
+            self._conclusions.expired(entry)
         elif (subscriber := self.subscribers.get(entry.subscription)) is None or not subscriber.is_served:
-            self._drop(entry, "its subscription is gone or failed")
+            self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription is gone or failed")
         else:  # from here on the monotonic clock counts: the wall clock may be set while the event waits
-            pushed_out = self._outbox.add(entry, now + entry.expires_at - wall)
+            not_before = None
+            if entry.attempts:  # before a restart: its schedule goes on
+                not_before = now + entry.last_attempt_at + subscriber.schedule.pause_s(entry.attempts) - wall
+            pushed_out = self._outbox.add(entry, now + entry.expires_at - wall, not_before)
             if pushed_out is not None:
-                self._drop(pushed_out, "too many events wait")
+                self._conclusions.dropped(pushed_out, DeadReason.CROWDED_OUT, "too many events wait")
 
     def _settled(self, subscription: Subscription, *, is_valid: bool) -> None:
-        subscriber = self.subscribers.get(subscription.key)
+        subscriber = self.subscribers.get(f"{subscription.resource}/{subscription.name}")
         if subscriber is None:
             return
         if is_valid:
-            self._outbox.pace(subscription.key, self._validation.allowed_rate(subscription.key))
+            if not subscription.is_failover:
+                self._outbox.pace(subscription.key, self._validation.allowed_rate(subscription.key))
             self._open_lane(subscriber)
-        elif self._running:  # else cut off by our own stop, which says nothing of the endpoint: what waits stays stored
+        elif self._running and not self._may_consent(subscriber.subscription):
+            # Else cut off by our own stop, which says nothing of the endpoint: what waits stays stored.
             subscriber.is_served = False
-            for entry in self._outbox.discard(subscription.key):
-                self._drop(entry, "its subscription failed")
+            for entry in self._outbox.discard(subscriber.subscription.key):
+                self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription failed")
+
+    def _may_consent(self, subscription: Subscription) -> bool:
+        """Whether its endpoint, or its failover, is valid or may yet be."""
+        keys = [subscription.key, *([subscription.failover_key] if subscription.failover_endpoint else [])]
+        return any(self._validation.state(key) is not State.FAILED for key in keys)
 
     def _open_lane(self, subscriber: Subscriber) -> None:
+        subscription = subscriber.subscription
+        may_go = self._validation.consents(subscription.key)
+        if not may_go and subscription.failover_endpoint:
+            may_go = self._validation.consents(subscription.failover_key)
+        if may_go and not subscriber.is_paused:
+            self._outbox.open(subscription.key)
+
+    def _retire(self, subscriber: Subscriber) -> None:
+        """Its endpoint says that it is gone: nothing more is sent there until it consents anew."""
         key = subscriber.subscription.key
-        if not subscriber.is_paused and self._validation.state(key) is State.VALID:
-            self._outbox.open(key)
-
-    def _expire(self, entry: OutboxEntry) -> None:
-        self.counters.expired += 1
-        self._store.delivered(entry)
-
-    def _drop(self, entry: OutboxEntry, why: str) -> None:
-        self.counters.dropped += 1
-        self._store.delivered(entry)
-        dropped = self._drops.count(self._clock.monotonic())
-        if dropped:
-            subscription = printable(entry.subscription)
-            _log.warning("event dropped", why=why, subscription=subscription, call_id=entry.call_id, dropped=dropped)
+        if self.subscribers.get(key) is subscriber and self._validation.consents(key):
+            self.validate_again(key)
 
     # ------------------------------------------------------------------------------------------------------- attempts
 
-    async def _attempt(self, delivery: Delivery, subscriber: Subscriber) -> None:
-        entry = delivery.entry
-        self.counters.attempts += 1
-        status, why = None, "cut off"
+    async def _attempt(self, batch: list[Delivery], subscriber: Subscriber) -> None:
+        is_delivered = False
         try:
-            headers, body = request.attempt(subscriber.subscription, entry.body, entry.event_id, delivery.attempts - 1)
-            headers |= request.signed(subscriber.subscription, [entry.event_id], self._clock.wall(), body)
-            status = (await self._client.post(subscriber.target, headers, body)).status
-            why = f"answered {status}"
-        except Unanswered as error:
-            why = str(error)
-        finally:  # whatever happened, the slot is given back
-            now = self._clock.monotonic()
-            if status in DELIVERED:
-                self.counters.delivered += 1
-                self._conclude(delivery)
-            elif self._running:
-                self._fail(delivery, subscriber, status, why, now)
-            else:
-                self._outbox.finish(delivery)  # it stays in the store for the next start
-            if status not in DELIVERED or self._outbox.can_start:  # else nothing waits for the slot, no deadline is new
-                self._pump(now)
-
-    def _fail(self, delivery: Delivery, subscriber: Subscriber, status: int | None, why: str, now: float) -> None:
-        self._report_failure(delivery, subscriber, why, now)
-        decision = decide(
-            subscriber.schedule,
-            attempts=delivery.attempts,
-            status=status,
-            now=now,
-            deadline=delivery.deadline,
-            not_retried=self._settings.not_retried | request.not_retried(subscriber.subscription),
-        )
-        if isinstance(decision, RetryAt):
-            self._outbox.retry(delivery, decision.at)
-            return
-        if decision.reason is Reason.REFUSED:
-            self.counters.failed += 1
-        else:
-            self.counters.expired += 1
-        self._conclude(delivery)
-
-    def _conclude(self, delivery: Delivery) -> None:
-        self._outbox.finish(delivery)
-        if not delivery.withdrawn:  # a withdrawn entry left the store with the decision that closed its hop
-            self._store.delivered(delivery.entry)
-
-    def _report_failure(self, delivery: Delivery, subscriber: Subscriber, why: str, now: float) -> None:
-        failures = subscriber.failures.count(now)
-        if failures:
-            _log.warning(
-                "event attempt failed",
-                why=why,
-                subscription=subscriber.subscription.key,
-                endpoint=printable(subscriber.subscription.shown_endpoint),
-                call_id=delivery.entry.call_id,
-                attempt=delivery.attempts,
-                failures=failures,
-            )
+            is_delivered = await self._attempts.make(batch, subscriber)
+        finally:
+            if not is_delivered or self._outbox.can_start:  # else nothing waits for the slot, no deadline is new
+                self._pump(self._clock.monotonic())
 
     # ----------------------------------------------------------------------------------------------- the loop's share
 
@@ -370,10 +359,10 @@ class EventDelivery:
         for asked in self._validation.advance(now):
             spawn(self._ask(asked), "event handshake", self._tasks)
         for entry in self._outbox.advance(now):
-            self._expire(entry)
-        for delivery in self._outbox.start():
-            subscriber = self._known(delivery.entry.subscription)
-            spawn(self._attempt(delivery, subscriber), "event attempt", self._tasks)
+            self._conclusions.expired(entry)
+        for batch in self._outbox.start():
+            subscriber = self._known(batch[0].entry.subscription)
+            spawn(self._attempt(batch, subscriber), "event attempt", self._tasks)
         self._set_timer(now)
 
     async def _ask(self, asked: Asked) -> None:

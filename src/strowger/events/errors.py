@@ -3,6 +3,7 @@
 EventsError
 ├── SubscriptionInvalid      the operator's fault: a subscription that cannot be served
 ├── FilterInvalid            the operator's fault: a filter that Event Grid would refuse
+├── EventInvalid             the operator's fault: what is to be sent again is no event like the one it was
 ├── Unanswered               the endpoint's fault, or the network's: no HTTP status came back
 └── UnexpectedInput          ours: a handshake was told what cannot happen in its state
 """
@@ -22,6 +23,10 @@ class SubscriptionInvalid(EventsError):
 
 class FilterInvalid(EventsError):
     """A filter that cannot be what its operator meant; the text says why."""
+
+
+class EventInvalid(EventsError):
+    """An edited event that cannot take the place of the one it was; the text says why."""
 
 
 class Unanswered(EventsError):

@@ -1,6 +1,7 @@
 """Which entries are due: one queue per subscription, so that a slow receiver delays nobody else's events.
 
-Pure: it neither sends nor stores. An entry is queued (wants a slot), paused (waits for its next attempt) or in flight;
+Pure: it neither sends nor stores. What waits for one subscription may go together, as a batch. An entry is queued
+(wants a slot), paused (waits for its next attempt) or in flight;
 when it is delivered, given up or withdrawn, nothing of it remains. A lane is shut until its handshake succeeds, and
 while its subscription is paused; its entries wait meanwhile, each under its own deadline. Lanes come and go with their
 subscriptions; one whose endpoint allows so many requests a minute keeps to it. Times are monotonic seconds; one heap
@@ -11,29 +12,46 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
 from strowger.calls.ports import OutboxEntry
 from strowger.events.pace import Pace
 from strowger.events.timers import TimerHeap
+
+LAST_MOMENT_S: Final = 0.5
+"""A hop that closes so shortly before the time of its event is over closed because that time was."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxLimits:
     """The bounds of an outbox."""
 
-    concurrency: int = 64
-    """Attempts in flight per subscription."""
+    concurrency: int = 256
+    """Attempts in flight per subscription; a batch is one."""
     events_pending: int = 100_000
     """Entries in all; one more pushes out the one that has waited longest."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """What goes together in one request at the most; one event always does."""
+
+    events: int = 1
+    octets: int = 64 * 1024
+    """Of all events together."""
+
+
+ONE_BY_ONE: Final = BatchLimits()
 
 
 class Lane:
     """The entries of one subscription that want to be sent."""
 
-    __slots__ = ("in_flight", "is_open", "name", "pace", "queue")
+    __slots__ = ("batch", "in_flight", "is_open", "name", "pace", "queue")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, batch: BatchLimits) -> None:
         self.name = name
+        self.batch = batch
         self.is_open = False
         self.in_flight = 0
         self.pace: Pace | None = None
@@ -45,18 +63,32 @@ class Lane:
 class Delivery:
     """One entry under way to one subscription."""
 
-    __slots__ = ("attempts", "deadline", "entry", "lane", "serial", "withdrawn")
+    __slots__ = ("attempts", "deadline", "entry", "goes_alone", "lane", "serial", "slot", "withdrawn")
 
     def __init__(self, serial: int, entry: OutboxEntry, lane: Lane, deadline: float) -> None:
         self.serial = serial
         self.entry = entry
+        """As the last attempt left it."""
         self.lane = lane
         self.deadline = deadline
         """No attempt starts at or after this."""
-        self.attempts = 0
+        self.attempts = entry.attempts
         """Attempts started."""
+        self.goes_alone = False
+        """Whether it is never again part of a batch."""
+        self.slot: Slot
+        """What the last attempt occupies."""
         self.withdrawn = False
         """The hop closed, or the subscription went, while an attempt was in flight."""
+
+
+class Slot:
+    """One request in flight, and how many of its deliveries are not concluded yet."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
 
 
 class Outbox:
@@ -81,9 +113,13 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting) + self._in_flight
 
-    def add_lane(self, name: str) -> None:
+    def add_lane(self, name: str, batch: BatchLimits = ONE_BY_ONE) -> None:
         """A new subscription, shut until `open`."""
-        self._lanes[name] = Lane(name)
+        self._lanes[name] = Lane(name, batch)
+
+    def change_lane(self, name: str, batch: BatchLimits) -> None:
+        """From now on so much goes together."""
+        self._lanes[name].batch = batch
 
     def remove_lane(self, name: str) -> list[OutboxEntry]:
         """The subscription is gone: its entries, none of which is tried again. Attempts in flight end by themselves."""
@@ -132,8 +168,8 @@ class Outbox:
         for lane in self._lanes.values():
             lane.is_open = False
 
-    def add(self, entry: OutboxEntry, deadline: float) -> OutboxEntry | None:
-        """Queue an entry, once; the one it pushed out of a full outbox, if any."""
+    def add(self, entry: OutboxEntry, deadline: float, not_before: float | None = None) -> OutboxEntry | None:
+        """Queue an entry, once, or have it wait until `not_before`; the one it pushed out of a full outbox, if any."""
         lane = self._lanes[entry.subscription]
         known = self._by_event.setdefault(entry.event_id, [])
         if known and any(delivery.lane is lane for delivery in known):
@@ -141,7 +177,10 @@ class Outbox:
         self._serial += 1
         delivery = Delivery(self._serial, entry, lane, deadline)
         known.append(delivery)
-        self._enqueue(delivery)
+        if not_before is None:
+            self._enqueue(delivery)
+        else:
+            self._pause(delivery, min(not_before, deadline))
         return self._push_out() if len(self) > self._limits.events_pending else None
 
     def counts(self) -> Counter[str]:
@@ -153,40 +192,70 @@ class Outbox:
         """Whether `start` may have something to give."""
         return bool(self._stirred)
 
-    def start(self) -> list[Delivery]:
-        """The deliveries whose next attempt starts now; each then needs `retry` or `finish`. Call `advance` first."""
-        started: list[Delivery] = []
+    def start(self) -> list[list[Delivery]]:
+        """The deliveries whose next attempt starts now, those together that go together: at least one, and all of one
+        have been tried equally often. Each then needs `retry` or `finish`. Call `advance` first.
+        """
+        started: list[list[Delivery]] = []
         for lane in self._stirred.values():
             while lane.is_open and lane.queue and lane.in_flight < self._limits.concurrency and self._may_go(lane):
-                delivery = lane.queue.popitem(last=False)[1]
-                self._stop_waiting(delivery)
-                lane.in_flight += 1
-                self._in_flight += 1
-                delivery.attempts += 1
-                started.append(delivery)
+                started.append(self._take_batch(lane))
         self._stirred.clear()
         return started
+
+    def _take_batch(self, lane: Lane) -> list[Delivery]:
+        first = lane.queue.popitem(last=False)[1]
+        batch = [first]
+        octets = len(first.entry.body)
+        while lane.queue and len(batch) < lane.batch.events and not first.goes_alone:
+            following = next(iter(lane.queue.values()))
+            octets += len(following.entry.body)
+            if octets > lane.batch.octets or following.goes_alone or following.attempts != first.attempts:
+                break
+            batch.append(lane.queue.popitem(last=False)[1])
+        slot = Slot(len(batch))
+        for delivery in batch:
+            self._stop_waiting(delivery)
+            delivery.attempts += 1
+            delivery.slot = slot
+        lane.in_flight += 1
+        self._in_flight += len(batch)
+        return batch
 
     def retry(self, delivery: Delivery, at: float) -> None:
         """The attempt failed: wait until `at`, unless the hop closed meanwhile."""
         self._release(delivery)
-        if delivery.withdrawn:
-            return
-        self._waiting[delivery.serial] = delivery
-        self._timers.arm(delivery.serial, at)
+        if not delivery.withdrawn:
+            self._pause(delivery, at)
 
     def finish(self, delivery: Delivery) -> None:
         """The last attempt ended, well or badly."""
         self._release(delivery)
         self._forget(delivery)
 
-    def withdraw(self, event_id: str) -> None:
-        """The hop is closed: nothing of this event is tried again. An attempt in flight may end by itself."""
-        for delivery in self._by_event.pop(event_id, ()):
-            delivery.withdrawn = True
+    def withdraw(self, event_id: str, now: float) -> list[OutboxEntry]:
+        """The hop is closed: nothing of this event is tried again, unless it outlives the hop. An attempt in flight may
+        end by itself.
+
+        Nobody may have been told in time, and that is why the hop was closed: what has next to no time left is given
+        back as expired, instead of forgotten, or expires with the attempt that is in flight.
+        """
+        expired: list[OutboxEntry] = []
+        for delivery in tuple(self._by_event.get(event_id, ())):
+            if delivery.entry.outlives_hop:
+                continue
+            is_over = delivery.deadline <= now + LAST_MOMENT_S
             if delivery.serial in self._waiting:
                 delivery.lane.queue.pop(delivery.serial, None)
                 self._stop_waiting(delivery)
+                if is_over:
+                    expired.append(delivery.entry)
+            elif is_over:
+                delivery.deadline = now
+                continue
+            self._forget(delivery)
+            delivery.withdrawn = True
+        return expired
 
     def advance(self, now: float) -> list[OutboxEntry]:
         """Queue the paused ones that are due; the entries whose deadline has come, which are gone now."""
@@ -230,14 +299,21 @@ class Outbox:
         if not lane.is_open or lane.pace is not None or lane.in_flight + len(lane.queue) > self._limits.concurrency:
             self._timers.arm(delivery.serial, delivery.deadline)  # the others start at once and need no timer
 
+    def _pause(self, delivery: Delivery, at: float) -> None:
+        self._waiting[delivery.serial] = delivery
+        self._timers.arm(delivery.serial, at)
+
     def _stop_waiting(self, delivery: Delivery) -> None:
         del self._waiting[delivery.serial]
         self._timers.disarm(delivery.serial)
 
     def _release(self, delivery: Delivery) -> None:
         lane = delivery.lane
-        lane.in_flight -= 1
         self._in_flight -= 1
+        delivery.slot.left -= 1
+        if delivery.slot.left:
+            return
+        lane.in_flight -= 1
         if lane.queue:  # a lane that was removed has none
             self._stirred[lane.name] = lane
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from strowger.calls.call import Call
+from strowger.calls.ports import OutboxEntry
 from strowger.events import cloud_events, schema, signature
 from strowger.events.delivery_headers import taken_from
 from strowger.events.subscription import Schema, Subscription
@@ -18,7 +19,7 @@ def fixed_headers(subscription: Subscription) -> dict[str, str]:
 def shared_headers(subscription: Subscription) -> dict[str, str]:
     """The headers of every event of a subscription."""
     if subscription.schema is Schema.CLOUD_EVENTS:
-        ours = cloud_events.notification_headers(subscription.name)
+        ours = cloud_events.notification_headers(subscription.name, is_batch=subscription.takes_batches)
     else:
         ours = schema.notification_headers(subscription.name)
     return {**fixed_headers(subscription), **ours}
@@ -30,16 +31,20 @@ def not_retried(subscription: Subscription) -> frozenset[int]:
 
 
 def attempt(
-    subscription: Subscription, event: bytes, event_id: str, attempts_before: int
+    subscription: Subscription, entries: Sequence[OutboxEntry], attempts_before: int
 ) -> tuple[dict[str, str], bytes]:
-    """The further headers of one attempt, and the body: an event, as it is stored, in the schema that is wanted."""
+    """The further headers of one attempt, and the body: events, as they are stored, in the schema that is wanted.
+
+    There is one entry, unless the subscription takes batches. With more of them no header names an event.
+    """
+    events = [entry.body for entry in entries]
     is_cloud = subscription.schema is Schema.CLOUD_EVENTS
     if is_cloud:
-        event = cloud_events.cloud_event(event)
-    headers = schema.attempt_headers(event_id, attempts_before)
+        events = [cloud_events.cloud_event(event) for event in events]
+    headers = schema.attempt_headers(entries[0].event_id if len(entries) == 1 else "", attempts_before)
     if subscription.headers_from:
-        headers |= taken_from(event, subscription.headers_from)
-    return headers, event if is_cloud else schema.request_body(event)
+        headers |= taken_from(events[0], subscription.headers_from)
+    return headers, events[0] if is_cloud and not subscription.takes_batches else schema.request_body(*events)
 
 
 def signed(subscription: Subscription, event_ids: Sequence[str], wall: float, body: bytes) -> dict[str, str]:

@@ -238,9 +238,11 @@ def validation_response(body: bytes) -> str | None:
     return None
 
 
-def request_body(event: bytes) -> bytes:
-    """What is POSTed: an array of exactly one event, because sample applications look at the first only."""
-    return b"[" + event + b"]"
+def request_body(*events: bytes) -> bytes:
+    """What is POSTed: an array, of exactly one event unless more were asked for: sample applications look at the first
+    only.
+    """
+    return b"[" + b",".join(events) + b"]"
 
 
 def notification_headers(subscription_name: str) -> dict[str, str]:
@@ -249,8 +251,13 @@ def notification_headers(subscription_name: str) -> dict[str, str]:
 
 
 def attempt_headers(event_id: str, attempts_before: int) -> dict[str, str]:
-    """The headers of one attempt. The first one counts 0: how Azure counts is not published."""
-    return {"aeg-delivery-count": str(attempts_before), "aeg-output-event-id": event_id}
+    """The headers of one attempt. The first one counts 0: how Azure counts is not published. Several events have no
+    `event_id`.
+    """
+    headers = {"aeg-delivery-count": str(attempts_before)}
+    if event_id:
+        headers["aeg-output-event-id"] = event_id
+    return headers
 
 
 def validation_headers(subscription_name: str) -> dict[str, str]:

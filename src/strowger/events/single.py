@@ -16,6 +16,7 @@ from strowger.base.ids import Ids
 from strowger.base.text import printable
 from strowger.calls.call import Call, Hop
 from strowger.calls.identifier import phone_number
+from strowger.calls.ports import OutboxEntry
 from strowger.events import request, schema
 from strowger.events.errors import Unanswered
 from strowger.events.retry import DELIVERED
@@ -76,7 +77,8 @@ class Single:
         event = schema.incoming_call(
             call, context(call), subscription.topic, wall, display_name=DISPLAY_NAME, headers={}
         )
-        headers, body = request.attempt(subscription, event, event_id, 0)
+        entry = OutboxEntry(event_id, subscription.key, call.call_id, event, wall, call.hop.expires_at)
+        headers, body = request.attempt(subscription, [entry], 0)
         headers |= request.signed(subscription, [event_id], wall, body)
         try:
             answer = await self._client.post(subscriber.target, headers, body, read=True)

@@ -20,12 +20,15 @@ from strowger.events.webhook import Target
 class Subscriber:
     """One subscription as it is just now. Raises `SubscriptionInvalid` for an endpoint that cannot be asked."""
 
-    __slots__ = ("failures", "is_paused", "is_served", "schedule", "subscription", "target")
+    __slots__ = ("failover", "failures", "is_paused", "is_served", "schedule", "subscription", "target")
 
     def __init__(self, subscription: Subscription, schedule: Schedule) -> None:
         self.subscription = subscription
         self.schedule = schedule
         self.target = Target(subscription, schedule.timeout_s, request.shared_headers(subscription))
+        failover, timeout_s = subscription.failover, schedule.timeout_s
+        self.failover = Target(failover, timeout_s, request.shared_headers(failover)) if failover is not None else None
+        """Where its events go when its endpoint is in trouble."""
         self.failures = Throttle()
         self.is_served = True
         """False once its handshake failed for good."""

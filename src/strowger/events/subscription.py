@@ -12,9 +12,13 @@ from strowger.events.delivery_headers import Header, check
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.filters import EventFilter
 from strowger.events.retry import Profile
+from strowger.events.terms import DeliveryTerms
 
 NAME_LENGTH: Final = 64
 """Characters in a subscription's name (Event Grid: event subscription names)."""
+
+_FAILOVER: Final = " → failover"
+"""No name has such an arrow in it."""
 
 
 class Schema(StrEnum):
@@ -59,34 +63,74 @@ class Subscription:
     """Which events of the resource it is told of."""
     is_paused: bool = False
     """Whether it begins paused: there, and told nothing."""
+    terms: DeliveryTerms = dataclasses.field(default_factory=DeliveryTerms)
+    """How much is sent at once, and how long it is tried."""
+    failover_endpoint: str = ""
+    """Asked where the endpoint does not answer, or answers with a 5xx; empty for none. It consents for itself."""
+    is_failover: bool = False
+    """Whether this is the failover of another one, to be asked for its consent."""
 
     def __post_init__(self) -> None:
         if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):
             raise SubscriptionInvalid(f"name: 1 to {NAME_LENGTH} printable ASCII characters, please")
+        has_user = _has_user("endpoint", self.key, self.endpoint)
+        if self.failover_endpoint:
+            has_user = _has_user("failover_endpoint", self.key, self.failover_endpoint) or has_user
         try:
-            url = urlsplit(self.endpoint)
-            usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            usable = False
-        # Readers of URLs disagree about where a host ends that has a backslash in it.
-        if not (usable and self.endpoint.isprintable() and not set(self.endpoint) & {" ", "\\"}):
-            raise SubscriptionInvalid(f"endpoint of {self.key}: not a complete http or https URL")
-        try:
-            check(self.headers, self.headers_from, MEMBERS[self.schema], has_user=url.username is not None)
+            check(self.headers, self.headers_from, MEMBERS[self.schema], has_user=has_user)
         except ValueError as error:
             raise SubscriptionInvalid(f"headers of {self.key}: {error}") from error
+        if self.takes_batches and self.headers_from:
+            raise SubscriptionInvalid(f"headers of {self.key}: in a batch there is no one event to take them from")
 
     @property
     def key(self) -> str:
-        """`resource/name`, as outbox entries name it."""
-        return f"{self.resource}/{self.name}"
+        """`resource/name`, as outbox entries name it; that of a failover can be the name of no other."""
+        return f"{self.resource}/{self.name}{_FAILOVER if self.is_failover else ''}"
+
+    @property
+    def failover_key(self) -> str:
+        """The key of its failover, whether or not it has one."""
+        return f"{self.resource}/{self.name}{_FAILOVER}"
+
+    @property
+    def failover(self) -> Subscription | None:
+        """Its failover as one that is asked for consent; None when it has none."""
+        if not self.failover_endpoint:
+            return None
+        return dataclasses.replace(self, endpoint=self.failover_endpoint, failover_endpoint="", is_failover=True)
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether several events may come in one request."""
+        return self.terms.batch.events > 1
 
     def is_asked_like(self, other: Subscription) -> bool:
         """Whether the consent to the one is consent to the other: only what never reaches the endpoint differs."""
-        return dataclasses.replace(other, filter=self.filter, is_paused=self.is_paused) == self
+        ours = dataclasses.replace(
+            other,
+            filter=self.filter,
+            is_paused=self.is_paused,
+            terms=self.terms,
+            failover_endpoint=self.failover_endpoint,
+        )
+        return ours == self
 
     @property
     def shown_endpoint(self) -> str:
         """The endpoint without user information and query, which may hold secrets: fit for logs and pages."""
         url = urlsplit(self.endpoint)
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def _has_user(name: str, key: str, endpoint: str) -> bool:
+    """Whether an endpoint has user information. Raises `SubscriptionInvalid` for one that nothing can be sent to."""
+    try:
+        url = urlsplit(endpoint)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    # Readers of URLs disagree about where a host ends that has a backslash in it.
+    if not (usable and endpoint.isprintable() and not set(endpoint) & {" ", "\\"}):
+        raise SubscriptionInvalid(f"{name} of {key}: not a complete http or https URL")
+    return url.username is not None

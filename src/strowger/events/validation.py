@@ -92,6 +92,11 @@ class Validation:
         """Requests a minute that its endpoint allowed; 0 for no limit. Raises KeyError."""
         return self._handshakes[key].handshake.allowed_rate
 
+    def consents(self, key: str) -> bool:
+        """Whether there is one of this key, and it is valid."""
+        asked = self._handshakes.get(key)
+        return asked is not None and asked.handshake.state is State.VALID
+
     def manual_url(self, key: str) -> str:
         """Where consent can be given by hand just now; empty where it need not, or cannot. Raises KeyError."""
         handshake = self._handshakes[key].handshake

@@ -140,21 +140,26 @@ def _references(settings: Settings) -> Iterator[Problem]:
 def _delivery_headers(settings: Settings) -> Iterator[Problem]:
     for index, each in enumerate(settings.subscriptions):
         fixed, taken = map(delivery_headers.split, each.headers), map(delivery_headers.split, each.headers_from)
-        has_user = "@" in urlsplit(each.endpoint).netloc
+        has_user = any("@" in urlsplit(url).netloc for url in (each.endpoint, each.failover_endpoint))
         try:
             delivery_headers.check(tuple(fixed), tuple(taken), MEMBERS[Schema(each.schema)], has_user=has_user)
         except ValueError as error:
             yield Problem(f"$.subscription[{index}].headers", str(error), "look at headers and headers_from together")
+        if each.batch_events > 1 and each.headers_from:
+            path = f"$.subscription[{index}].headers_from"
+            yield Problem(path, "in a batch there is no one event to take them from", "set batch_events = 1")
 
 
 def _endpoints(settings: Settings) -> Iterator[Problem]:
     """What a name of a host comes to is judged when it is connected to."""
     policy = settings.events.address_policy
     for index, each in enumerate(settings.subscriptions):
-        refusal = policy.refusal_of_url(each.endpoint)
-        if refusal:
-            message, _, hint = refusal.partition(": ")
-            yield Problem(f"$.subscription[{index}].endpoint", message, hint)
+        for name in ("endpoint", "failover_endpoint"):
+            url = getattr(each, name)
+            refusal = policy.refusal_of_url(url) if url else ""
+            if refusal:
+                message, _, hint = refusal.partition(": ")
+                yield Problem(f"$.subscription[{index}].{name}", message, hint)
 
 
 def _outside(settings: Settings) -> Iterator[Problem]:

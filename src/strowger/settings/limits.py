@@ -162,6 +162,14 @@ class Limits:
     subscriptions: int = row(
         kinds.count(0, 10_000), 100, "Subscriptions that may be added at run time, beside those of the settings."
     )
+    event_attempts: int = row(
+        kinds.count(1),
+        256,
+        "Requests with events in flight at one time, to each application; further events wait for a free place.",
+    )
+    dead_letters: int = row(kinds.count(0), 10_000, "Events kept that were given up; the oldest go first.")
+    dead_letter_bytes: int = row(kinds.SIZE, "64MiB", "The same, all together.")
+    dead_letters_kept_for: float = row(kinds.DURATION, "168h", "How long an event is kept that was given up.")
     calls_kept: int = row(kinds.count(0), 10_000, "Ended calls kept to look at.")
     calls_kept_for: float = row(kinds.DURATION, "24h", "How long an ended call is kept to look at.")
     repeatability_kept_for: float = row(

@@ -16,7 +16,14 @@ from strowger.events.filters import (
     require_within_limits,
     takes_of,
 )
-from strowger.settings import kinds, reader
+from strowger.events.terms import (
+    LONGEST_LIFE_S,
+    MOST_ATTEMPTS,
+    MOST_BATCH_EVENTS,
+    MOST_BATCH_OCTETS,
+    SHORTEST_LIFE_S,
+)
+from strowger.settings import kinds, quantity, reader
 from strowger.settings.row import row
 
 _MEMBERS: Final = ("operatorType", "key", "value", "values")
@@ -80,6 +87,22 @@ ADVANCED_FILTERS: Final = kinds.Kind(
 )
 
 
+def _event_life(value: object) -> float:
+    """A duration within the bounds of Event Grid. Raises ValueError."""
+    seconds = quantity.duration(value)
+    if not SHORTEST_LIFE_S <= seconds <= LONGEST_LIFE_S:
+        raise ValueError("this lies between 1m and 1440m")
+    return seconds
+
+
+EVENT_LIFE: Final = kinds.Kind(
+    "duration", '"90s", "10m", "24h" or a number of seconds', _event_life, 60.0, unit="seconds"
+)
+OPTIONAL_URL: Final = kinds.Kind(
+    "URL", '"http://…" or "https://…", or "" for none', lambda value: reader.url(value) if value != "" else "", ""
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """One application that is told of calls."""
@@ -104,6 +127,25 @@ class Subscription:
         "off",
         "on: it is there and told nothing, until strowger subscription resume. What is said of it at run time holds "
         "over a restart.",
+    )
+    batch_events: int = row(
+        kinds.count(1, MOST_BATCH_EVENTS),
+        1,
+        "Events in one request at the most; more than one only where several wait anyway, so that none is late. They "
+        "are delivered or refused together.",
+    )
+    batch_kilobytes: int = row(kinds.count(1, MOST_BATCH_OCTETS // 1_024), 64, "The same in KiB; one always goes.")
+    max_delivery_attempts: int = row(
+        kinds.count(1, MOST_ATTEMPTS), MOST_ATTEMPTS, "For the profile event-grid: how often an event is tried."
+    )
+    event_time_to_live: float = row(
+        EVENT_LIFE, "1440m", "For the profile event-grid: how long an event is tried, from 1m to 1440m."
+    )
+    failover_endpoint: str = row(
+        OPTIONAL_URL,
+        "",
+        "Where events go as well, at once, when the endpoint does not answer or answers with a 5xx; it is asked for "
+        "its consent like the endpoint. Empty for nowhere.",
     )
     headers: tuple[str, ...] = row(
         kinds.HEADERS, [], "Headers of every request, those of the handshake too; up to ten together with headers_from."

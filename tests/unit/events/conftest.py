@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,10 @@ import pytest_asyncio
 from aiohttp import web
 
 from strowger.calls.call import Call, Hop, State
+from strowger.calls.dead_letters import DeadLetter, Kept
+from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identifier import from_raw_id, phone_number
-from strowger.calls.ports import OutboxEntry
+from strowger.calls.ports import Done, OutboxEntry
 
 PATIENCE_S = 5.0
 """How long a test waits for something that comes in milliseconds."""
@@ -112,6 +114,40 @@ class RememberingStore:
     pending: list[OutboxEntry] = field(default_factory=list)
     done: list[OutboxEntry] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    letters: list[DeadLetter] = field(default_factory=list)
+    attempts: list[OutboxEntry] = field(default_factory=list)
+    refuses: bool = False
+    """Whether dead letters cannot be written just now."""
+
+    def tried(self, entry: OutboxEntry) -> None:
+        self.attempts.append(entry)
+
+    def bury(self, letter: DeadLetter, done: Done) -> None:
+        if not self.refuses:
+            self.letters.append(letter)
+        self.delivered(letter.entry)
+        self._answer(done)
+
+    def revive(self, letter_id: str, entry: OutboxEntry, done: Done) -> None:
+        self.forget([letter_id], done)
+
+    def forget(self, letter_ids: Sequence[str], done: Done) -> None:
+        if not self.refuses:
+            self.letters = [each for each in self.letters if each.letter_id not in letter_ids]
+        self._answer(done)
+
+    def kept(self) -> list[Kept]:
+        return [Kept(each.letter_id, len(each.entry.body), each.died_at) for each in self.letters]
+
+    def find(self, letter_id: str) -> DeadLetter | None:
+        return next((each for each in self.letters if each.letter_id == letter_id), None)
+
+    def newest(self, limit: int, subscription: str = "") -> list[DeadLetter]:
+        return [each for each in reversed(self.letters) if subscription in ("", each.entry.subscription)][:limit]
+
+    def _answer(self, done: Done) -> None:
+        error = StoreUnavailable("not now") if self.refuses else None
+        asyncio.get_running_loop().call_soon(done, error)
 
     def pending_events(self) -> list[OutboxEntry]:
         return list(self.pending)

@@ -19,6 +19,7 @@ from strowger.calls.identifier import phone_number
 from strowger.calls.ports import Announcer, OutboxEntry
 from strowger.events import schema, signature
 from strowger.events.address_policy import AddressPolicy
+from strowger.events.dead_letters import DeadLetterLimits, DeadLetters
 from strowger.events.delivery import DeliverySettings, EventDelivery
 from strowger.events.delivery_headers import Header
 from strowger.events.errors import SubscriptionInvalid
@@ -50,7 +51,16 @@ def validation_url(code: str) -> str:
 def make(store, *subscriptions, clock=None, settings=SETTINGS) -> EventDelivery:
     clock = clock or SystemClock()
     settings = dataclasses.replace(settings, addresses=AddressPolicy(allows_all=True))  # receivers are on loopback
-    return EventDelivery(subscriptions, store, clock, SeededIds(), validation_url=validation_url, settings=settings)
+    ids = SeededIds()
+    return EventDelivery(
+        subscriptions,
+        store,
+        clock,
+        ids,
+        dead_letters=DeadLetters(store, clock, ids, DeadLetterLimits()),
+        validation_url=validation_url,
+        settings=settings,
+    )
 
 
 @pytest_asyncio.fixture

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 
+from strowger.calls.ports import OutboxEntry
 from strowger.events import cloud_events, request, schema
 from strowger.events.delivery_headers import Header
 from strowger.events.filters import CLOUD_EVENTS_KEYS
+from strowger.events.outbox import BatchLimits
 from strowger.events.signature import secret as secret_of
 from strowger.events.subscription import Schema, Subscription
+from strowger.events.terms import DeliveryTerms
 
 EVENT = schema.subscription_validation("e-1", "/t", "c0de", "https://localhost/", 0.0)
+ENTRY = OutboxEntry("e-1", "dev/my-app", "call", EVENT, 0.0, 30.0)
 
 
 def subscription(wanted: Schema, **more) -> Subscription:
@@ -20,13 +24,27 @@ def subscription(wanted: Schema, **more) -> Subscription:
 def test_the_event_grid_schema():
     ours = subscription(Schema.EVENT_GRID)
     assert request.shared_headers(ours) == schema.notification_headers("my-app")
-    assert request.attempt(ours, EVENT, "e-1", 2) == (schema.attempt_headers("e-1", 2), b"[" + EVENT + b"]")
+    assert request.attempt(ours, [ENTRY], 2) == (schema.attempt_headers("e-1", 2), b"[" + EVENT + b"]")
 
 
 def test_cloud_events():
     ours = subscription(Schema.CLOUD_EVENTS)
     assert request.shared_headers(ours) == cloud_events.notification_headers("my-app")
-    assert request.attempt(ours, EVENT, "e-1", 0) == (schema.attempt_headers("e-1", 0), cloud_events.cloud_event(EVENT))
+    assert request.attempt(ours, [ENTRY], 0) == (schema.attempt_headers("e-1", 0), cloud_events.cloud_event(EVENT))
+
+
+def test_a_batch_is_an_array_even_of_one_event_and_no_header_names_one_of_several():
+    terms = DeliveryTerms(batch=BatchLimits(events=2))
+    other = OutboxEntry("e-2", "dev/my-app", "call", EVENT.replace(b"e-1", b"e-2"), 0.0, 30.0)
+    ours = subscription(Schema.EVENT_GRID, terms=terms)
+    assert request.attempt(ours, [ENTRY], 0) == (schema.attempt_headers("e-1", 0), b"[" + EVENT + b"]")
+    headers, body = request.attempt(ours, [ENTRY, other], 3)
+    assert headers == {"aeg-delivery-count": "3"}
+    assert [each["id"] for each in json.loads(body)] == ["e-1", "e-2"]
+    cloud = subscription(Schema.CLOUD_EVENTS, terms=terms)
+    assert request.shared_headers(cloud)["Content-Type"] == "application/cloudevents-batch+json; charset=utf-8"
+    assert [each["specversion"] for each in json.loads(request.attempt(cloud, [ENTRY], 0)[1])] == ["1.0"]
+    assert [each["id"] for each in json.loads(request.attempt(cloud, [ENTRY, other], 0)[1])] == ["e-1", "e-2"]
 
 
 def test_statuses_after_which_an_event_is_given_up():
@@ -40,9 +58,9 @@ def test_headers_of_the_operator():
         ours = subscription(wanted, headers=fixed, headers_from=(Header("X-Where", member),))
         assert request.fixed_headers(ours) == {"X-Key": "s3cret"}
         assert request.shared_headers(ours) == {"X-Key": "s3cret", **request.shared_headers(subscription(wanted))}
-        headers, body = request.attempt(ours, EVENT, "e-1", 0)
+        headers, body = request.attempt(ours, [ENTRY], 0)
         assert headers == {"X-Where": "/t", **schema.attempt_headers("e-1", 0)}
-        assert json.loads(body) == json.loads(request.attempt(subscription(wanted), EVENT, "e-1", 0)[1])
+        assert json.loads(body) == json.loads(request.attempt(subscription(wanted), [ENTRY], 0)[1])
 
 
 def test_signatures():

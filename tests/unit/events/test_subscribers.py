@@ -68,6 +68,14 @@ def test_a_changed_subscription_keeps_its_place_and_its_pause(new_call):
     assert told(made, new_call()) == ["dev/a"]
 
 
+def test_a_failover_has_a_target_of_its_own():
+    made = subscribers(subscription("a"), subscription("b", failover_endpoint="http://localhost:10/"))
+    assert the(made, "dev/a").failover is None
+    failover = the(made, "dev/b").failover
+    assert failover is not None
+    assert (str(failover.url), failover.timeout_s) == ("http://localhost:10/", 3.0)
+
+
 def test_nothing_remains_of_one_that_is_removed(new_call):
     made = subscribers(subscription("a"))
     before = the(made, "dev/a")

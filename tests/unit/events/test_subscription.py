@@ -7,8 +7,10 @@ import pytest
 from strowger.events.delivery_headers import Header
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.filters import EventFilter
+from strowger.events.outbox import BatchLimits
 from strowger.events.retry import Profile
 from strowger.events.subscription import NAME_LENGTH, Schema, Subscription
+from strowger.events.terms import DeliveryTerms
 
 
 def subscription(**changes) -> Subscription:
@@ -87,6 +89,8 @@ def test_values_of_headers_are_not_shown():
         ({}, True),
         ({"filter": EventFilter(subject_ends_with="1")}, True),
         ({"is_paused": True}, True),
+        ({"terms": DeliveryTerms(most_attempts=2)}, True),
+        ({"failover_endpoint": "http://localhost:8082/"}, True),
         ({"endpoint": "http://localhost:8081/api"}, False),
         ({"schema": Schema.CLOUD_EVENTS}, False),
         ({"profile": Profile.EVENT_GRID}, False),
@@ -95,3 +99,32 @@ def test_values_of_headers_are_not_shown():
 )
 def test_what_needs_another_consent(changes, is_alike):
     assert subscription(**changes).is_asked_like(subscription()) is is_alike
+
+
+def test_a_failover_is_asked_for_itself_under_a_key_of_its_own():
+    ours = subscription(failover_endpoint="https://b.example/hook")
+    failover = ours.failover
+    assert failover is not None
+    assert (failover.endpoint, failover.failover, failover.name) == ("https://b.example/hook", None, ours.name)
+    assert (failover.key, ours.key) == (ours.failover_key, "dev/my-app")
+    assert failover.key == "dev/my-app → failover"
+    assert subscription().failover is None
+
+
+@pytest.mark.parametrize("endpoint", ["b.example", "ftp://b.example/", "https://b.example/a b", "http:\\b.example/"])
+def test_a_failover_is_a_complete_url(endpoint):
+    with pytest.raises(SubscriptionInvalid, match="failover_endpoint of dev/my-app: not a complete"):
+        subscription(failover_endpoint=endpoint)
+
+
+def test_a_failover_with_user_information_makes_an_authorization():
+    with pytest.raises(SubscriptionInvalid, match="the endpoint has user information"):
+        subscription(failover_endpoint="http://ann@localhost/", headers=(Header("Authorization", "Bearer x"),))
+
+
+def test_in_a_batch_there_is_no_one_event_to_take_headers_from():
+    terms = DeliveryTerms(batch=BatchLimits(2))
+    assert subscription(terms=terms).takes_batches
+    assert not subscription().takes_batches
+    with pytest.raises(SubscriptionInvalid, match="in a batch there is no one event"):
+        subscription(terms=terms, headers_from=(Header("X-Type", "eventType"),))

@@ -197,6 +197,10 @@ def test_a_user_may_be_called_like_its_own_id() -> None:
             "$.subscription[0].headers: X-A is there twice (look at headers and headers_from together)",
         ),
         (
+            replace(GOOD, subscriptions=(replace(APP, batch_events=2, headers_from=("X-A: id",)),)),
+            "$.subscription[0].headers_from: in a batch there is no one event to take them from (set batch_events = 1)",
+        ),
+        (
             replace(GOOD, subscriptions=(replace(APP, schema="cloudevents", headers_from=("X-A: eventType",)),)),
             "$.subscription[0].headers: X-A: an event of this schema has id, source, subject, type, time, specversion, "
             "data (look at headers and headers_from together)",

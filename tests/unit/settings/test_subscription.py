@@ -10,7 +10,7 @@ import pytest
 from strowger.events.filters import MOST_FILTERS
 from strowger.settings import Subscription
 from strowger.settings.decode import Decoder
-from strowger.settings.subscription import ADVANCED_FILTERS
+from strowger.settings.subscription import ADVANCED_FILTERS, EVENT_LIFE, OPTIONAL_URL
 from strowger.settings.where import Where
 
 STRING_IN = {"operatorType": "StringIn", "key": "data.to.rawId", "values": ["4:+31201110001"]}
@@ -21,6 +21,30 @@ def test_the_defaults() -> None:
     assert (row.profile, row.included_event_types, row.advanced_filters) == ("telephony", (), ())
     assert (row.subject_begins_with, row.subject_ends_with) == ("", "")
     assert (row.subject_case_sensitive, row.advanced_filtering_on_arrays) == ("off", "off")
+
+
+def test_the_defaults_of_delivery() -> None:
+    row = Subscription(resource="dev", name="app", endpoint="http://localhost:8080/")
+    assert (row.batch_events, row.batch_kilobytes, row.failover_endpoint) == (1, 64, "")
+    assert (row.max_delivery_attempts, row.event_time_to_live) == (30, 86_400.0)
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("1m", 60.0), ("1440m", 86_400.0), (90, 90.0)])
+def test_how_long_an_event_is_tried(written: str | int, seconds: float) -> None:
+    assert EVENT_LIFE.read(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["59s", "1441m", 0, "soon"])
+def test_how_long_no_event_is_tried(written: str | int) -> None:
+    with pytest.raises(ValueError, match=r"1m and 1440m|a duration"):
+        EVENT_LIFE.read(written)
+
+
+def test_a_failover_is_a_url_or_nothing() -> None:
+    assert OPTIONAL_URL.read("") == ""
+    assert OPTIONAL_URL.read("https://app.example/b") == "https://app.example/b"
+    with pytest.raises(ValueError, match="http"):
+        OPTIONAL_URL.read("app.example")
 
 
 @pytest.mark.parametrize(
