@@ -13,6 +13,7 @@ import click
 from strowger.base.text import printable
 from strowger.cli.asking import admin_of, admin_options, ask, print_json
 from strowger.cli.errors import Misconfigured
+from strowger.cli.signing_secret import signing_secret
 
 if TYPE_CHECKING:
     from strowger.cli.admin import Admin
@@ -34,6 +35,9 @@ def subscription() -> None:
 
     What is added here is kept over a restart. Those of the settings file can be paused here, and no more.
     """
+
+
+subscription.add_command(signing_secret)
 
 
 def rows_options(command: F) -> F:

@@ -57,6 +57,7 @@ def test_all_commands() -> None:
         "subscription pause",
         "subscription remove",
         "subscription resume",
+        "subscription secret",
         "subscription show",
         "subscription test",
         "subscription update",

@@ -6,15 +6,17 @@ import json
 
 from click.testing import CliRunner
 
-from strowger.cli.signing_secret import signing_secret
+from strowger.cli.program import main
 from strowger.events.signature import secret
+
+COMMAND = ["subscription", "secret"]
 
 
 def test_a_secret_is_made_that_settings_take() -> None:
-    first, second = (CliRunner().invoke(signing_secret).output.strip() for _ in range(2))
+    first, second = (CliRunner().invoke(main, COMMAND).output.strip() for _ in range(2))
     assert len(secret(first)) == len(secret(second)) == 32
     assert first != second
 
 
 def test_in_json() -> None:
-    assert len(secret(json.loads(CliRunner().invoke(signing_secret, ["--json"]).output)["secret"])) == 32
+    assert len(secret(json.loads(CliRunner().invoke(main, [*COMMAND, "--json"]).output)["secret"])) == 32
