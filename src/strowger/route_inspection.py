@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from strowger.base.text import printable
 from strowger.calls.call import Call, Hop
 from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import CallRefused, DecisionRefused
+from strowger.calls.groups import Group, Groups, Mode, Prospect
 from strowger.calls.identifier import (
     ANONYMOUS_CALLER,
     Identifier,
@@ -25,7 +28,7 @@ from strowger.calls.outside_policy import Attempt, OutsidePolicy
 from strowger.calls.ports import RingPlan
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import RouteQuestion
-from strowger.console.sip_views import OURS, OUTSIDE, REFUSED, RouteTestView, RouteView, WayView
+from strowger.console.sip_views import OURS, OUTSIDE, REFUSED, MemberView, RouteTestView, RouteView, WayView
 from strowger.console.views import PartyView
 from strowger.sip.trunk.explanation import Explanation, Way, explain, shown_caller
 from strowger.sip.trunk.selection import Selection
@@ -46,6 +49,7 @@ class RouteInspection:
         resources: Sequence[str],
         is_told: Callable[[Call], bool],
         outside: OutsidePolicy,
+        groups: Groups,
     ) -> None:
         """`resources` are the names of all, `is_told` whether anybody hears of the current hop of a call."""
         self._selection = selection
@@ -54,6 +58,7 @@ class RouteInspection:
         self._resources = resources
         self._is_told = is_told
         self._outside = outside
+        self._groups = groups
 
     def test_route(self, question: RouteQuestion) -> RouteTestView:
         """What a redirect would do now. Raises QueryInvalid for what cannot be asked."""
@@ -67,7 +72,10 @@ class RouteInspection:
         except DecisionRefused as error:
             return self._view(question, resource, RingPlan(target), REFUSED, str(error), code=error.code)
         if plan.announced:
-            is_told = self._is_told(_call(resource, caller, plan.to))
+            call = _call(resource, caller, plan.to)
+            is_told, group = self._is_told(call), self._groups.of(plan.to)
+            if group is not None:
+                return self._of_group(question, call, group, is_told=is_told)
             says = _says_ours(resource, plan, is_told=is_told)
             return self._view(question, resource, plan, OURS, says, is_told=is_told)
         attempt = Attempt(resource, caller.raw_id, outside_id(plan.to))
@@ -75,6 +83,12 @@ class RouteInspection:
         if refusal is not None:
             return self._view(question, resource, plan, REFUSED, str(refusal), code=refusal.code)
         return self._view(question, resource, plan, OUTSIDE, self._says_outside(plan.to))
+
+    def _of_group(self, question: RouteQuestion, call: Call, group: Group, *, is_told: bool) -> RouteTestView:
+        members = self._groups.prospects(call, self._monotonic())
+        says = _says_group(call.resource, group, members, is_told=is_told)
+        view = self._view(question, call.resource, RingPlan(group.to), OURS, says, is_told=is_told)
+        return replace(view, members=tuple(_member(each, group) for each in members))
 
     # Who is meant ----------------------------------------------------------------------------------------------------
 
@@ -165,6 +179,22 @@ def _says_ours(resource: str, plan: RingPlan, *, is_told: bool) -> str:
         return f"{name} is a user of {resource}: {len(plan.ring)} {phones}, and {told}."
     ends = "" if is_told else ", so that the caller gets 480"
     return f"{name} is a user of {resource} without a phone just now: {told}{ends}."
+
+
+def _says_group(resource: str, group: Group, members: Sequence[Prospect], *, is_told: bool) -> str:
+    told = f"it is announced to {resource}" if is_told else f"no [[subscription]] of {resource} is told of it"
+    able = sum(not each.why for each in members)
+    if not able:
+        ends = "" if is_told else ", so that the caller gets 480"
+        return f"{_name(group.to)} is a group of {resource} of which nobody can be rung just now: {told}{ends}."
+    how = "one after the other" if group.mode is Mode.IN_ORDER else "all at once"
+    return f"{_name(group.to)} is a group of {resource}: {able} of {len(members)} members ring, {how}, and {told}."
+
+
+def _member(prospect: Prospect, group: Group) -> MemberView:
+    who = prospect.member.who
+    time_s = prospect.member.time_s if group.mode is Mode.IN_ORDER else 0.0
+    return MemberView(PartyView(who.kind.value, who.raw_id), prospect.uris, time_s, prospect.why)
 
 
 def _way(way: Way, caller: str) -> WayView:

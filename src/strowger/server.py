@@ -322,7 +322,8 @@ class Server:
     def _inspection(self) -> Inspection:
         resources = [row.name for row in self.settings.resources]
         monotonic, told, outside = self._clock.monotonic, self.delivery.is_told, self.exchange.outside
-        routes = RouteInspection(self.selection, self.exchange.directory, monotonic, resources, told, outside)
+        directory, groups = self.exchange.directory, self.exchange.groups
+        routes = RouteInspection(self.selection, directory, monotonic, resources, told, outside, groups)
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(
             self._clock,

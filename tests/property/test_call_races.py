@@ -28,7 +28,7 @@ class Calls(RuleBasedStateMachine):
     @initialize(dialled=st.sampled_from([NUMBER, "bob", "nobody"]))
     def arrives(self, dialled: str) -> None:
         self.store, self.clock = HandStore(), HandClock()
-        self.bench = Bench(LIMITS, self.store, self.clock)
+        self.bench = self.make()
         self.call_id = self.bench.arrive(dialled, flush=False)
         self.contexts: dict[int, str] = {}
         self.accepted: dict[int, str] = {}
@@ -36,6 +36,9 @@ class Calls(RuleBasedStateMachine):
         self.rung: list[int] = []
         self.answers: list[Accepted | CallError] = []
         self.refused: list[int] = []
+
+    def make(self) -> Bench:
+        return Bench(LIMITS, self.store, self.clock)
 
     @rule(goal=st.sampled_from(TARGETS), hop=st.integers(0, 4))
     def redirect(self, goal: Identifier, hop: int) -> None:
@@ -109,7 +112,7 @@ class Calls(RuleBasedStateMachine):
         """
         self.store.waiting.clear()
         contexts = self.bench.recorder.contexts
-        self.bench = Bench(LIMITS, self.store, self.clock)
+        self.bench = self.make()
         self.bench.recorder.contexts = contexts
         for stored in self.store.live_calls():
             self.bench.exchange.restore(stored)
@@ -155,7 +158,7 @@ class Calls(RuleBasedStateMachine):
         if not rows:
             return
         call = self.store.stored(self.call_id)
-        assert len(call.hops) <= LIMITS.redirects_per_call + 1
+        assert call.redirects <= LIMITS.redirects_per_call
         assert (call.state in FINAL_STATES) == bool(call.ended_at)
         assert all(hop.closed_at for hop in call.hops[:-1]), "a hop was left without a decision"
         if call.state is State.ANSWERED:

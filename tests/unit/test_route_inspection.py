@@ -9,12 +9,14 @@ import pytest
 
 from strowger.calls.call import Call
 from strowger.calls.directory import Directory, Number, User
-from strowger.calls.identifier import Identifier, Kind, phone_number, teams_app, teams_user
+from strowger.calls.groups import Group, Groups, Member, Mode
+from strowger.calls.identifier import Identifier, Kind, from_raw_id, phone_number, teams_app, teams_user
 from strowger.calls.outside_policy import OutsidePolicy
 from strowger.calls.outside_rules import OutsideRules
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import RouteQuestion
-from strowger.console.sip_views import RouteTestView, RouteView, WayView
+from strowger.console.sip_views import MemberView, RouteTestView, RouteView, WayView
+from strowger.console.views import PartyView
 from strowger.route_inspection import RouteInspection, identifier_of
 from strowger.sip.trunk.health import HealthPolicy
 from strowger.sip.trunk.numbers import NumberFormat
@@ -59,6 +61,7 @@ def asked(
     holds: tuple[str, ...] = (),
     may_dial_out: bool = True,
     rules: OutsideRules | None = None,
+    group: Group | None = None,
     **more: str,
 ):
     roster = Roster((Entry(trunk.name, HealthPolicy()) for trunk in TRUNKS), 0.0, lambda: 0.0)
@@ -69,7 +72,8 @@ def asked(
     directory = Directory(numbers=NUMBERS, users=USERS, user_may_dial_out=may_dial_out, outside=ways)
     is_told = told if callable(told) else lambda call: told
     outside = OutsidePolicy(usual=rules)
-    inspection = RouteInspection(selection, directory, lambda: 5.0, ["dev", "other"], is_told, outside)
+    groups = Groups([group] if group is not None else [], directory, outside)
+    inspection = RouteInspection(selection, directory, lambda: 5.0, ["dev", "other"], is_told, outside, groups)
     return inspection.test_route(RouteQuestion(target, **more))
 
 
@@ -241,3 +245,31 @@ def test_a_number_that_the_resource_may_not_call_is_told_with_the_way_it_would_t
 
 def test_looking_counts_no_call() -> None:
     assert [asked("+31612345678", rules=OutsideRules(calls=1)).outcome for _ in range(3)] == ["outside"] * 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "time_s", "how"), [(Mode.ALL, 0.0, "all at once"), (Mode.IN_ORDER, 20.0, "one after the other")]
+)
+def test_a_group(mode: Mode, time_s: float, how: str) -> None:
+    who = [from_raw_id(NOBODY), from_raw_id(ALICE), phone_number("+31612345678"), phone_number("+4511")]
+    found: RouteTestView = asked(NUMBER, group=Group(phone_number(NUMBER), mode, tuple(map(Member, who))))
+    assert found.says == f"{NUMBER} is a group of dev: 2 of 4 members ring, {how}, and it is announced to dev."
+    assert (found.outcome, found.is_announced, found.ring, found.ways) == ("ours", True, (), ())
+    nobody, alice, outside, nowhere = found.members
+    assert alice == MemberView(PartyView("communicationUser", ALICE), ("sip:alice@127.0.0.1:5071",), time_s, "")
+    assert outside.ring == ("sip:0612345678@a.test;transport=tcp",)
+    assert nobody.left_out == "no phone of this user is registered"
+    assert nowhere.left_out.startswith("no route leads to +4511")
+
+
+@pytest.mark.parametrize(
+    ("told", "ends"),
+    [
+        (True, "it is announced to dev."),
+        (False, "no [[subscription]] of dev is told of it, so that the caller gets 480."),
+    ],
+)
+def test_a_group_of_which_nobody_rings(ends: str, *, told: bool) -> None:
+    group = Group(phone_number(NUMBER), Mode.ALL, (Member(from_raw_id(NOBODY)),))
+    says = f"{NUMBER} is a group of dev of which nobody can be rung just now: {ends}"
+    assert asked(NUMBER, told=told, group=group).says == says

@@ -22,7 +22,7 @@ from strowger.calls.call import Branch, Call, GroupStep, Hop
 from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import DecisionRefused
 from strowger.calls.identifier import Identifier, Kind, from_raw_id
-from strowger.calls.outside_policy import Attempt, OutsidePolicy, attempt_of
+from strowger.calls.outside_policy import OutsidePolicy, attempt_of
 from strowger.calls.ports import RingPlan
 
 MEMBERS: Final = 25
@@ -56,6 +56,16 @@ class Group(msgspec.Struct, frozen=True):
     members: tuple[Member, ...]
     ends_on: tuple[int, ...] = (486, 603)
     """The final responses of one member that end the search for another."""
+
+
+class Prospect(msgspec.Struct, frozen=True, gc=False):
+    """What would come of a member just now."""
+
+    member: Member
+    uris: tuple[str, ...] = ()
+    """Its phones; of one outside, where its first trunk would send the call."""
+    why: str = ""
+    """Why it would not be rung; empty when it would."""
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
@@ -109,18 +119,14 @@ class Groups:
         group = self.of(hop.to)
         return group is None or status in group.ends_on
 
-    def verdicts(self, to: Identifier, resource: str, caller: Identifier, now: float) -> list[tuple[Member, str]]:
-        """Each member of the group behind an id, and why it would not be rung just now; empty when it would. Counts
-        nothing.
-        """
-        group = self.of(to)
-        said: list[tuple[Member, str]] = []
-        for found in self._found(group.members, resource, caller) if group is not None else ():
-            refusal = None
-            if found.is_outside:
-                refusal = self._outside.verdict(Attempt(resource, caller.raw_id, outside_id(found.member.who)), now)
-            said.append((found.member, str(refusal) if refusal is not None else found.why))
-        return said
+    def prospects(self, call: Call, now: float) -> list[Prospect]:
+        """What would come of each member of the group that a call is for, if it came now. Counts nothing."""
+        group = self.of(call.hop.to)
+        found = list(self._found(group.members, call.resource, call.caller)) if group is not None else []
+        leaving = [each for each in found if each.is_outside]
+        attempts = [attempt_of(call, outside_id(each.member.who)) for each in leaving]
+        refusals = dict(zip((each.member.who for each in leaving), self._outside.verdicts(attempts, now), strict=True))
+        return [_prospect(each, refusals.get(each.member.who)) for each in found]
 
     # All at once, or one after the other -----------------------------------------------------------------------------
 
@@ -166,6 +172,12 @@ class Groups:
             branches = tuple(Branch(uri, plan.via, member=name) for uri in plan.ring)
             reserve = tuple(Branch(each.uri, each.trunk, member=name) for each in plan.reserve)
             yield _Found(member, branches, reserve, "" if branches else "no phone of this user is registered")
+
+
+def _prospect(found: _Found, refusal: DecisionRefused | None) -> Prospect:
+    if refusal is not None:
+        return Prospect(found.member, why=str(refusal))
+    return Prospect(found.member, tuple(branch.uri for branch in found.branches), found.why)
 
 
 def outside_of(plan: RingPlan) -> tuple[Identifier, ...]:

@@ -157,18 +157,17 @@ class OutsidePolicy:
 
     def sift(self, call_id: str, attempts: Sequence[Attempt], now: float) -> list[DecisionRefused | None]:
         """Which of several targets may be rung at one time: for each why not, or None. Counts the refusals only."""
-        refusals: list[DecisionRefused | None] = []
-        leaving, ending = 0, len(self._running.get(call_id, ()))
-        for attempt in attempts:
-            found = self._judge(attempt, now, leaving, ending)
-            refusals.append(found[1] if found is not None else None)
-            if found is None:
-                leaving += 1
-            else:
-                reason, refusal = found
+        found = self._judge_each(attempts, now, len(self._running.get(call_id, ())))
+        for attempt, refused in zip(attempts, found, strict=True):
+            if refused is not None:
+                reason, refusal = refused
                 self.refusals[reason] += 1
                 self._refused(attempt, reason, str(refusal))
-        return refusals
+        return [refused[1] if refused is not None else None for refused in found]
+
+    def verdicts(self, attempts: Sequence[Attempt], now: float) -> list[DecisionRefused | None]:
+        """What `sift` would say of a call that rings nobody outside yet. Counts nothing and tells nobody."""
+        return [refused[1] if refused is not None else None for refused in self._judge_each(attempts, now, 0)]
 
     def took_effect(self, call: Call) -> None:
         """Every change of a call comes by here: one that is answered, over, or here again is no longer outside."""
@@ -225,6 +224,14 @@ class OutsidePolicy:
             self._numbers[call.resource, call.caller] += 1
 
     # Judging ---------------------------------------------------------------------------------------------------------
+
+    def _judge_each(
+        self, attempts: Iterable[Attempt], now: float, ending: int
+    ) -> list[tuple[str, DecisionRefused] | None]:
+        found: list[tuple[str, DecisionRefused] | None] = []
+        for attempt in attempts:
+            found.append(self._judge(attempt, now, sum(each is None for each in found), ending))
+        return found
 
     def _judge(
         self, attempt: Attempt, now: float, leaving: int = 0, ending: int = 0

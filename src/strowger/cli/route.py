@@ -10,7 +10,7 @@ from strowger.base.text import printable
 from strowger.cli.asking import admin_of, admin_options, ask, print_json
 
 if TYPE_CHECKING:
-    from strowger.console.sip_views import RouteTestView, WayView
+    from strowger.console.sip_views import MemberView, RouteTestView, WayView
 
 SAYS_LIMIT: Final = 1_000
 URI_LIMIT: Final = 300
@@ -53,6 +53,7 @@ def story(found: RouteTestView) -> list[str]:
     """What would happen, on as many lines as it needs."""
     lines = [printable(found.says, SAYS_LIMIT)]
     lines += [f"  rings    {printable(uri, URI_LIMIT)}" for uri in found.ring]
+    lines += map(_member, found.members)
     for number, each in enumerate(found.routes):
         word = "decides: it matches most" if number == 0 else "matches too, but less of it, or was written later"
         leads = f"{printable(each.kind)} {printable(each.match)} to {printable(', '.join(each.to))}"
@@ -62,6 +63,14 @@ def story(found: RouteTestView) -> list[str]:
     if found.is_drawn:
         lines.append("The order among trunks of one priority is drawn for each call; shown is the likeliest.")
     return lines
+
+
+def _member(member: MemberView) -> str:
+    who = printable(member.who.raw_id.removeprefix("4:"), URI_LIMIT)
+    if member.left_out:
+        return f"  not now  {who}  {printable(member.left_out, SAYS_LIMIT)}"
+    time = f"for {member.time_s:g} s  " if member.time_s else ""
+    return f"  rings    {who}  {time}{printable(', '.join(member.ring), SAYS_LIMIT)}"
 
 
 def _way(way: WayView, *, is_drawn: bool) -> list[str]:

@@ -113,6 +113,18 @@ REFUSED = "refused"
 """The outcome of a target that a redirect is refused for."""
 
 
+class MemberView(msgspec.Struct, frozen=True):
+    """One member of a group."""
+
+    who: PartyView
+    ring: tuple[str, ...]
+    """Its phones; of one outside, where the call would be sent first."""
+    time_s: float
+    """How long it would ring, seconds; 0 for as long as all of them do."""
+    left_out: str
+    """Why it would not be rung; empty when it would."""
+
+
 class RouteTestView(msgspec.Struct, frozen=True):
     """The answer of GET /admin/routes:test: what a redirect would do now."""
 
@@ -134,3 +146,5 @@ class RouteTestView(msgspec.Struct, frozen=True):
     """Its trunks: those that are tried in their order, then those that are left out."""
     is_drawn: bool
     """Whether the order of trunks of one priority is drawn for each call."""
+    members: tuple[MemberView, ...] = ()
+    """Of a group, in their order."""

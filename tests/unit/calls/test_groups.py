@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.calls.call import Branch, Call, GroupStep, Hop, State
-from strowger.calls.groups import BRANCHES, Group, Groups, Member, Mode, outside_of
+from strowger.calls.groups import BRANCHES, Group, Groups, Member, Mode, Prospect, outside_of
 from strowger.calls.identifier import Identifier, from_raw_id, phone_number
 from strowger.calls.outside_policy import OutsidePolicy
 from strowger.calls.outside_rules import OutsideRules
@@ -166,11 +166,15 @@ def test_a_call_for_an_emergency_number_does_not_leave() -> None:
 
 
 def test_what_would_be_said_of_each_member_counts_nothing() -> None:
-    found = groups(Mode.ALL, member(OUTSIDE), member(ALICE), rules=OutsideRules(deny=frozenset(("+1800",))))
-    said = found.verdicts(SALES, "dev", CALLER, 0.0)
-    assert [(each.who, bool(why)) for each, why in said] == [(phone_number(OUTSIDE), True), (from_raw_id(ALICE), False)]
+    rules = OutsideRules(deny=frozenset(("+1800",)))
+    found = groups(Mode.ALL, member(OUTSIDE), member(ALICE), member(NOBODY), rules=rules)
+    assert found.prospects(a_call(Hop(SALES, 0.0, 0.0)), 0.0) == [
+        Prospect(member(OUTSIDE), why=f"dev may not redirect to {OUTSIDE}: see [[outside]] deny"),
+        Prospect(member(ALICE), (ALICES.uri,)),
+        Prospect(member(NOBODY), why="no phone of this user is registered"),
+    ]
     assert not found._outside.refusals
-    assert found.verdicts(phone_number(OTHER_NUMBER), "dev", CALLER, 0.0) == []
+    assert found.prospects(a_call(Hop(phone_number(OTHER_NUMBER), 0.0, 0.0)), 0.0) == []
 
 
 # One after the other -------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 
 from strowger.cli.route import story
 from strowger.console.queries import RouteQuestion
-from strowger.console.sip_views import OURS, REFUSED, RouteView
+from strowger.console.sip_views import OURS, REFUSED, MemberView, RouteView
+from strowger.console.views import PartyView
 from tests.support.console import Bench, a_route_test, a_way, invoke
 
 pytestmark = pytest.mark.asyncio
@@ -77,3 +78,16 @@ async def test_what_cannot_be_asked(bench: Bench, token_file: Path) -> None:
 async def test_what_others_wrote_cannot_repaint_the_terminal() -> None:
     ways = (a_way(uri="\x1b", caller="\x1b"), a_way(place=0, left_out="\x1b"))
     assert "\x1b" not in "".join(story(a_route_test(says="\x1b[2J", ring=("\x1b",), ways=ways)))
+
+
+async def test_a_group() -> None:
+    members = (
+        MemberView(PartyView("communicationUser", "8:acs:res_bob"), ("sip:bob@a", "sip:bob@b"), 20.0, ""),
+        MemberView(PartyView("phoneNumber", "4:+31612345678"), ("sip:+31612345678@sbc.test",), 0.0, ""),
+        MemberView(PartyView("communicationUser", "8:acs:res_ann"), (), 20.0, "no phone of this user is registered"),
+    )
+    assert story(a_route_test(outcome=OURS, routes=(), ways=(), members=members))[1:] == [
+        "  rings    8:acs:res_bob  for 20 s  sip:bob@a, sip:bob@b",
+        "  rings    +31612345678  sip:+31612345678@sbc.test",
+        "  not now  8:acs:res_ann  no phone of this user is registered",
+    ]

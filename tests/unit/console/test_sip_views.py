@@ -56,6 +56,7 @@ def test_a_route_test_member_by_member() -> None:
         "routes": ({"kind": "phoneNumber", "match": "+316", "to": ("carrier",)},),
         "ways": (msgspec.to_builtins(a_way()),),
         "is_drawn": False,
+        "members": (),
     }
 
 
