@@ -38,7 +38,7 @@ from strowger.events.handshake import POLICIES
 from strowger.events.outbox import BatchLimits, OutboxLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
-from strowger.events.subscription import Schema, Subscription
+from strowger.events.subscription import Channel, Schema, Subscription
 from strowger.events.terms import DeliveryTerms
 from strowger.settings import Group as GroupRow
 from strowger.settings import Number as NumberRow
@@ -167,6 +167,7 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
     return DeliverySettings(
         OutboxLimits(limits.event_attempts, limits.events_pending),
         limits.event_bytes,
+        limits.reports_kept_for,
         policies={**POLICIES, Profile.EVENT_GRID: manual},
         addresses=events.address_policy,
     )
@@ -213,6 +214,7 @@ def subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
             BatchLimits(row.batch_events, row.batch_kilobytes * 1_024),
         ),
         failover_endpoint=row.failover_endpoint,
+        channel=Channel(row.channel),
     )
 
 

@@ -133,6 +133,9 @@ class ReceiptStore:
     def commit(self, unit: Commit, done: Done) -> None:
         raise NotImplementedError
 
+    def add_events(self, entries: Sequence[OutboxEntry], done: Done) -> None:
+        raise NotImplementedError
+
     def tried(self, entry: OutboxEntry) -> None:
         raise NotImplementedError
 

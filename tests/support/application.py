@@ -50,6 +50,8 @@ class Application:
 
     def __init__(self) -> None:
         self.events: list[IncomingCall] = []
+        self.reports: list[dict[str, Any]] = []
+        """Every event of another type, once and as it was posted, in the order of arrival."""
         self.posts = 0
         """Deliveries of IncomingCall, repeats included."""
         self.status = 200
@@ -104,12 +106,24 @@ class Application:
         for event in await request.json():
             if event["eventType"] == VALIDATION:
                 return web.json_response({"validationResponse": event["data"]["validationCode"]})
-            assert event["eventType"] == INCOMING_CALL
+            if event["eventType"] != INCOMING_CALL:
+                self._take_report(event)
+                continue
             self.posts += 1
             if self.status == 200:
                 self._take(IncomingCall(event["id"], event["data"], event))
         self._watch.changed()
         return web.Response(status=self.status)
+
+    def _take_report(self, event: dict[str, Any]) -> None:
+        if self.status == 200 and event["id"] not in self._known:
+            self._known.add(event["id"])
+            self.reports.append(event)
+
+    async def report(self, number: int = 0, *, timeout_s: float = EVENT_S) -> dict[str, Any]:
+        """The event with this place in `reports`, when it is there."""
+        await self._until(lambda: len(self.reports) > number, timeout_s, f"{number + 1} reports")
+        return self.reports[number]
 
     def _take(self, call: IncomingCall) -> None:
         if call.event_id in self._known:

@@ -5,7 +5,8 @@ write down what they are asked.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -22,6 +23,7 @@ from strowger.calls.limits import Limits
 from strowger.calls.outside_policy import OutsidePolicy
 from strowger.calls.outside_rules import OutsideRules
 from strowger.calls.ports import Arrival, Commit, Done, OutboxEntry, Receipt, StoredCall, WaysOut
+from strowger.calls.reports import Report
 from strowger.sip.transaction.timers import TimerHeap
 from strowger.sip.trunk.selection import Selection
 from strowger.sip.trunk.trunk import Mode, Route, Trunk
@@ -57,6 +59,7 @@ class HandStore:
         self.events: dict[str, OutboxEntry] = {}
         self.receipts: list[Receipt] = []
         self.waiting: list[tuple[Commit, Done]] = []
+        self.added: list[Callable[[], None]] = []
         self.failure: CallError | None = None
         self.instant = True
 
@@ -65,7 +68,11 @@ class HandStore:
 
     def flush(self) -> None:
         """Commit everything that waits, and what that brings about."""
-        while self.waiting:
+        while self.waiting or self.added:
+            while self.added:
+                self.added.pop(0)()
+            if not self.waiting:
+                continue
             unit, done = self.waiting.pop(0)
             if self.failure is not None:
                 done(self.failure)
@@ -78,6 +85,12 @@ class HandStore:
             if unit.receipt:
                 self.receipts.append(unit.receipt)
             done(None)
+
+    def add_events(self, entries: Sequence[OutboxEntry], done: Done) -> None:
+        """Kept at once, and refused like anything else; `done` is told of it by `flush`."""
+        if self.failure is None:
+            self.events.update((entry.event_id, entry) for entry in entries)
+        self.added.append(partial(done, self.failure))
 
     def live_calls(self) -> list[StoredCall]:
         decode = msgspec.json.Decoder(Call).decode
@@ -97,6 +110,9 @@ class Recorder:
         self.untold: set[str] = set()
         """Raw ids of addressees whose events pass no filter."""
         self.asked: list[Call] = []
+        self.reports: list[Report] = []
+        """Everything that was to be reported."""
+        self.wants_reports = False
         self.reachable = True
 
     # Telephony
@@ -135,6 +151,14 @@ class Recorder:
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         self.contexts[f"{call.call_id}/{call.hop_index}"] = context
         return (OutboxEntry(call.hop.event_id, f"{call.resource}/app", call.call_id, b"{}", 0.0, call.hop.expires_at),)
+
+    def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
+        self.reports += reports
+        return tuple(self._reported(report) for report in reports) if self.wants_reports else ()
+
+    def _reported(self, report: Report) -> OutboxEntry:
+        event_id = f"report-{len(self.reports) - 1}"
+        return OutboxEntry(event_id, f"{report.call.resource}/reports", report.call.call_id, b"{}", 0.0, 9e9)
 
     def publish(self, entries: Iterable[OutboxEntry]) -> None:
         self.log.extend(("publish", entry.event_id) for entry in entries)

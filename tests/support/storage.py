@@ -70,6 +70,13 @@ async def commit(store: Store, unit: Commit) -> CallError | None:
     return await answer
 
 
+async def add_events(store: Store, *entries: OutboxEntry) -> CallError | None:
+    """Keep events alone and wait for what became of them."""
+    answer: asyncio.Future[CallError | None] = asyncio.get_running_loop().create_future()
+    store.add_events(entries, answer.set_result)
+    return await answer
+
+
 async def save_receipt(store: Store, receipt: Receipt) -> CallError | None:
     """Keep one receipt and wait for what became of it."""
     answer: asyncio.Future[CallError | None] = asyncio.get_running_loop().create_future()

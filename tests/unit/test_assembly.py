@@ -18,7 +18,7 @@ from strowger.calls.outside_policy import Attempt
 from strowger.calls.outside_rules import OutsideRules
 from strowger.console.listener import ListenerLimits
 from strowger.events.retry import Profile
-from strowger.events.subscription import Schema
+from strowger.events.subscription import Channel, Schema
 from strowger.settings import Settings
 from tests.support.exchange import ways_out
 from tests.support.settings import KEY, the_registration, the_settings
@@ -45,6 +45,7 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
         event_bytes = 11
         request_body = 12
         clock_skew = "13s"
+        reports_kept_for = "15s"
         [compat]
         reject_none_status = 480
         [sip]
@@ -60,7 +61,7 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
     past = assembly.retention(settings)
     assert (past.calls_kept, past.calls_kept_for_s, past.events_pending) == (8, 9.0, 10)
     events = assembly.delivery_settings(settings)
-    assert (events.outbox.events_pending, events.event_bytes) == (10, 11)
+    assert (events.outbox.events_pending, events.event_bytes, events.reports_kept_for_s) == (10, 11, 15.0)
     assert [events.policies[profile].manual_s for profile in Profile] == [5.0, 14.0]
     api = assembly.api_settings(settings)
     assert (api.request_body_bytes, api.clock_skew_s, api.shows_string_to_sign) == (12, 13.0, True)
@@ -102,6 +103,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
         headers_from = ["X-Caller: data.from.rawId"]
         signing_secrets = ["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]
         included_event_types = ["All"]
+        channel = "outcomes"
         """,
     )
     (resource,) = assembly.resources(settings)
@@ -114,6 +116,7 @@ def test_resources_and_subscriptions(tmp_path: Path) -> None:
     assert subscription.headers_from == (("X-Caller", "data.from.rawId"),)
     assert subscription.signing_secrets == (bytes(24),)
     assert subscription.filter.is_open
+    assert subscription.channel is Channel.OUTCOMES
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ when the server dies is not known afterwards; a branch that rings on then report
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from strowger.calls.call import BranchReport, Call, Hop
@@ -47,6 +49,13 @@ class BranchReports:
         if hop_index not in self._by_hop:
             self._by_hop[hop_index] = {each.number: each for each in call.hops[hop_index].branch_reports}
         return self._by_hop[hop_index]
+
+
+def cause_of(reports: Iterable[BranchReport], status: int) -> int:
+    """The Q.850 cause that came with a final status, or else the last that came with any; 0 for none."""
+    causes = (each for each in reports if each.cause)
+    last = max(causes, key=lambda each: (each.status == status, each.ended_at), default=None)
+    return last.cause if last is not None else 0
 
 
 def _with(hop: Hop, reports: dict[int, BranchReport]) -> Hop:

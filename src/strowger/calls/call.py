@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from strowger.calls.identifier import Identifier, Kind
+from strowger.calls.identifier import Identifier, Kind, from_raw_id
 
 
 class State(StrEnum):
@@ -180,6 +180,22 @@ class Hop(msgspec.Struct, omit_defaults=True):
     def report_of(self, number: int) -> BranchReport:
         """What came of a branch; of one of which nothing is known, that."""
         return next((each for each in self.branch_reports if each.number == number), BranchReport(number))
+
+    def rung_for(self, number: int) -> Identifier:
+        """For whom a branch is rung: a member of a group, else the addressee; also the addressee for -1."""
+        member = self.branches[number].member if 0 <= number < len(self.branches) else ""
+        return from_raw_id(member) if member else self.to
+
+    @property
+    def answered_branch(self) -> int:
+        """The branch whose 2xx came first; -1 when none has answered."""
+        answers = [each for each in self.branch_reports if 200 <= each.status < 300]
+        return min(answers, key=lambda each: each.ended_at).number if answers else -1
+
+    @property
+    def answered_by(self) -> Identifier:
+        """Who answered, as far as is known."""
+        return self.rung_for(self.answered_branch)
 
 
 class Call(msgspec.Struct, omit_defaults=True):

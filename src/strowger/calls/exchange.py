@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from strowger.calls.call import Branch, Call, Failure, Opening, State
 from strowger.calls.context import Claims, ContextSigner
+from strowger.calls.conversations import Conversations
 from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, RejectReason
 from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import (
@@ -34,8 +35,10 @@ from strowger.calls.ledger import UNSAVED, Clock, Deadlines, Ledger, LiveCall, O
 from strowger.calls.limits import Limits
 from strowger.calls.machine import Input, Occurrence
 from strowger.calls.openings import Openings
+from strowger.calls.outcomes import ringing
 from strowger.calls.outside_policy import OutsidePolicy, attempt_of
 from strowger.calls.ports import Announcer, Arrival, Receipt, RingPlan, Store, StoredCall, Telephony
+from strowger.calls.reports import is_between_users
 from strowger.calls.succession import SecondChance, SilentApplication, Succession, out_of_time
 
 _REJECT_PHRASES: Final = {
@@ -73,6 +76,7 @@ class Exchange:
         self._deadlines = deadlines
         self._new_id = new_id
         self._limits = limits or Limits()
+        self._conversations = Conversations()
         self.outside = outside or OutsidePolicy()
         self.groups = Groups(groups, directory, self.outside)
         fallbacks = fallbacks or Fallbacks()
@@ -160,7 +164,7 @@ class Exchange:
         def settle(live: LiveCall) -> None:
             if live.call.state is State.RINGING and live.call.hop_index == hop_index:
                 if is_followed:
-                    self.outside.follow(call_id, self._clock.monotonic())
+                    self._follow(live.reported())
                 self._settle(live, Input.ANSWERED, 200, "OK", f"answered by {who}", relayed)
             else:
                 self.telephony.disown(call_id, hop_index, relayed)
@@ -168,9 +172,22 @@ class Exchange:
         if not self._ledger.tell(call_id, settle):
             self.telephony.disown(call_id, hop_index, relayed)
 
-    def hung_up(self, call_id: str) -> None:
-        """An answered call has ended: all that we still do with it is to count."""
+    def _follow(self, call: Call) -> None:
+        self.outside.follow(call.call_id, self._clock.monotonic())
+        if is_between_users(call):
+            self._conversations.begin(call, self._clock.wall())
+
+    def hung_up(self, call_id: str, *, is_by_caller: bool | None) -> None:
+        """An answered call has ended, or, by None, is followed no longer: all that we still do is to count and tell."""
         self.outside.hung_up(call_id)
+        ended = self._conversations.end(call_id, self._clock.wall(), is_by_caller=is_by_caller)
+        if ended is not None:
+            self._ledger.report(ended)
+
+    def is_between_users(self, call_id: str) -> bool:
+        """Whether both parties of a live call are users of ours, so that its end is of interest too."""
+        call = self._ledger.reported(call_id)
+        return call is not None and is_between_users(call)
 
     def hop_failed(
         self, call_id: str, hop_index: int, status: int, reason: str, why: str, relayed: object | None, cause: int = 0
@@ -202,8 +219,17 @@ class Exchange:
         self._ledger.tell(call_id, settle)
 
     def rang(self, call_id: str, hop_index: int, branch: int) -> None:
-        """A branch of a hop rings."""
-        self._ledger.rang(call_id, hop_index, branch)
+        """A branch of a hop rings. Of a redirect that is told once for each hop, when it is the turn of this call."""
+        if self._ledger.rang(call_id, hop_index, branch):
+            self._ledger.tell(call_id, partial(self._tell_ringing, hop_index, branch))
+
+    def _tell_ringing(self, hop_index: int, branch: int, live: LiveCall) -> None:
+        call = live.reported()
+        if call.state is not State.RINGING or call.hop_index != hop_index or live.rang_before == hop_index:
+            return
+        report = ringing(call, hop_index, branch, self._clock.wall())
+        if report is not None:
+            self._ledger.report(report)
 
     def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> None:
         """A branch of a hop has ended, or had to be given up; nothing is decided by that."""
@@ -340,6 +366,7 @@ class Exchange:
         live = self._ledger.add(call, stored.revision)
         left = min(max(call.hop.expires_at - self._clock.wall(), 0.0), call.hop.expires_at - call.hop.opened_at)
         live.began_at -= max(0.0, self._clock.wall() - call.created_at)
+        live.rang_before = call.hop_index if call.state is State.RINGING else -1
         self._deadlines.arm(call.call_id, self._clock.monotonic() + left)
         self.outside.resume(call, self._clock.monotonic())
         if not self.telephony.restore(stored):

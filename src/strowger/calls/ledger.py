@@ -11,7 +11,7 @@ Nobody can decide about that hop any more, so nothing can contradict it (docs/de
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -24,7 +24,9 @@ from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
 from strowger.calls.machine import Input, Occurrence
-from strowger.calls.ports import Announcer, Commit, Receipt, Store, Telephony
+from strowger.calls.outcomes import reports_of
+from strowger.calls.ports import Announcer, Commit, OutboxEntry, Receipt, Store, Telephony
+from strowger.calls.reports import Report
 
 INPUTS_WAITING_PER_CALL: Final = 64
 """Decisions queued behind one commit; a call that gets more is being attacked, and further ones are refused."""
@@ -60,7 +62,7 @@ Observer = Callable[[Call, str], None]
 class LiveCall:
     """A call in memory. `waiting` exists only while a commit is under way."""
 
-    __slots__ = ("began_at", "call", "committing", "reports", "revision", "waiting")
+    __slots__ = ("began_at", "call", "committing", "rang_before", "reports", "revision", "waiting")
 
     def __init__(self, call: Call, revision: int, began_at: float) -> None:
         self.began_at = began_at
@@ -71,6 +73,8 @@ class LiveCall:
         self.waiting: deque[Callable[[], None]] | None = None
         self.reports: BranchReports | None = None
         """What its branches said; None until one says something."""
+        self.rang_before = -1
+        """The hop that rang before a restart: whether that was told is not known, and it is not told again."""
 
     def reported(self) -> Call:
         """The call with everything that its branches reported."""
@@ -176,6 +180,7 @@ class Ledger:
         if after is before:
             return
         entries = self._announcer.compose(after, self._context(after)) if occurrence.announces else ()
+        reported = self._announcer.report(reports) if (reports := reports_of(before, after, what, occurrence)) else ()
         closed_event = _closed_event(before, what, occurrence)
         unit = Commit(
             call=self._encode(after),
@@ -186,9 +191,9 @@ class Ledger:
             ended_at=after.ended_at,
             revision=live.revision + 1,
             leg=leg,
-            events=entries,
+            events=(*entries, *reported),
             withdrawn=closed_event,
-            is_patient=what is Input.ANSWERED and not closed_event,
+            is_patient=what is Input.ANSWERED and not closed_event and not reported,
             receipt=receipt and msgspec.structs.replace(receipt, correlation_id=after.call_id),
         )
         change = Change(what, occurrence, after, effects, unit, answer, self._clock.monotonic())
@@ -198,6 +203,16 @@ class Ledger:
         else:
             live.committing = True
             self._store.commit(unit, partial(self._committed, live, change))
+
+    def report(self, report: Report) -> None:
+        """Tell of something that changes no call. A report that cannot be written is lost, and nothing waits for it."""
+        entries = self._announcer.report((report,))
+        if entries:
+            self._store.add_events(entries, partial(self._reported, entries))
+
+    def _reported(self, entries: Sequence[OutboxEntry], error: CallError | None) -> None:
+        if error is None:
+            self._announcer.publish(entries)
 
     def rang(self, call_id: str, hop_index: int, branch: int) -> bool:
         """A branch rings; whether it is the first of its hop. What branches report is written with the next change."""
@@ -291,8 +306,10 @@ class Ledger:
 
     def _save(self, unit: Commit) -> None:
         def saved(error: CallError | None) -> None:
-            if isinstance(error, StoreUnavailable):  # a lost compare-and-set means that it is written already
+            if isinstance(error, StoreUnavailable):
                 self._keep_unsaved(unit)
+            else:  # a lost compare-and-set means that it is written already
+                self._announcer.publish(unit.events)
 
         self._store.commit(unit, saved)
 

@@ -112,7 +112,7 @@ class Openings:
             return Input.TOO_MANY, self._too_many()
         what, occurrence = self.open(live, plan, f"{because}redirect to {plan.to.raw_id}", opening)
         if what is Input.RING and self._directory.sends_back(call.came_by, plan):
-            return Input.SEND_BACK, self._sending_back(call, plan)
+            return Input.SEND_BACK, self._sending_back(call, plan, opening)
         return what, occurrence
 
     def _hold_s(self, to: Identifier, opening: Opening) -> float:
@@ -132,10 +132,11 @@ class Openings:
         why = f"redirected more than {limit} times (limits.redirects_per_call)"
         return Occurrence(self._clock.wall(), status=482, reason="Loop Detected", why=why)
 
-    def _sending_back(self, call: Call, plan: RingPlan) -> Occurrence:
+    def _sending_back(self, call: Call, plan: RingPlan, opening: Opening) -> Occurrence:
         at = self._clock.wall()
         why = f'the trunk {call.came_by} was told to call {plan.to.raw_id} itself (mode = "302")'
-        return Occurrence(at, plan=plan, expires_at=at, status=302, reason="Moved Temporarily", why=why)
+        reason = "Moved Temporarily"
+        return Occurrence(at, plan=plan, expires_at=at, status=302, reason=reason, why=why, opening=opening)
 
     def _event_for(self, call: Call, hop: Hop, plan: RingPlan) -> str:
         """The id of the event that the hop raises; empty when nobody would be told of it."""

@@ -13,6 +13,7 @@ import msgspec
 from strowger.calls.call import Branch, Call, GroupStep
 from strowger.calls.errors import CallError
 from strowger.calls.identifier import Identifier, Kind
+from strowger.calls.reports import Report
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -96,6 +97,9 @@ class Store(Protocol):
     def commit(self, unit: Commit, done: Done) -> None:
         """Write one decision; `done(None)` only once it is durable."""
 
+    def add_events(self, entries: Sequence[OutboxEntry], done: Done) -> None:
+        """Keep events that come with no change of a call."""
+
     def save_receipt(self, receipt: Receipt, done: Done) -> None:
         """Keep the answer to a request that changed no call (a 4xx)."""
 
@@ -176,6 +180,9 @@ class Announcer(Protocol):
 
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         """The outbox entries that announce the current hop; nothing is sent yet."""
+
+    def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
+        """The outbox entries that tell of these facts; empty when nobody wants to know."""
 
     def publish(self, entries: Iterable[OutboxEntry]) -> None:
         """Start delivering entries that are durable now."""

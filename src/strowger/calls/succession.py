@@ -93,7 +93,11 @@ class SilentApplication:
     def _rejected(self, default: Default, why: str) -> Follower:
         status = default.status
         return Input.REJECT, Occurrence(
-            self._clock.wall(), status=status, reason=REJECT_REASONS[status], why=f"{why}{default}"
+            self._clock.wall(),
+            status=status,
+            reason=REJECT_REASONS[status],
+            why=f"{why}{default}",
+            opening=Opening.DEFAULT,
         )
 
     def _redirected(self, live: LiveCall, default: Default, why: str) -> Follower:

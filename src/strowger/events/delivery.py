@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from strowger.base.tasks import spawn
 from strowger.calls.call import Call
 from strowger.calls.dead_letters import DeadLetter
 from strowger.calls.ports import OutboxEntry, Store
+from strowger.calls.reports import Report
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.announcement import EVENT_BYTES, announce
 from strowger.events.attempts import Attempts
@@ -31,6 +32,7 @@ from strowger.events.dead_letters import DeadLetters, DeadReason
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
+from strowger.events.reporting import KEPT_FOR_S, Reporting
 from strowger.events.retry import NOT_RETRIED, SCHEDULES, Profile, Schedule
 from strowger.events.single import Single, Trial, has_farewell
 from strowger.events.subscribers import Removed, Subscriber, Subscribers
@@ -53,6 +55,8 @@ class DeliverySettings:
 
     outbox: OutboxLimits = dataclasses.field(default_factory=OutboxLimits)
     event_bytes: int = EVENT_BYTES
+    reports_kept_for_s: float = KEPT_FOR_S
+    """How long events are tried that only report."""
     not_retried: frozenset[int] = NOT_RETRIED
     """Statuses after which an event is given up at once."""
     addresses: AddressPolicy = dataclasses.field(default_factory=AddressPolicy)
@@ -84,6 +88,13 @@ class EventDelivery:
         self._settings = settings or DeliverySettings()
         self.subscribers = Subscribers(self._settings.schedules)
         """Who is told just now: to look at, and to change by the methods here."""
+        self._reporting = Reporting(
+            self.subscribers,
+            ids.uuid4,
+            self._too_large,
+            event_bytes=self._settings.event_bytes,
+            kept_for_s=self._settings.reports_kept_for_s,
+        )
         self._outbox = Outbox(self._settings.outbox)
         self._client = WebhookClient(self._settings.addresses)
         self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
@@ -130,6 +141,10 @@ class EventDelivery:
             if body:
                 entries.append(self._entry(call, subscription, body, wall))
         return tuple(entries)
+
+    def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
+        """The outbox entries that tell of these facts, for a time of their own; empty when nobody wants to know."""
+        return self._reporting.entries(reports, self._clock.wall())
 
     def publish(self, entries: Iterable[OutboxEntry]) -> None:
         """Start delivering entries that are durable now; those whose subscription is not valid yet wait for it."""
@@ -285,9 +300,12 @@ class EventDelivery:
     def _body(self, call: Call, context: str, topic: str, wall: float) -> bytes:
         body, left_out = announce(call, context, topic, wall, self._settings.event_bytes)
         if left_out:
-            limit = self._settings.event_bytes
-            _log.warning("event too large", call_id=call.call_id, left_out=left_out, event_bytes=limit)
+            self._too_large(call.call_id, left_out)
         return body
+
+    def _too_large(self, call_id: str, left_out: str) -> None:
+        limit = self._settings.event_bytes
+        _log.warning("event too large", call_id=call_id, left_out=left_out, event_bytes=limit)
 
     def _entry(self, call: Call, subscription: Subscription, body: bytes, wall: float) -> OutboxEntry:
         hop, lasts = call.hop, self._settings.schedules[subscription.profile].outlives_hop

@@ -46,7 +46,10 @@ class Schedule:
 
 
 SCHEDULES: Final[dict[Profile, Schedule]] = {
-    Profile.TELEPHONY: Schedule(3.0, (0.5, 1.0, 2.0, 4.0, 8.0), most_asked_s=8.0),
+    # Quick for as long as somebody may hold the telephone; what is still to be told a minute later only reports.
+    Profile.TELEPHONY: Schedule(
+        3.0, (0.5, 1.0, 2.0, 4.0, *[8.0] * 8, 15.0, 30.0, 60.0, 120.0, 300.0), most_asked_s=8.0
+    ),
     Profile.EVENT_GRID: Schedule(
         30.0,
         (10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 10_800.0, 21_600.0, 43_200.0),

@@ -17,8 +17,6 @@ from strowger.calls.identifier import from_raw_id
 from strowger.events.identifiers import CommunicationIdentifierModel, to_wire
 
 INCOMING_CALL: Final = "Microsoft.Communication.IncomingCall"
-EVENT_TYPES: Final = (INCOMING_CALL,)
-"""Every type that subscriptions are told of."""
 SUBSCRIPTION_VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
 SUBSCRIPTION_DELETED: Final = "Microsoft.EventGrid.SubscriptionDeletedEvent"
 DATA_VERSION: Final = "1.0"

@@ -12,7 +12,7 @@ from strowger.calls.call import Call
 from strowger.events import request
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.retry import Profile, Schedule
-from strowger.events.subscription import Subscription
+from strowger.events.subscription import Channel, Subscription
 from strowger.events.throttle import Throttle
 from strowger.events.webhook import Target
 
@@ -97,7 +97,7 @@ class Subscribers:
         topic, event = None, dict[str, object]()
         for subscriber in self._of_resource.get(call.resource, {}).values():
             subscription = subscriber.subscription
-            if not subscriber.is_told:
+            if not subscriber.is_told or subscription.channel is not Channel.ACS:
                 continue
             if subscription.filter.is_open:
                 yield subscription
@@ -106,6 +106,12 @@ class Subscribers:
                 topic, event = subscription.topic, request.filterable(call, subscription.topic)
             if subscription.filter.matches(event):
                 yield subscription
+
+    def listening(self, resource: str, channel: Channel) -> Iterator[Subscription]:
+        """Whom events of a channel may be for, whatever their filters say."""
+        for subscriber in self._of_resource.get(resource, {}).values():
+            if subscriber.is_told and subscriber.subscription.channel is channel:
+                yield subscriber.subscription
 
     def _put(self, subscription: Subscription) -> Subscriber:
         subscriber = Subscriber(subscription, self._schedules[subscription.profile])

@@ -28,6 +28,15 @@ class Schema(StrEnum):
     CLOUD_EVENTS = "cloudevents"
 
 
+class Channel(StrEnum):
+    """What a subscription is told of: each type of event goes over one channel and never over another."""
+
+    ACS = "acs"
+    """The events of Azure Communication Services."""
+    OUTCOMES = "outcomes"
+    """Those of our own, which ACS does not have: what became of redirects."""
+
+
 MEMBERS: Final[dict[Schema, tuple[str, ...]]] = {
     Schema.EVENT_GRID: (
         "id", "topic", "subject", "eventType", "eventTime", "dataVersion", "metadataVersion", "data",
@@ -61,6 +70,7 @@ class Subscription:
     """What goes with every event, each with the path of the member that has its value."""
     filter: EventFilter = dataclasses.field(default_factory=EventFilter)
     """Which events of the resource it is told of."""
+    channel: Channel = Channel.ACS
     is_paused: bool = False
     """Whether it begins paused: there, and told nothing."""
     terms: DeliveryTerms = dataclasses.field(default_factory=DeliveryTerms)
@@ -110,6 +120,7 @@ class Subscription:
         ours = dataclasses.replace(
             other,
             filter=self.filter,
+            channel=self.channel,
             is_paused=self.is_paused,
             terms=self.terms,
             failover_endpoint=self.failover_endpoint,

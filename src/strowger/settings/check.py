@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from strowger.acs.authenticators.key_place import DEVELOPMENT, is_secure
 from strowger.calls.spelling import spellings, user_part
 from strowger.events import delivery_headers
+from strowger.events.event_types import EVENT_TYPES
 from strowger.events.filters import ALL_TYPES, CLOUD_EVENTS_KEYS, EVENT_GRID_KEYS
-from strowger.events.schema import EVENT_TYPES
-from strowger.events.subscription import MEMBERS, Schema
+from strowger.events.subscription import MEMBERS, Channel, Schema
 from strowger.settings.check_groups import groups
 from strowger.settings.problem import Problem
 from strowger.settings.rows import Settings
@@ -191,10 +191,12 @@ def _issuers(settings: Settings) -> Iterator[Problem]:
 def _event_types(settings: Settings) -> Iterator[Problem]:
     """A misspelt type would leave every call without an application, and nobody would be told why."""
     for index, each in enumerate(settings.subscriptions):
-        known = {name.lower() for name in (*EVENT_TYPES, ALL_TYPES)}
+        of_channel = EVENT_TYPES[Channel(each.channel)]
+        known = {name.lower() for name in (*of_channel, ALL_TYPES)}
         if each.included_event_types and known.isdisjoint(map(str.lower, each.included_event_types)):
             path = f"$.subscription[{index}].included_event_types"
-            yield Problem(path, "no event of these types is ever sent", f"there is {', '.join(EVENT_TYPES)}")
+            message = f'no event of these types is ever sent with channel = "{each.channel}"'
+            yield Problem(path, message, f"there is {', '.join(of_channel)}")
 
 
 def _filter_keys(settings: Settings) -> Iterator[Problem]:

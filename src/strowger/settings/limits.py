@@ -170,6 +170,12 @@ class Limits:
     dead_letters: int = row(kinds.count(0), 10_000, "Events kept that were given up; the oldest go first.")
     dead_letter_bytes: int = row(kinds.SIZE, "64MiB", "The same, all together.")
     dead_letters_kept_for: float = row(kinds.DURATION, "168h", "How long an event is kept that was given up.")
+    reports_kept_for: float = row(
+        kinds.DURATION,
+        "1h",
+        "How long an event is tried that only reports: what became of a redirect, CallStarted and the like. With the "
+        "profile event-grid it is the event_time_to_live of its subscription.",
+    )
     calls_kept: int = row(kinds.count(0), 10_000, "Ended calls kept to look at.")
     calls_kept_for: float = row(kinds.DURATION, "24h", "How long an ended call is kept to look at.")
     repeatability_kept_for: float = row(

@@ -110,6 +110,11 @@ class Subscription:
     resource: str = row(kinds.TEXT, None, "The resource whose events are sent.")
     name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
     endpoint: str = row(kinds.URL, None, "Where events are posted.")
+    channel: Literal["acs", "outcomes"] = row(
+        kinds.choice("acs", "outcomes"),
+        "acs",
+        "acs: the events of ACS. outcomes: what became of redirects, in types of our own, and nothing else.",
+    )
     profile: Literal["telephony", "event-grid"] = row(
         kinds.choice("telephony", "event-grid"),
         "telephony",
@@ -162,11 +167,13 @@ class Subscription:
     included_event_types: tuple[str, ...] = row(
         kinds.EVENT_TYPES,
         [],
-        "Which types of event are sent; empty, or All, for every type. A call of which no subscription is told has no "
-        "application: its phones ring, or its caller gets 480 at once.",
+        "Which types of event are sent; empty, or All, for every type of the channel. A call of whose IncomingCall no "
+        "subscription is told has no application: its phones ring, or its caller gets 480 at once.",
     )
     subject_begins_with: str = row(
-        kinds.OPTIONAL_TEXT, "", "How the subject begins, /caller/RAWID/recipient/RAWID; empty for all."
+        kinds.OPTIONAL_TEXT,
+        "",
+        "How the subject begins, that of IncomingCall being /caller/RAWID/recipient/RAWID; empty for all.",
     )
     subject_ends_with: str = row(kinds.OPTIONAL_TEXT, "", "How the subject ends; empty for all.")
     subject_case_sensitive: Literal["off", "on"] = row(

@@ -388,11 +388,15 @@ class Edge:
         if leg.is_answer_owed:
             self._relay_final(leg, response)
         else:
-            is_followed = bool(attempt.branch.trunk) and is_in_route_set(response, leg.route_token)
+            is_followed = is_in_route_set(response, leg.route_token) and self._is_to_be_followed(leg, attempt)
             if is_followed:
                 self._followed.follow(leg.call_id, response)
             uri = attempt.branch.uri
             self._exchange.answered(leg.call_id, fork.hop_index, uri, response, is_followed=is_followed)
+
+    def _is_to_be_followed(self, leg: Leg, attempt: Attempt) -> bool:
+        """Whether the end of a call matters to anybody: it is counted by trunks, and told of users."""
+        return bool(attempt.branch.trunk) or self._exchange.is_between_users(leg.call_id)
 
     def answered_again(self, leg: Leg, response: Response) -> None:
         """The winner has no ACK yet: the caller gets its 2xx once more."""

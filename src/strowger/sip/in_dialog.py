@@ -38,6 +38,10 @@ def nowhere(flow: Flow, uri: str) -> Flow | None:
     return None
 
 
+def _nobody(call_id: str, *, is_by_caller: bool | None) -> None:
+    """Nobody is told how calls end."""
+
+
 class InDialog:
     """The way of requests and responses within dialogs."""
 
@@ -54,7 +58,7 @@ class InDialog:
         followed: FollowedCalls | None = None,
     ) -> None:
         """`realm` is ours: credentials for it go no further. `followed` hears how calls end."""
-        self._followed = followed if followed is not None else FollowedCalls(lambda call_id: None)
+        self._followed = followed if followed is not None else FollowedCalls(_nobody)
         self._flow_since = flow_since
         self._network = network
         self._forwarding = forwarding

@@ -6,7 +6,7 @@ For tests and for trials in which no call has to survive. It is held to its cont
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -89,6 +89,14 @@ class MemoryStore:
     def commit(self, unit: Commit, done: Done) -> None:
         """Keep one decision; `done` gets None, or `HopClosed` when another was first."""
         self._answer(done, self._closed_error() or self._write(unit))
+
+    def add_events(self, entries: Sequence[OutboxEntry], done: Done) -> None:
+        """Keep events that come with no change of a call."""
+        error = self._closed_error()
+        if error is None:
+            for entry in entries:
+                self._keep_entry(entry)
+        self._answer(done, error)
 
     def save_receipt(self, receipt: Receipt, done: Done) -> None:
         """Keep the answer to a request that changed no call; it replaces one under the same id."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import msgspec
 from strowger.calls.call import Call
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, StoredCall
+from strowger.storage.addition import Addition
 from strowger.storage.bindings import SqliteBindings
 from strowger.storage.database import Synchronous, insert_durably, make_directory, open_reader, open_writer
 from strowger.storage.dead_letters import SqliteDeadLetters
@@ -127,6 +128,10 @@ class SqliteStore:
         if unit.receipt is not None:
             self._request_ids.add(unit.receipt.scope, unit.receipt.request_id)
         self._writer.submit(unit, done)
+
+    def add_events(self, entries: Sequence[OutboxEntry], done: Done) -> None:
+        """Keep events that come with no change of a call, along with the next change or soon."""
+        self._writer.submit(Addition(entries), done)
 
     def save_receipt(self, receipt: Receipt, done: Done) -> None:
         """Keep the answer to a request that changed no call; it replaces one under the same id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,11 @@ from azure.eventgrid import EventGridEvent
 
 from strowger.calls.call import Call, Hop, State
 from strowger.calls.identifier import from_raw_id
-from strowger.events import schema
+from strowger.events import call_events, schema
 from strowger.events.cloud_events import cloud_event
+from strowger.events.envelope import encoded
+from strowger.events.redirect_outcome import outcome_event
+from tests.support.reports import answered, began, cancelled, ended, failed, ringing
 
 SHAPES = Path(__file__).parent / "shapes"
 TOPIC = schema.resource_topic("1b5cc06b-f352-4571-b1e6-d9b259b7c776", "dev")
@@ -59,7 +63,27 @@ def validation() -> bytes:
     return schema.request_body(event)
 
 
-STORED = {name: stored_call(name) for name in CALLS}
+def events_of_reports() -> dict[str, bytes]:
+    """Every event that only reports, as it is stored."""
+    ids = (f"9c1f0a52-9f10-4f2e-8a52-5b1b6a3c{number:04}" for number in itertools.count(1)).__next__
+    outcomes = [outcome_event(make(), ids(), TOPIC) for make in (ringing, answered, failed, cancelled)]
+    starting, ending = call_events.began(began(), ids, TOPIC), call_events.ended(ended(), ids, TOPIC)
+    events = [*outcomes, *starting[:2], *ending[1:]]
+    return dict(zip(REPORTS, map(encoded, events), strict=True))
+
+
+REPORTS = {
+    "redirect_ringing": "Strowger.Redirect.Ringing",
+    "redirect_answered": "Strowger.Redirect.Answered",
+    "redirect_failed": "Strowger.Redirect.Failed",
+    "redirect_cancelled": "Strowger.Redirect.Cancelled",
+    "call_started": "Microsoft.Communication.CallStarted",
+    "call_participant_added": "Microsoft.Communication.CallParticipantAdded",
+    "call_participant_removed": "Microsoft.Communication.CallParticipantRemoved",
+    "call_ended": "Microsoft.Communication.CallEnded",
+}
+TYPES = {**dict.fromkeys(CALLS, "Microsoft.Communication.IncomingCall"), **REPORTS}
+STORED = {name: stored_call(name) for name in CALLS} | events_of_reports()
 POSTED = {
     **{name: schema.request_body(event) for name, event in STORED.items()},
     "subscription_validation": validation(),
@@ -103,14 +127,40 @@ def test_members_that_readers_of_an_incoming_call_demand(name):
     assert "null" not in POSTED[name].decode()
 
 
+@pytest.mark.parametrize("name", [name for name in REPORTS if name.startswith("call_")])
+def test_members_that_readers_of_the_events_of_a_call_demand(name):
+    event = json.loads(STORED[name])
+    assert not event["subject"].startswith("/"), "only that of IncomingCall does"
+    members = event["data"]
+    assert isinstance(members["serverCallId"], str)
+    assert isinstance(members["correlationId"], str)
+    assert members["startedBy"]["role"] in ("Attendee", "Presenter", "Consumer", "Collaborator", "Organizer")
+    assert members["startedBy"]["communicationIdentifier"]["communicationUser"]["id"]
+    if "participant" in name:
+        assert all(isinstance(members[each], str) for each in ("displayName", "participantId", "userAgent"))
+        assert members["user"]["role"] == members["startedBy"]["role"]
+    if name == "call_ended":
+        assert isinstance(members["callDurationInSeconds"], float)
+        assert {type(members["reason"][each]) for each in ("code", "subCode")} == {int}
+        assert isinstance(members["reason"]["phrase"], str)
+        assert members["endedBy"]["type"] == "Participant"
+        assert isinstance(members["endedBy"]["name"], str)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_nothing_is_null(name):
+    assert "null" not in STORED[name].decode()
+
+
 @pytest.mark.parametrize("name", POSTED)
 def test_the_python_sdk_reads_it(name):
     event = EventGridEvent.from_dict(json.loads(POSTED[name])[0])
     assert event.topic == TOPIC
     assert event.event_time == datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
     assert event.data == json.loads(POSTED[name])[0]["data"]
+    if name in TYPES:
+        assert event.event_type == TYPES[name]
     if name in CALLS:
-        assert event.event_type == "Microsoft.Communication.IncomingCall"
         assert event.subject == f"/caller/{CALLS[name][0]}/recipient/{CALLS[name][1]}"
         assert event.data["from"]["kind"] in ("phoneNumber", "communicationUser", "unknown")
 
@@ -118,11 +168,11 @@ def test_the_python_sdk_reads_it(name):
 @pytest.mark.parametrize("name", CLOUD_EVENTS)
 def test_the_python_sdk_reads_the_cloud_event(name):
     event: CloudEvent[Any] = CloudEvent.from_dict(json.loads(CLOUD_EVENTS[name]))
-    assert (event.specversion, event.type) == ("1.0", "Microsoft.Communication.IncomingCall")
-    assert (event.id, event.source) == ("3f1c0a52-9f10-4f2e-8a52-5b1b6a3c0001", TOPIC)
-    assert event.subject == f"/caller/{CALLS[name][0]}/recipient/{CALLS[name][1]}"
+    stored = json.loads(STORED[name])
+    assert (event.specversion, event.type) == ("1.0", TYPES[name])
+    assert (event.id, event.source, event.subject) == (stored["id"], TOPIC, stored["subject"])
     assert event.time == datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC)
-    assert event.data == json.loads(STORED[name])["data"]
+    assert event.data == stored["data"]
     assert not event.extensions
 
 

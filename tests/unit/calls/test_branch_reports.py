@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strowger.calls.branch_reports import BranchReports
+from strowger.calls.branch_reports import BranchReports, cause_of
 from strowger.calls.call import BranchReport, Call, Hop, State
 from strowger.calls.identifier import phone_number
 
@@ -59,3 +59,10 @@ def test_what_was_written_before_is_kept() -> None:
 
 def test_of_a_silent_branch_nothing_is_known() -> None:
     assert a_call().hop.report_of(1) == BranchReport(1)
+
+
+def test_the_cause_of_a_status_or_else_the_last_there_was() -> None:
+    ended = ((486, 17, 5.0), (503, 34, 6.0), (480, 0, 7.0))
+    reports = [BranchReport(n, 0.0, at, status, "", cause) for n, (status, cause, at) in enumerate(ended)]
+    assert [cause_of(reports, status) for status in (486, 480, 500)] == [17, 34, 34]
+    assert cause_of([], 486) == 0

@@ -7,7 +7,7 @@ import base64
 import msgspec
 import pytest
 
-from strowger.calls.call import FINAL_STATES, Branch, Call, Failure, GroupStep, Hop, Opening, State
+from strowger.calls.call import FINAL_STATES, Branch, BranchReport, Call, Failure, GroupStep, Hop, Opening, State
 from strowger.calls.identifier import from_raw_id, phone_number
 
 
@@ -109,3 +109,18 @@ def test_until_when_an_addressee_is_there(group: GroupStep | None, until: float)
 
 def test_a_hop_without_a_group_is_stored_as_it_always_was() -> None:
     assert "group" not in msgspec.json.decode(msgspec.json.encode(a_call()))["hops"][0]
+
+
+def test_the_branch_that_answered_first() -> None:
+    reports = (BranchReport(0, 0.0, 6.0, 200), BranchReport(1, 0.0, 5.0, 202), BranchReport(2, 0.0, 4.0, 486))
+    assert Hop(phone_number("+1"), 1.0, 2.0, branch_reports=reports).answered_branch == 1
+    assert Hop(phone_number("+1"), 1.0, 2.0, branch_reports=reports[2:]).answered_branch == -1
+
+
+def test_for_whom_a_branch_is_rung_and_who_answered() -> None:
+    members = (Branch("sip:a@1", member="8:acs:r_a"), Branch("sip:+2@t", "t", member="4:+2"))
+    answer = (BranchReport(1, 0.0, 5.0, 200),)
+    hop = a_hop(group=GroupStep(members), joined=(Branch("sip:x@y"),), branch_reports=answer)
+    assert [hop.rung_for(number).raw_id for number in (0, 1, 2, -1)] == ["8:acs:r_a", "4:+2", "4:+1", "4:+1"]
+    assert hop.answered_by == phone_number("+2")
+    assert a_hop().answered_by == phone_number("+1")

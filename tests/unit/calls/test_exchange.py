@@ -541,7 +541,7 @@ def test_an_answered_call_outside_is_released_when_it_is_hung_up_where_that_is_s
     bench.exchange.answered(call_id, 1, "somebody", "200", is_followed=True)
     bench.store.flush()
     assert (len(bench.exchange), outside(bench)) == (0, [("dev", 1)])
-    bench.exchange.hung_up(call_id)
+    bench.exchange.hung_up(call_id, is_by_caller=True)
     assert outside(bench) == []
 
 

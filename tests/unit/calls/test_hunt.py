@@ -371,7 +371,7 @@ def test_each_outside_member_of_a_ring_counts_and_the_answer_of_one_leaves_one()
     bench.exchange.answered(call_id, 0, "x", "200", is_followed=True)
     bench.store.flush()
     assert running() == [("dev", 1)]
-    bench.exchange.hung_up(call_id)
+    bench.exchange.hung_up(call_id, is_by_caller=True)
     assert running() == []
 
 

@@ -28,7 +28,8 @@ from strowger.events.handshake import HandshakePolicy, State
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile, Schedule
 from strowger.events.subscribers import Removed
-from strowger.events.subscription import Schema, Subscription
+from strowger.events.subscription import Channel, Schema, Subscription
+from tests.support import reports
 
 pytestmark = pytest.mark.asyncio
 
@@ -150,6 +151,37 @@ async def test_every_subscription_gets_its_own_entry(store, new_call):
     assert b'"topic":"/other"' in second.body
     assert b'"eventTime":"2026-01-01T00:00:00.0000000Z"' in first.body
     assert delivery.pending() == 0
+
+
+async def test_what_only_reports_is_no_application_and_gets_no_incoming_call(store, new_call):
+    delivery = make(store, subscription("own", "http://localhost:9/", channel=Channel.OUTCOMES))
+    assert not delivery.is_told(new_call())
+    assert delivery.compose(new_call(), "ctx") == ()
+    (entry,) = delivery.report([reports.failed()])
+    assert (entry.subscription, entry.expires_at - entry.created_at) == ("dev/own", 3_600.0)
+
+
+async def test_whoever_is_told_of_calls_alone_is_an_application_and_hears_of_nothing_else(store, new_call):
+    only = EventFilter(event_types=["Microsoft.Communication.IncomingCall"])
+    delivery = make(store, subscription("a", "http://localhost:9/", filter=only))
+    assert delivery.is_told(new_call())
+    assert delivery.report([reports.began(), reports.failed()]) == ()
+
+
+async def test_whoever_is_told_of_begun_calls_alone_is_no_application(store, new_call):
+    only = EventFilter(event_types=["Microsoft.Communication.CallStarted"])
+    delivery = make(store, subscription("a", "http://localhost:9/", filter=only))
+    assert not delivery.is_told(new_call())
+    assert len(delivery.report([reports.began()])) == 1
+
+
+async def test_an_outcome_that_is_larger_than_events_may_be_is_told(store):
+    settings = dataclasses.replace(SETTINGS, event_bytes=1_500)
+    delivery = make(store, subscription("a", "http://localhost:9/", channel=Channel.OUTCOMES), settings=settings)
+    with capture_logs() as logs:
+        assert len(delivery.report([reports.failed()])) == 1
+    (line,) = logs
+    assert (line["event"], line["call_id"]) == ("event too large", reports.CALL_ID)
 
 
 async def test_a_hop_that_is_not_announced_has_no_entries(store, new_call):
@@ -325,6 +357,17 @@ async def test_withdrawing_stops_the_retries(store, receiver, started, scripted,
     await eventually(lambda: delivery.pending() == 0)
     assert store.done == []
     assert delivery.counters.expired == delivery.counters.failed == 0
+
+
+async def test_an_outcome_is_tried_on_when_the_hop_is_closed(store, receiver, started, scripted):
+    receiver.answer = scripted(503, 200)
+    delivery = await started(store, subscription("a", receiver.url, channel=Channel.OUTCOMES))
+    delivery.publish(delivery.report([reports.failed()]))
+    delivery.withdraw("e1")
+    await receiver.until(lambda: len(receiver.events) == 2)
+    first, second = (each.event for each in receiver.events)
+    assert first == second
+    assert first["eventType"] == "Strowger.Redirect.Failed"
 
 
 async def test_an_application_may_decide_before_it_answers(store, receiver, started, eventually):

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from strowger.events.retry import DELIVERED, NOT_RETRIED, SCHEDULES, GiveUp, Profile, Reason, RetryAt, decide
+from strowger.events.terms import MOST_ATTEMPTS
 
 
 def times(profile: Profile, deadline: float, attempt_s: float = 0.0, status: int = 500) -> list[float]:
@@ -26,6 +27,12 @@ def times(profile: Profile, deadline: float, attempt_s: float = 0.0, status: int
 def test_telephony_fits_the_ring_window():
     assert SCHEDULES[Profile.TELEPHONY].timeout_s == 3.0
     assert times(Profile.TELEPHONY, 30.0) == [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 23.5]
+
+
+def test_what_only_reports_is_tried_for_all_of_its_hour():
+    starts = times(Profile.TELEPHONY, 3_600.0)
+    assert starts[11:19] == [63.5, 71.5, 86.5, 116.5, 176.5, 296.5, 596.5, 896.5]
+    assert len(starts) <= MOST_ATTEMPTS
 
 
 def test_telephony_with_an_endpoint_that_hangs():

@@ -10,7 +10,7 @@ from strowger.events.errors import SubscriptionInvalid
 from strowger.events.filters import EventFilter
 from strowger.events.retry import SCHEDULES, Profile
 from strowger.events.subscribers import Subscriber, Subscribers
-from strowger.events.subscription import Subscription
+from strowger.events.subscription import Channel, Subscription
 
 UNASKABLE = f"http://{'ö' * 70}.example/"
 
@@ -93,3 +93,12 @@ def test_an_endpoint_that_cannot_be_asked_changes_nothing(new_call):
     with pytest.raises(SubscriptionInvalid):
         made.replace(dataclasses.replace(subscription("a"), endpoint=UNASKABLE))
     assert told(made, new_call()) == ["dev/a"]
+
+
+def test_who_listens_to_a_channel(new_call):
+    own = subscription("own", channel=Channel.OUTCOMES)
+    made = subscribers(subscription("a"), own, subscription("c", channel=Channel.OUTCOMES, is_paused=True))
+    assert told(made, new_call()) == ["dev/a"], "what is told of outcomes is no application"
+    assert [each.name for each in made.listening("dev", Channel.OUTCOMES)] == ["own"]
+    assert [each.name for each in made.listening("dev", Channel.ACS)] == ["a"]
+    assert list(made.listening("prod", Channel.ACS)) == []

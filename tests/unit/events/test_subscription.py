@@ -9,7 +9,7 @@ from strowger.events.errors import SubscriptionInvalid
 from strowger.events.filters import EventFilter
 from strowger.events.outbox import BatchLimits
 from strowger.events.retry import Profile
-from strowger.events.subscription import NAME_LENGTH, Schema, Subscription
+from strowger.events.subscription import NAME_LENGTH, Channel, Schema, Subscription
 from strowger.events.terms import DeliveryTerms
 
 
@@ -91,6 +91,7 @@ def test_values_of_headers_are_not_shown():
         ({"is_paused": True}, True),
         ({"terms": DeliveryTerms(most_attempts=2)}, True),
         ({"failover_endpoint": "http://localhost:8082/"}, True),
+        ({"channel": Channel.OUTCOMES}, True),
         ({"endpoint": "http://localhost:8081/api"}, False),
         ({"schema": Schema.CLOUD_EVENTS}, False),
         ({"profile": Profile.EVENT_GRID}, False),

@@ -107,8 +107,10 @@ def test_a_default_that_leads_somewhere_is_good(default: str) -> None:
         ),
         (
             replace(GOOD, subscriptions=(APP, replace(APP, name="b", included_event_types=("Microsoft.Incoming",)))),
-            "$.subscription[1].included_event_types: no event of these types is ever sent "
-            "(there is Microsoft.Communication.IncomingCall)",
+            '$.subscription[1].included_event_types: no event of these types is ever sent with channel = "acs" '
+            "(there is Microsoft.Communication.IncomingCall, Microsoft.Communication.CallStarted, "
+            "Microsoft.Communication.CallEnded, Microsoft.Communication.CallParticipantAdded, "
+            "Microsoft.Communication.CallParticipantRemoved)",
         ),
         (
             replace(GOOD, outside=(Outside(resource="dev"), Outside(), Outside(resource="dev"))),
@@ -400,6 +402,17 @@ def test_filters_ask_what_the_schema_has(schema: Literal["event-grid", "cloudeve
 @pytest.mark.parametrize("types", [(), ("ALL",), ("Microsoft.Other", "microsoft.communication.incomingcall")])
 def test_event_types_of_which_one_is_sent(types: tuple[str, ...]) -> None:
     assert problems(replace(GOOD, subscriptions=(replace(APP, included_event_types=types),))) == []
+
+
+def test_each_channel_has_types_of_its_own() -> None:
+    own = replace(APP, channel="outcomes", included_event_types=("strowger.redirect.failed",))
+    assert problems(replace(GOOD, subscriptions=(own,))) == []
+    wrong = replace(own, included_event_types=("Microsoft.Communication.IncomingCall",))
+    assert problems(replace(GOOD, subscriptions=(wrong,))) == [
+        '$.subscription[0].included_event_types: no event of these types is ever sent with channel = "outcomes" '
+        "(there is Strowger.Redirect.Ringing, Strowger.Redirect.Answered, Strowger.Redirect.Failed, "
+        "Strowger.Redirect.Cancelled)"
+    ]
 
 
 def test_port_zero_may_be_written_often() -> None:

@@ -113,6 +113,7 @@ def test_the_defaults() -> None:
         ("dead_letters", 10_000),
         ("dead_letter_bytes", 64 * 1024 * 1024),
         ("dead_letters_kept_for", 7 * 86_400.0),
+        ("reports_kept_for", 3_600.0),
         ("calls_kept", 10_000),
         ("calls_kept_for", 86_400.0),
         ("repeatability_kept_for", 86_400.0),

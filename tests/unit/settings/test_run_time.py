@@ -73,7 +73,11 @@ def test_what_is_wrong_is_told_all_at_once_and_where(settings: Settings) -> None
         ({"headers": ["X-A: file:/etc/passwd"]}, "$.headers", ELSEWHERE),
         ({"headers": ["X-A: ***"]}, "$.headers", "*** stands for a value that is not shown; give the value itself"),
         ({"endpoint": "https://app.example/?***"}, "$.endpoint", "*** stands for a query that is not shown"),
-        ({"included_event_types": ["X"]}, "$.included_event_types", "no event of these types is ever sent"),
+        (
+            {"included_event_types": ["X"]},
+            "$.included_event_types",
+            'no event of these types is ever sent with channel = "acs"',
+        ),
         (
             {"advanced_filters": [{"operatorType": "IsNotNull", "key": "source"}]},
             "$.advanced_filters[0]",

@@ -9,6 +9,7 @@ from strowger.calls.decision import RedirectCall, RejectCall
 from strowger.calls.fallbacks import Fallbacks
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.limits import Limits
+from strowger.calls.reports import CallBegan, CallEnded
 from strowger.sip.edge import Manners
 from strowger.sip.flow import Flow
 from strowger.sip.message import MessageLimits, Refusal, Request, Response
@@ -766,3 +767,18 @@ def test_the_ringing_and_the_end_of_a_branch_are_kept_with_the_call() -> None:
     hop = edge.bench.store.stored(next(iter(edge.bench.store.rows))).hop
     at = edge.bench.clock.wall()
     assert hop.branch_reports == (BranchReport(0, at - 3, at, 486, "Busy Here", 17),)
+
+
+@pytest.mark.parametrize("record_route", [True, False])
+def test_the_end_of_a_call_between_users_is_told_if_it_comes_by_us(*, record_route: bool) -> None:
+    edge = EdgeBench(manners=Manners(record_route=record_route))
+    alice = Flow("UDP", "127.0.0.1", 5071, 0, 0)
+    invite = INVITE.format(to="alice", n=1, hops=70).replace("<sip:+31612345678@", "<sip:alice@")
+    edge.feed(invite.replace("192.0.2.9", "127.0.0.1"), alice)
+    edge.answer(request_to(edge, "127.0.0.1"), 200)
+    assert [type(each) for each in edge.bench.recorder.reports] == [CallBegan]
+    route = edge.last[-1][1].first("Record-Route") or f"<sip:{US};lr>"
+    edge.feed(bye_by(route).replace("call-1@192.0.2.9", "call-1@127.0.0.1"), alice)
+    edge.answer(request_to(edge, "192.0.2.77", "BYE"), 200)
+    told = edge.bench.recorder.reports[1:]
+    assert [each.is_by_caller for each in told if isinstance(each, CallEnded)] == [True] * record_route

@@ -18,17 +18,22 @@ def said(
 
 class Bench:
     def __init__(self, limit: int = 100) -> None:
-        self.over: list[str] = []
-        self.calls = FollowedCalls(self.over.append, limit)
+        self.over: list[tuple[str, bool | None]] = []
+        self.calls = FollowedCalls(self._over, limit)
         self.calls.follow("one", said(cseq="1 INVITE"))
 
+    def _over(self, call_id: str, *, is_by_caller: bool | None) -> None:
+        self.over.append((call_id, is_by_caller))
 
-@pytest.mark.parametrize("bye", [said(), said(202), said(by="target", to="caller")])
-def test_a_call_ends_by_the_answer_to_a_bye_of_either_side_once(bye: Response) -> None:
+
+@pytest.mark.parametrize(
+    ("bye", "is_by_caller"), [(said(), True), (said(202), True), (said(by="target", to="caller"), False)]
+)
+def test_a_call_ends_by_the_answer_to_a_bye_of_either_side_once(bye: Response, *, is_by_caller: bool) -> None:
     bench = Bench()
     bench.calls.hear(bye)
     bench.calls.hear(bye)
-    assert (bench.over, len(bench.calls)) == (["one"], 0)
+    assert (bench.over, len(bench.calls)) == ([("one", is_by_caller)], 0)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +46,11 @@ def test_and_by_nothing_else(other: Response) -> None:
     assert (bench.over, len(bench.calls)) == ([], 1)
 
 
-def test_the_oldest_counts_as_over_at_the_limit() -> None:
+def test_the_oldest_is_followed_no_longer_at_the_limit() -> None:
     bench = Bench(2)
     for name in ("two", "three"):
         bench.calls.follow(name, said(call=name))
-    assert (bench.over, len(bench.calls)) == (["one"], 2)
+    assert (bench.over, len(bench.calls)) == ([("one", None)], 2)
 
 
 def test_messages_of_one_dialog_are_known_whoever_sends_them() -> None:

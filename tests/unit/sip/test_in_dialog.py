@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.sip.flow import Flow
-from strowger.sip.followed_calls import FollowedCalls
+from strowger.sip.followed_calls import FollowedCalls, Over
 from strowger.sip.in_dialog import InDialog
 from strowger.sip.message import Request, Response, parse_message
 from strowger.sip.message.build import response_to
@@ -64,10 +64,19 @@ def test_a_foreign_response_is_not_passed_back() -> None:
     assert not InDialog(Wire(), Forwarding(b"f" * 32)).pass_back(an_answer(1))
 
 
+def into(ended: list[str]) -> Over:
+    """Takes the ids of calls that have ended down."""
+
+    def over(call_id: str, *, is_by_caller: bool | None) -> None:
+        ended.append(call_id)
+
+    return over
+
+
 @pytest.mark.parametrize(("status", "over"), [(200, ["one"]), (481, []), (500, [])])
 def test_the_answer_to_a_bye_ends_a_call_that_is_followed(status: int, over: list[str]) -> None:
     wire, told = Wire(), list[str]()
-    followed = FollowedCalls(told.append)
+    followed = FollowedCalls(into(told))
     followed.follow("one", an_answer(1))
     dialogs = InDialog(wire, Forwarding(b"f" * 32), followed=followed)
     dialogs.remember(an_invite(1), an_answer(1))
@@ -110,7 +119,7 @@ def test_a_connection_that_is_gone_is_said_to_have_failed(flow: Flow, *, fails: 
     bye = a_bye(1)
     bye.append("Route", route_value(token, "192.0.2.1:5060", CALLER))
     over: list[str] = []
-    followed = FollowedCalls(over.append)
+    followed = FollowedCalls(into(over))
     followed.follow("one", an_answer(1))
     dialogs = InDialog(wire, forwarding, followed=followed)
     if fails:

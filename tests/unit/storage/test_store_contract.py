@@ -19,6 +19,7 @@ from tests.support.storage import (
     a_call,
     a_commit,
     a_receipt,
+    add_events,
     an_event,
     commit,
     commit_together,
@@ -378,3 +379,19 @@ class TestClose:
         assert isinstance(refused, StoreUnavailable)
         assert isinstance(await save_receipt(store, a_receipt("r1")), StoreUnavailable)
         assert answers == [None]
+
+
+class TestAddEvents:
+    @pytest.mark.asyncio
+    async def test_events_without_a_change_are_pending_like_any_other(self, store):
+        await commit(store, a_commit("a", events=(an_event("e1"),)))
+        assert await add_events(store, an_event("e2"), an_event("e1"), an_event("e3", "dev/other")) is None
+        assert event_ids(store) == ["e1", "e2", "e3"]
+        store.delivered(an_event("e2"))
+        await pass_by(store)
+        assert event_ids(store) == ["e1", "e3"]
+
+    @pytest.mark.asyncio
+    async def test_a_closed_store_takes_none(self, store):
+        store.close()
+        assert isinstance(await add_events(store, an_event("e1")), StoreUnavailable)
