@@ -91,6 +91,8 @@ class Attempts:
             result = await self._post(subscriber.target, headers, body)
         if not result.is_failure_of_endpoint or not self._consents(subscriber.subscription.failover_key):
             return result
+        if subscriber.failover_pace is not None and not subscriber.failover_pace.take(self._clock.monotonic()):
+            return result._replace(why=f"{result.why}; its failover allows no more this minute")
         self._conclusions.counters.failovers += len(batch)
         second = await self._post(subscriber.failover, headers, body)
         if second.status in DELIVERED:

@@ -32,6 +32,7 @@ from strowger.events.dead_letters import DeadLetters, DeadReason
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
+from strowger.events.pace import Pace
 from strowger.events.reporting import KEPT_FOR_S, Reporting
 from strowger.events.retry import NOT_RETRIED, SCHEDULES, Profile, Schedule
 from strowger.events.single import Single, Trial, has_farewell
@@ -330,8 +331,11 @@ class EventDelivery:
         if subscriber is None:
             return
         if is_valid:
-            if not subscription.is_failover:
-                self._outbox.pace(subscription.key, self._validation.allowed_rate(subscription.key))
+            rate = self._validation.allowed_rate(subscription.key)
+            if subscription.is_failover:
+                subscriber.failover_pace = Pace(rate) if rate else None
+            else:
+                self._outbox.pace(subscription.key, rate)
             self._open_lane(subscriber)
         elif self._running and not self._may_consent(subscriber.subscription):
             # Else cut off by our own stop, which says nothing of the endpoint: what waits stays stored.

@@ -288,8 +288,7 @@ class Outbox:
         if at > self._now:
             self._paced[lane.name] = at
             return False
-        lane.pace.start(self._now)
-        return True
+        return lane.pace.take(self._now)
 
     def _enqueue(self, delivery: Delivery) -> None:
         lane = delivery.lane

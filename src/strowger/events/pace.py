@@ -28,6 +28,13 @@ class Pace:
             return now
         return max(now, self._started[0] + WINDOW_S)
 
+    def take(self, now: float) -> bool:
+        """Start a request if one may start now; whether it may."""
+        if self.next_at(now) > now:
+            return False
+        self.start(now)
+        return True
+
     def start(self, now: float) -> None:
         """A request starts."""
         self._started.append(now)

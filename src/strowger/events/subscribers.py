@@ -11,6 +11,7 @@ from typing import NamedTuple
 from strowger.calls.call import Call
 from strowger.events import request
 from strowger.events.errors import SubscriptionInvalid
+from strowger.events.pace import Pace
 from strowger.events.retry import Profile, Schedule
 from strowger.events.subscription import Channel, Subscription
 from strowger.events.throttle import Throttle
@@ -20,7 +21,9 @@ from strowger.events.webhook import Target
 class Subscriber:
     """One subscription as it is just now. Raises `SubscriptionInvalid` for an endpoint that cannot be asked."""
 
-    __slots__ = ("failover", "failures", "is_paused", "is_served", "schedule", "subscription", "target")
+    __slots__ = (
+        "failover", "failover_pace", "failures", "is_paused", "is_served", "schedule", "subscription", "target",
+    )  # fmt: skip
 
     def __init__(self, subscription: Subscription, schedule: Schedule) -> None:
         self.subscription = subscription
@@ -29,6 +32,8 @@ class Subscriber:
         failover, timeout_s = subscription.failover, schedule.timeout_s
         self.failover = Target(failover, timeout_s, request.shared_headers(failover)) if failover is not None else None
         """Where its events go when its endpoint is in trouble."""
+        self.failover_pace: Pace | None = None
+        """How fast that may be sent requests; None for as fast as it takes them. The endpoint's is kept by its lane."""
         self.failures = Throttle()
         self.is_served = True
         """False once its handshake failed for good."""
@@ -80,6 +85,7 @@ class Subscribers:
         before = self._by_key[subscription.key]
         changed = self._put(subscription)
         changed.is_served, changed.is_paused = before.is_served, before.is_paused
+        changed.failover_pace = before.failover_pace
         return changed
 
     def remove(self, key: str) -> Subscriber | None:

@@ -16,6 +16,7 @@ from strowger.base.clock import SystemClock, VirtualClock
 from strowger.base.ids import SeededIds
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.ports import OutboxEntry
+from strowger.events import signature
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.dead_letters import DeadLetterLimits, DeadLetters
 from strowger.events.delivery import RESENT_S, DeliverySettings, EventDelivery
@@ -151,6 +152,26 @@ async def test_an_answer_is_not_repeated_elsewhere(store, receiver, second, star
     assert (second.events, delivery.counters.failovers) == ([], 0)
 
 
+async def test_a_failover_is_sent_no_more_than_it_allowed(store, receiver, second, started):
+    async def allow(received):
+        rate = {"WebHook-Allowed-Rate": "1"} if received.method == "OPTIONS" else {}
+        return web.Response(headers={"WebHook-Allowed-Origin": "*", **rate})
+
+    async def fail(received):
+        return web.Response(status=503, headers={"WebHook-Allowed-Origin": "*"})
+
+    receiver.answer, second.answer = fail, allow
+    ours = subscription(receiver.url, failover_endpoint=second.url, schema=Schema.CLOUD_EVENTS)
+    delivery = await started(ours)
+    await receiver.until(lambda: bool(receiver.received))
+    await second.until(lambda: bool(second.received))
+    delivery.publish([entry("e-1"), entry("e-2", lives_s=0.3)])
+    await store.until_done(2)
+    assert len(second.events) == 1
+    assert len(receiver.events) > 2
+    assert delivery.counters.failovers == 1
+
+
 async def test_a_failover_that_does_not_consent_gets_nothing(store, receiver, second, started, scripted):
     async def refuse(received):
         return web.Response(status=404)
@@ -214,6 +235,17 @@ async def test_a_batch_is_delivered_as_a_whole(store, receiver, started, schema)
     assert sorted(sent) == [["e-1", "e-2"], ["e-3"]]
     assert sorted(each.event_id for each in store.done) == ["e-1", "e-2", "e-3"]
     assert (delivery.counters.attempts, delivery.counters.delivered) == (3, 3)
+
+
+async def test_a_batch_is_signed_as_one_message(store, receiver, started):
+    secret = b"twenty-four octets or so"
+    delivery = await started(subscription(receiver.url, terms=batching(), signing_secrets=(secret,)))
+    await waiting_batch(delivery, receiver, "e-1", "e-2")
+    await store.until_done(2)
+    (received,) = receiver.events
+    message, at = signature.message_id(["e-1", "e-2"]), int(received.headers["webhook-timestamp"])
+    assert received.headers["webhook-id"] == message
+    assert signature.headers([secret], message, at, received.body).items() <= received.headers.items()
 
 
 async def test_a_batch_that_fails_is_repeated(store, receiver, started, scripted):

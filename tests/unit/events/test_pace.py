@@ -22,3 +22,10 @@ def test_one_a_minute():
     pace = Pace(1)
     pace.start(5.0)
     assert (pace.next_at(5.0), pace.next_at(65.0), pace.next_at(70.0)) == (65.0, 65.0, 70.0)
+
+
+def test_only_what_may_start_is_counted():
+    pace = Pace(2)
+    assert [pace.take(at) for at in (0.0, 0.0, 1.0, 59.9, 60.0, 60.0, 61.0)] == [
+        True, True, False, False, True, True, False,
+    ]  # fmt: skip
