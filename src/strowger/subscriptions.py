@@ -36,8 +36,9 @@ from strowger.console.views import iso
 from strowger.events.delivery import EventDelivery
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import State
+from strowger.events.retry import SCHEDULES
+from strowger.events.subscribers import Subscriber
 from strowger.events.subscription import Subscription
-from strowger.events.webhook import Target
 from strowger.settings import Settings, SettingsError
 from strowger.settings import Subscription as Row
 from strowger.settings.run_time import shown, shown_url, subscription_of
@@ -141,10 +142,14 @@ class Subscriptions:
         return await self._in_turn(self._pause(name, is_paused=False))
 
     async def validate(self, name: str) -> SubscriptionView:
-        """Begin its handshake anew, unless it is valid. Raises Conflict, NotThere."""
+        """Begin its handshakes anew, but for what is valid. Raises Conflict, NotThere."""
         known = self._usable(name)
-        if self._delivery.states()[known.key][0] is not State.VALID:
+        states = self._delivery.states()
+        if states[known.key][0] is not State.VALID:
             self._delivery.validate_again(known.key)
+        failover = states.get(self._failover_key(known))
+        if failover is not None and failover[0] is not State.VALID:
+            self._delivery.validate_failover_again(known.key)
         return self.one(name)
 
     async def test(self, name: str) -> TestView:
@@ -233,7 +238,7 @@ class Subscriptions:
         try:
             row = subscription_of(document, self._settings)
             subscription = assembly.subscription(self._settings, row)
-            Target(subscription, 0.0)  # or it could not be asked
+            Subscriber(subscription, SCHEDULES[subscription.profile])  # or it could not be asked
             return replace(row, paused="off"), subscription  # of its pause the last word counts, not the first
         except SettingsError as error:
             details = [Detail(*problem) for problem in error.problems]
@@ -297,10 +302,9 @@ class Subscriptions:
             raise error
 
     def _view(self, known: _Known, waiting: int) -> SubscriptionView:
-        state, why = UNUSABLE, known.problem
+        state, why, failover = UNUSABLE, known.problem, ""
         if known.row is not None:
-            handshake, why = self._delivery.states()[known.key]
-            state = handshake.value
+            state, why, failover = self._handshakes(known)
         row = known.row
         return SubscriptionView(
             name=known.name,
@@ -311,10 +315,23 @@ class Subscriptions:
             state=state,
             why=why,
             validation_url=self._delivery.manual_url(known.key) if row is not None else "",
+            failover=failover,
             waiting=waiting,
             created_at=None if known.is_of_settings else iso(known.created_at),
             rows=shown(row) if row is not None else {},
         )
+
+
+    def _failover_key(self, known: _Known) -> str:
+        subscriber = self._delivery.subscribers.get(known.key)
+        return subscriber.subscription.failover_key if subscriber is not None else ""
+
+    def _handshakes(self, known: _Known) -> tuple[str, str, str]:
+        """How far the one of its endpoint is, why, and both of its failover endpoint's."""
+        states = self._delivery.states()
+        state, why = states[known.key]
+        failover = states.get(self._failover_key(known))
+        return state.value, why, ": ".join(filter(None, (failover[0].value, failover[1]))) if failover else ""
 
 
 def _merged(document: Mapping[str, Any], patch: Mapping[str, object]) -> dict[str, Any]:

@@ -162,6 +162,7 @@ def a_subscription(**changes: Any) -> SubscriptionView:
         "state": "valid",
         "why": "echoed the code",
         "validation_url": "",
+        "failover": "",
         "waiting": 0,
         "created_at": "2026-01-01T00:00:00.000Z",
         "rows": {"resource": "dev", "name": "app", "endpoint": "http://127.0.0.1:8080/events"},

@@ -315,6 +315,24 @@ async def test_a_handshake_is_begun_anew_unless_it_is_valid(bench: Callable[...,
     assert (await it.subscriptions.validate("ours")).state == "valid"
 
 
+async def test_a_failover_consents_for_itself(bench: Callable[..., Bench]) -> None:
+    it = bench()
+    await it.subscriptions.add(ADDED | {"failover_endpoint": "https://more.example/"})
+    assert it.subscriptions.one("added").failover == "pending"
+    assert it.subscriptions.one("ours").failover == ""
+    key = next(key for key in it.delivery.states() if key not in ("one/ours", "one/added"))
+    before = it.delivery.manual_url(key)
+    await it.subscriptions.validate("added")
+    after = it.delivery.manual_url(key)
+    assert before != after
+    assert it.delivery.validate_manually(after.partition("=")[2])
+    assert it.subscriptions.one("added").failover == "valid: the validation URL was opened"
+    await it.subscriptions.validate("added")
+    assert it.delivery.states()[key][0] is State.VALID
+    await it.subscriptions.change("added", {"failover_endpoint": None}, whole=False)
+    assert (it.subscriptions.one("added").failover, len(it.delivery.states())) == ("", 2)
+
+
 async def test_only_so_many_are_tried_at_one_time(bench: Callable[..., Bench]) -> None:
     it = bench()
     view = await it.subscriptions.test("ours")

@@ -265,6 +265,8 @@ def told(view: SubscriptionView) -> list[str]:
 
     words = [printable(view.name), printable(view.resource), printable(view.endpoint, 200)]
     words.append(f"{printable(view.state)}: {printable(view.why, SAID)}" if view.why else printable(view.state))
+    if view.failover:
+        words.append(f"failover {printable(view.failover, SAID)}")
     if view.is_paused:
         words.append("paused")
     if view.waiting:

@@ -49,6 +49,8 @@ class SubscriptionView(msgspec.Struct, frozen=True):
     """What came of its last attempt, in words."""
     validation_url: str
     """Where consent can be given by hand; empty where it need not, or cannot."""
+    failover: str
+    """The same of its failover endpoint, state and words; empty where it has none."""
     waiting: int
     """Events on their way to it."""
     created_at: str | None

@@ -268,6 +268,13 @@ class EventDelivery:
         self._open_lane(subscriber)
         self._pump(self._clock.monotonic())
 
+    def validate_failover_again(self, key: str) -> None:
+        """The same of its failover endpoint, if it has one."""
+        failover = self._known(key).subscription.failover
+        if failover is not None:
+            self._validation.add(failover)
+            self._pump(self._clock.monotonic())
+
     def _known(self, key: str) -> Subscriber:
         subscriber = self.subscribers.get(key)
         if subscriber is None:

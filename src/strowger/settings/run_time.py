@@ -22,6 +22,8 @@ from strowger.settings.where import Where
 
 MASK: Final = "***"
 """Stands for what is not shown."""
+_URL: Final = kinds.URL.name
+"""The kinds that are URLs, those that may be empty too: their queries may be secrets."""
 _PLACE: Final = "$.subscription[0]"
 
 
@@ -47,7 +49,7 @@ def subscription_of(document: Mapping[str, Any], settings: Settings) -> Subscrip
     problems += [
         Problem(f"$.{each.key}", f"{MASK} stands for a query that is not shown", "give the whole URL")
         for name, each in rows_of(Subscription)
-        if each.kind is kinds.URL and getattr(row, name).endswith(f"?{MASK}")
+        if each.kind.name == _URL and getattr(row, name).endswith(f"?{MASK}")
     ]
     if problems:
         raise SettingsError(problems)
@@ -72,7 +74,7 @@ def shown_url(url: str) -> str:
 def _shown(row: Row, value: Any) -> object:
     if row.kind.secret:
         return [_masked(each) for each in value] if isinstance(value, tuple) else MASK
-    if row.kind is kinds.URL:
+    if row.kind.name == _URL:
         return shown_url(value)
     if isinstance(value, tuple):
         return [each.written() if isinstance(each, AdvancedFilter) else each for each in value]

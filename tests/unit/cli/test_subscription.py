@@ -31,6 +31,7 @@ async def test_list(bench: Bench, token_file: Path) -> None:
 def test_one_subscription_on_one_line() -> None:
     ours = a_subscription(origin="settings", created_at=None, is_paused=True, waiting=1, state="pending", why="")
     assert told(ours) == ["app  dev  http://127.0.0.1:8080/events  pending  paused  1 event waits  from the settings"]
+    assert "  failover pending: answered 404  " in told(a_subscription(failover="pending: answered 404"))[0]
     assert "  2 events wait  " in told(a_subscription(waiting=2))[0]
     url = "http://127.0.0.1:7444/subscriptions/validate?code=1"
     assert len(told(a_subscription(validation_url=url, state="pending"))) == 1

@@ -79,6 +79,11 @@ def test_what_is_wrong_is_told_all_at_once_and_where(settings: Settings) -> None
             'no event of these types is ever sent with channel = "acs"',
         ),
         (
+            {"failover_endpoint": "https://app.example/?***"},
+            "$.failover_endpoint",
+            "*** stands for a query that is not shown",
+        ),
+        (
             {"advanced_filters": [{"operatorType": "IsNotNull", "key": "source"}]},
             "$.advanced_filters[0]",
             '"source" is no key of an event with schema = "event-grid"',
