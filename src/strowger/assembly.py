@@ -304,4 +304,8 @@ def _outside_rules(row: OutsideRow) -> OutsideRules:
         caller_calls=row.caller_calls,
         caller_calls_per_minute=row.caller_calls_per_minute,
         caller_calls_per_day=row.caller_calls_per_day,
+        minutes_per_day=row.minutes_per_day,
+        longest_call_s=row.longest_call,
+        assumed_call_s=row.assumed_call,
+        may_hairpin=row.hairpin == "allow",
     )

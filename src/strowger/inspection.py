@@ -13,7 +13,7 @@ import structlog
 from strowger.base.text import printable
 from strowger.calls.call import FINAL_STATES, Call
 from strowger.calls.exchange import Exchange
-from strowger.calls.outside_policy import REASONS as ALERTS
+from strowger.calls.outside_refusal import REASONS as ALERTS
 from strowger.calls.ports import Store
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion, Watcher
@@ -157,7 +157,7 @@ class Inspection:
         outside = self._exchange.outside
         for resource, number in outside.running():
             labels = (("resource", resource),)
-            help_ = "Calls outside: those that ring, and answered ones whose end we see."
+            help_ = "Calls outside, from the redirect to their end, as far as that is known."
             yield Sample("strowger_outside_calls", "gauge", help_, labels, number)
         for reason in ALERTS:
             help_ = "Calls to the outside that were refused, by the rule that decided it."

@@ -24,7 +24,7 @@ from strowger.calls.identifier import (
     teams_app,
     teams_user,
 )
-from strowger.calls.outside_policy import Attempt, OutsidePolicy
+from strowger.calls.outside_policy import Attempt, OutsidePolicy, is_outside
 from strowger.calls.ports import RingPlan
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import RouteQuestion
@@ -78,7 +78,7 @@ class RouteInspection:
                 return self._of_group(question, call, group, is_told=is_told)
             says = _says_ours(resource, plan, is_told=is_told)
             return self._view(question, resource, plan, OURS, says, is_told=is_told)
-        attempt = Attempt(resource, caller.raw_id, outside_id(plan.to))
+        attempt = Attempt(resource, caller.raw_id, outside_id(plan.to), is_from_outside=is_outside(caller))
         refusal = self._outside.verdict(attempt, self._monotonic())
         if refusal is not None:
             return self._view(question, resource, plan, REFUSED, str(refusal), code=refusal.code)

@@ -35,6 +35,7 @@ from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import Exchange
+from strowger.calls.outside_minutes import DAY_S
 from strowger.calls.ports import StoredCall
 from strowger.console.console import Console
 from strowger.console.metrics import Metrics
@@ -225,7 +226,7 @@ class Server:
         calls = self.store.live_calls()
         for stored in calls:
             self.exchange.restore(stored)
-        ended = self._restore_ended()
+        ended = self._restore_ended(calls)
         self.driver.open()
         sockets = Sockets(self.transports, self.driver.touch, self.driver.asked)
         self.trunks.open(self.edge.own_requests, sockets, self.servers)
@@ -425,8 +426,12 @@ class Server:
 
     # Upkeep ----------------------------------------------------------------------------------------------------------
 
-    def _restore_ended(self) -> list[StoredCall]:
-        stored = [each for each in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S) if each.leg]
+    def _restore_ended(self, live: Sequence[StoredCall]) -> list[StoredCall]:
+        now = self._clock.wall()
+        of_a_day = self.store.ended_calls(now - DAY_S)
+        known = (each.call for each in (*live, *of_a_day))
+        self.exchange.outside.recall(known, self._clock.monotonic(), now)
+        stored = [each for each in of_a_day if each.leg and each.call.ended_at >= now - ENDED_LATELY_S]
         for each in stored:
             self.edge.restore_ended(each)
         return stored

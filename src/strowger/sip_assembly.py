@@ -25,6 +25,7 @@ from strowger.sip.location.resolve import Reach
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.message.uri import SipUri
+from strowger.sip.outgoing import RecordRoute
 from strowger.sip.overload import Overload, OverloadLimits
 from strowger.sip.proxy.response_context import TIMER_C_S
 from strowger.sip.rate_limits import RateLimits, Rates
@@ -137,7 +138,7 @@ def manners(settings: Settings) -> Manners:
     """How we speak SIP."""
     sip = settings.sip
     return Manners(
-        record_route=sip.record_route == "on",
+        record_route=RecordRoute(sip.record_route),
         says_forwarded=sip.forwarding_notice == "on",
         udp_request_bytes=sip.udp_request_bytes,
         timer_c_s=sip.timer_c or max(TIMER_C_S, settings.limits.ring_budget + TIMER_C_MARGIN_S),

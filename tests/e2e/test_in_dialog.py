@@ -130,10 +130,11 @@ async def party(stage: Stage, transport: str, user: str, contact: str = "") -> P
     return Party(peer, transport, user, contact or f"{HOST}:{getattr(peer, 'port', 0)}")
 
 
+@pytest.mark.parametrize("which", ["outside", "on"])
 @pytest.mark.parametrize("by", ["caller", "target"])
-async def test_a_call_that_we_stay_in_the_path_of_is_hung_up_after_a_crash(stage: Stage, by: str) -> None:
+async def test_a_call_that_we_stay_in_the_path_of_is_hung_up_after_a_crash(stage: Stage, by: str, which: str) -> None:
     target = await stage.phone("target", Answer())
-    server = await stage.serve(trunk=target.uri, sip={"record_route": "on"})
+    server = await stage.serve(trunk=target.uri, sip={"record_route": which})
     call = stage.call(await stage.caller())
     await call.wait_for(180, SOON)
     await stage.redirect(await stage.application.event())

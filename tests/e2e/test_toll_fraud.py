@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 
 import pytest
 from azure.communication.callautomation import PhoneNumberIdentifier, UnknownIdentifier
@@ -12,7 +15,7 @@ from strowger.phones.behaviours import Answer, NoAnswer
 from strowger.phones.incoming import LegState
 from strowger.phones.outgoing import OutgoingCall
 from tests.e2e.stage import Stage, code
-from tests.support.server import OUTSIDE, UNLIMITED, until
+from tests.support.server import OUTSIDE, UNLIMITED, Server, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -99,11 +102,9 @@ async def test_numbers_that_nobody_should_be_redirected_to(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("by", ["caller", "target"])
-async def test_an_answered_call_counts_until_it_is_hung_up_where_that_comes_by_us(stage: Stage, by: str) -> None:
+async def test_an_answered_call_counts_until_it_is_hung_up(stage: Stage, by: str) -> None:
     target = await stage.phone("target", Answer())
-    server = await stage.serve(
-        trunk=target.uri, outside={**UNLIMITED, "caller_calls": 1, "calls": 1}, sip={"record_route": "on"}
-    )
+    server = await stage.serve(trunk=target.uri, outside={**UNLIMITED, "caller_calls": 1, "calls": 1})
     talking, _ = await several_calls(stage, 2)
     assert await attempt(stage, 0, OUTSIDE) == "204"
     assert (await talking.final(SOON)).status == 200
@@ -117,13 +118,63 @@ async def test_an_answered_call_counts_until_it_is_hung_up_where_that_comes_by_u
     assert await attempt(stage, 1, "+31612000002") == "204"
 
 
-async def test_an_answered_call_whose_end_we_do_not_see_counts_no_longer(stage: Stage) -> None:
+async def test_an_answered_call_whose_end_we_do_not_see_counts_for_a_time_that_is_assumed(stage: Stage) -> None:
     target = await stage.phone("target", Answer())
-    await stage.serve(trunk=target.uri, outside={**UNLIMITED, "calls": 1})
+    outside = {**UNLIMITED, "calls": 1, "assumed_call": "2s"}
+    await stage.serve(trunk=target.uri, outside=outside, sip={"record_route": "off"})
     talking, _ = await several_calls(stage, 2)
     assert await attempt(stage, 0, OUTSIDE) == "204"
     assert (await talking.final(SOON)).status == 200
-    assert await attempt(stage, 1, "+31612000001") == "204"
+    assert await attempt(stage, 1, "+31612000001") == "429 8530"
+    await until_placed(stage, 1)
+
+
+def is_written(server: Server, state: str) -> bool:
+    """Whether the store has a call in this state: an answer is written a moment after it was passed on."""
+    database = server.directory / "data" / "strowger.db"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+        return bool(reader.execute("SELECT 1 FROM calls WHERE state = ?", (state,)).fetchall())
+
+
+async def until_placed(stage: Stage, call: int) -> None:
+    """Until a call may leave that was refused."""
+    for number in range(10, 60):
+        if await attempt(stage, call, f"+31612{number:06d}") == "204":
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("it was refused until the end")
+
+
+@pytest.mark.parametrize("by", ["caller", "target"])
+async def test_an_answered_call_is_counted_after_a_crash_and_hung_up_all_the_same(stage: Stage, by: str) -> None:
+    target = await stage.phone("target", Answer())
+    outside = {**UNLIMITED, "calls": 1, "calls_per_day": 2, "assumed_call": "4s"}
+    server = await stage.serve(trunk=target.uri, outside=outside)
+    talking, _ = await several_calls(stage, 2)
+    assert await attempt(stage, 0, OUTSIDE) == "204"
+    assert (await talking.final(SOON)).status == 200
+    leg = await target.leg(timeout_s=SOON)
+    await leg.reached(LegState.CONFIRMED, SOON)
+    await until(lambda: is_written(server, "answered"), SOON, "the answer in the store")
+    server.kill()
+    await server.start()
+    assert server.metrics['strowger_outside_calls{resource="main"}'] == 1
+    assert await attempt(stage, 1, "+31612000001") == "429 8530"
+    assert await (talking.hang_up() if by == "caller" else leg.hang_up()) == 200
+    await until_placed(stage, 1)
+    third = stage.call(await stage.phone("+31687651111"))
+    await stage.application.event(2)
+    assert await attempt(stage, 2, "+31612000003") in ("429 8529", "429 8530"), "two left in these 24 hours"
+    third.cancel()
+
+
+async def test_a_caller_from_outside_goes_nowhere_outside_where_that_is_refused(stage: Stage) -> None:
+    target = await stage.phone("target", Answer())
+    server = await stage.serve(trunk=target.uri, outside={**UNLIMITED, "hairpin": "refuse"})
+    await several_calls(stage, 1)
+    assert await attempt(stage, 0, OUTSIDE) == "405 8520"
+    assert server.metrics['strowger_alerts_total{reason="hairpin"}'] == 1
+    assert target.received == []
 
 
 async def test_a_call_outside_counts_until_it_ends_even_over_a_crash(stage: Stage) -> None:

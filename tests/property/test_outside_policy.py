@@ -12,7 +12,8 @@ from strowger.calls.call import Call, Hop, State
 from strowger.calls.decision import Accepted
 from strowger.calls.errors import DecisionRefused, StoreUnavailable
 from strowger.calls.identifier import phone_number
-from strowger.calls.outside_policy import DAY_S, MINUTE_S, Attempt, OutsidePolicy
+from strowger.calls.outside_minutes import DAY_S
+from strowger.calls.outside_policy import MINUTE_S, Attempt, OutsidePolicy
 from strowger.calls.outside_rules import OutsideRules
 
 RULES = {

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from strowger.calls.call import Branch, Call, Hop, State
 from strowger.calls.errors import TargetForbidden
 from strowger.calls.identifier import phone_number
-from strowger.calls.outside_policy import REASONS, Attempt
+from strowger.calls.outside_policy import Attempt
+from strowger.calls.outside_refusal import REASONS
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion
 from strowger.events.conclusion import Counters as EventCounters

@@ -154,15 +154,24 @@ class Exchange:
         )
 
     def answered(
-        self, call_id: str, hop_index: int, who: str, relayed: object, *, is_followed: bool = False
+        self,
+        call_id: str,
+        hop_index: int,
+        who: str,
+        relayed: object,
+        *,
+        is_outside: bool = False,
+        is_followed: bool = False,
     ) -> None:
         """A branch of the hop sent a 2xx. If the hop is already decided the answer is disowned.
 
-        `is_followed`: that the call has ended will be told by `hung_up`.
+        `is_outside`: it came by a trunk; `is_followed`: that such a call has ended will be told by `hung_up`.
         """
 
         def settle(live: LiveCall) -> None:
             if live.call.state is State.RINGING and live.call.hop_index == hop_index:
+                if is_outside:
+                    self.outside.answered(call_id, self._clock.monotonic(), is_followed=is_followed)
                 if is_followed:
                     self._follow(live.reported())
                 self._settle(live, Input.ANSWERED, 200, "OK", f"answered by {who}", relayed)
@@ -173,13 +182,12 @@ class Exchange:
             self.telephony.disown(call_id, hop_index, relayed)
 
     def _follow(self, call: Call) -> None:
-        self.outside.follow(call.call_id, self._clock.monotonic())
         if is_between_users(call):
             self._conversations.begin(call, self._clock.wall())
 
     def hung_up(self, call_id: str, *, is_by_caller: bool | None) -> None:
         """An answered call has ended, or, by None, is followed no longer: all that we still do is to count and tell."""
-        self.outside.hung_up(call_id)
+        self.outside.hung_up(call_id, self._clock.monotonic())
         ended = self._conversations.end(call_id, self._clock.wall(), is_by_caller=is_by_caller)
         if ended is not None:
             self._ledger.report(ended)

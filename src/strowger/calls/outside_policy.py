@@ -1,52 +1,33 @@
 """Toll fraud control: whether a call may leave for the outside now, asked before a trunk is.
 
 A stolen access key is worth what it can make us dial. So, beside the rules about numbers, calls are counted by resource
-and by caller: how many there are at one time, in any minute and in any 24 hours. Counts are kept in memory only; calls
-that live on over a restart are counted again. An answered call counts as long as we can see its end; else it is over
-for us with its answer.
+and by caller: how many there are at one time, in any minute and in any 24 hours, and how long they talk. An answered
+call counts until its end is seen; where nobody will tell us of that, for a time that is assumed. Counts are kept in
+memory; after a restart they are made anew from the calls that the store has.
 
 Pure: the time comes in, on the monotonic clock and in seconds. Logging a refusal is the shell's (`refused`).
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from strowger.base.text import printable
 from strowger.calls.call import Call, Hop, State
 from strowger.calls.decision import Accepted, Answer
-from strowger.calls.errors import CallError, CallThrottled, DecisionRefused, TargetForbidden
-from strowger.calls.identifier import Kind
-from strowger.calls.number_ranges import NETWORKS, PREMIUM, SATELLITE
-from strowger.calls.outside_rules import EMERGENCY_CALL, NOT_ALLOWED, NUMBER_REASONS, OutsideRules
+from strowger.calls.errors import CallError, DecisionRefused
+from strowger.calls.identifier import Identifier, Kind
+from strowger.calls.outside_minutes import DAY_S, TalkTime
+from strowger.calls.outside_refusal import CALLS, MINUTES, OF_CALLER, PER_DAY, PER_MINUTE, forbidden, throttled
+from strowger.calls.outside_rules import EMERGENCY_CALL, HAIRPIN, OutsideRules
 
 MINUTE_S: Final = 60.0
-DAY_S: Final = 86_400.0
-FOLLOWED_FOR_S: Final = 3_600.0
-"""How long an answered call counts when its end does not come: a phone that lost its power says no goodbye."""
-
-CALLS: Final = "calls"
-PER_MINUTE: Final = "calls_per_minute"
-PER_DAY: Final = "calls_per_day"
-OF_CALLER: Final = "caller_"
-LIMIT_REASONS: Final = tuple(f"{of}{limit}" for of in ("", OF_CALLER) for limit in (CALLS, PER_MINUTE, PER_DAY))
-"""Why a call may not go out just now: the names of the settings that decide it."""
-REASONS: Final = (*NUMBER_REASONS, *LIMIT_REASONS)
-
-_CODES: Final = {CALLS: "8530", PER_MINUTE: "8516", PER_DAY: "8529"}
-"""ACS: Call Automation error codes; active calls limit, throttled, and the limit of a longer time."""
-_SPANS: Final = {CALLS: "at one time", PER_MINUTE: "in a minute", PER_DAY: "in 24 hours"}
-_GROUPS: Final = {
-    PREMIUM: "a premium rate number",
-    SATELLITE: "a satellite number",
-    NETWORKS: "a number of no country",
-}
+ANSWERED_COUNTED: Final = 20_000
+"""Answered calls at one time; beyond it the oldest counts as over."""
 _KEY_CHARACTERS: Final = 100
 """Of a caller's raw id; longer ones that begin alike are counted together."""
-_SHOWN: Final = 64
-
 
 class Attempt(NamedTuple):
     """A call that is to leave."""
@@ -58,12 +39,19 @@ class Attempt(NamedTuple):
     """What the trunk would be asked for."""
     called: tuple[str, ...] = ()
     """The numbers of ours that it was for until now."""
+    is_from_outside: bool = False
+    """Whether the caller is no user of ours."""
 
 
 def attempt_of(call: Call, dialled: str) -> Attempt:
     """What a call attempts that is to leave for `dialled`."""
     called = tuple(hop.to.number for hop in call.hops if hop.to.kind is Kind.PHONE_NUMBER)
-    return Attempt(call.resource, call.caller.raw_id, dialled, called)
+    return Attempt(call.resource, call.caller.raw_id, dialled, called, is_outside(call.caller))
+
+
+def is_outside(caller: Identifier) -> bool:
+    """Whether a caller is anybody but a user of ours, as far as that was proven."""
+    return caller.kind is not Kind.COMMUNICATION_USER
 
 
 def outside_targets(hop: Hop) -> int:
@@ -81,6 +69,15 @@ class _Running(NamedTuple):
     resource: str
     caller: str
     began_at: float
+
+
+class _Talk(NamedTuple):
+    """A call that was answered."""
+
+    resource: str
+    began_at: float
+    until: float
+    """When it counts as over if nobody says so before."""
 
 
 class OutsidePolicy:
@@ -103,8 +100,11 @@ class OutsidePolicy:
         self._refused = refused
         self._running: dict[str, tuple[_Running, ...]] = {}
         """By call: one for each target outside that it rings at one time."""
-        self._followed: dict[str, float] = {}
-        """Those whose answer is not their end, and until when, soonest first."""
+        self._talking: OrderedDict[str, _Talk] = OrderedDict()
+        """Those that were answered, in that order."""
+        self._silent_ends: list[tuple[float, str]] = []
+        """When each of them counts as over at the latest; a heap, with some in it that are over since."""
+        self._talk_of: dict[str, TalkTime] = {}
         self._numbers: Counter[tuple[str, str]] = Counter()
         """Calls outside now, by resource and caller; with an empty caller those of the whole resource."""
         self._of_resources: dict[str, deque[float]] = {}
@@ -170,27 +170,68 @@ class OutsidePolicy:
         return [refused[1] if refused is not None else None for refused in self._judge_each(attempts, now, 0)]
 
     def took_effect(self, call: Call) -> None:
-        """Every change of a call comes by here: one that is answered, over, or here again is no longer outside."""
-        if call.state is State.ANSWERED and call.call_id in self._followed:
+        """Every change of a call comes by here: one that is over, or here again, is no longer outside. One that was
+        answered outside is: see `answered`.
+        """
+        if call.state is State.ANSWERED and call.call_id in self._talking:
             return
         if call.is_over or not outside_targets(call.hop):
             self._end(call.call_id)
 
-    def follow(self, call_id: str, now: float) -> None:
-        """A call is being answered: count it until `hung_up`, or for an hour."""
-        if call_id in self._running:
-            self._run(call_id, self._running[call_id][:1])
-            self._followed[call_id] = now + FOLLOWED_FOR_S
+    def answered(self, call_id: str, now: float, *, is_followed: bool) -> None:
+        """Somebody outside answers a call. With `is_followed` its end is told by `hung_up`, else it is assumed."""
+        if call_id not in self._running:
+            return
+        call = self._running[call_id][0]
+        self._run(call_id, (call,))
+        rules = self.rules(call.resource)
+        self._talk(call_id, call.resource, now, now + (rules.longest_call_s if is_followed else rules.assumed_call_s))
 
-    def hung_up(self, call_id: str) -> None:
+    def hung_up(self, call_id: str, now: float) -> None:
         """An answered call has ended."""
-        self._end(call_id)
+        self._end_silent(now)
+        self._end(call_id, now)
 
     def resume(self, call: Call, now: float) -> None:
-        """Count a call again that is outside since before a restart; how many there were is not remembered."""
+        """Count a call again that is outside since before a restart."""
         targets = outside_targets(call.hop)
         if targets:
             self._run(call.call_id, (_Running(call.resource, _key(call.caller.raw_id), now),) * targets)
+
+    def recall(self, calls: Iterable[Call], now: float, wall: float) -> None:
+        """Count what left for the outside within a day before a restart, as far as `calls` tell; `wall` is the time.
+
+        Whether an answered call is over is not known: it is assumed to last as long as one whose end is not told.
+        """
+        began: list[tuple[float, str, str]] = []
+        for call in sorted(calls, key=lambda each: each.ended_at):
+            for hop in call.hops:
+                age_s = wall - hop.opened_at
+                if age_s < DAY_S:
+                    one = (now - max(0.0, age_s), call.resource, _key(call.caller.raw_id))
+                    began += [one] * outside_targets(hop)
+            if call.state is State.ANSWERED and outside_targets(call.hop):
+                self._recall_talk(call, now, max(0.0, wall - call.ended_at))
+        for at, resource, caller in sorted(began):
+            self._note(resource, caller, at)
+
+    def _recall_talk(self, call: Call, now: float, age_s: float) -> None:
+        assumed_s = self.rules(call.resource).assumed_call_s
+        if age_s < assumed_s:
+            self._run(call.call_id, (_Running(call.resource, _key(call.caller.raw_id), now - age_s),))
+            self._talk(call.call_id, call.resource, now - age_s, now - age_s + assumed_s)
+        elif age_s < DAY_S:
+            self._time_of(call.resource).add(assumed_s, now - age_s + assumed_s)
+
+    def _talk(self, call_id: str, resource: str, began_at: float, until: float) -> None:
+        self._talking[call_id] = _Talk(resource, began_at, until)
+        self._time_of(resource).begin(began_at)
+        heapq.heappush(self._silent_ends, (until, call_id))
+        if len(self._talking) > ANSWERED_COUNTED:
+            self._end(next(iter(self._talking)), began_at)
+
+    def _time_of(self, resource: str) -> TalkTime:
+        return self._talk_of.setdefault(resource, TalkTime())
 
     def _undo(self, call_id: str) -> None:
         calls = self._running.get(call_id, ())
@@ -200,9 +241,12 @@ class OutsidePolicy:
                 if log is not None and call.began_at in log:
                     log.remove(call.began_at)
 
-    def _end(self, call_id: str) -> None:
+    def _end(self, call_id: str, now: float = 0.0) -> None:
+        """`now` matters to a call that was answered."""
         calls = self._running.pop(call_id, ())
-        self._followed.pop(call_id, None)
+        talk = self._talking.pop(call_id, None)
+        if talk is not None:
+            self._time_of(talk.resource).end(talk.began_at, min(now, talk.until))
         for call in calls:
             for key in ((call.resource, ""), (call.resource, call.caller)):
                 self._numbers[key] -= 1
@@ -210,11 +254,11 @@ class OutsidePolicy:
                     del self._numbers[key]
 
     def _end_silent(self, now: float) -> None:
-        while self._followed:
-            call_id, until = next(iter(self._followed.items()))
-            if now < until:
-                return
-            self._end(call_id)
+        while self._silent_ends and self._silent_ends[0][0] <= now:
+            until, call_id = heapq.heappop(self._silent_ends)
+            talk = self._talking.get(call_id)
+            if talk is not None and talk.until == until:
+                self._end(call_id, until)
 
     def _run(self, call_id: str, calls: tuple[_Running, ...]) -> None:
         self._end(call_id)
@@ -239,9 +283,9 @@ class OutsidePolicy:
         """Beside `leaving` calls that leave together with it, in the place of `ending` ones that still count."""
         self._end_silent(now)
         rules = self.rules(attempt.resource)
-        reason = EMERGENCY_CALL if any(map(rules.is_emergency, attempt.called)) else rules.refuses(attempt.dialled)
+        reason = _forbids(rules, attempt)
         if reason:
-            return reason, TargetForbidden(_why_not_this(reason, attempt))
+            return reason, forbidden(reason, attempt.resource, attempt.dialled)
         key = _key(attempt.caller)
         limit = _over(
             (rules.caller_calls, rules.caller_calls_per_minute, rules.caller_calls_per_day),
@@ -251,16 +295,22 @@ class OutsidePolicy:
             leaving,
         )
         if limit:
-            most: int = getattr(rules, f"{OF_CALLER}{limit}")
-            return f"{OF_CALLER}{limit}", _throttled(limit, f"{OF_CALLER}{limit}", most, "this caller")
+            setting = f"{OF_CALLER}{limit}"
+            return setting, throttled(setting, getattr(rules, setting), "this caller")
         limit = _over(
             (rules.calls, rules.calls_per_minute, rules.calls_per_day),
             self._numbers.get((attempt.resource, ""), 0) + leaving - ending,
             self._of_resources.get(attempt.resource, ()),
             now,
             leaving,
-        )
-        return (limit, _throttled(limit, limit, getattr(rules, limit), attempt.resource)) if limit else None
+        ) or self._over_minutes(rules, attempt.resource, now)
+        return (limit, throttled(limit, getattr(rules, limit), attempt.resource)) if limit else None
+
+    def _over_minutes(self, rules: OutsideRules, resource: str, now: float) -> str:
+        talk = self._talk_of.get(resource)
+        if talk is None or not rules.minutes_per_day:
+            return ""
+        return MINUTES if talk.used_s(now) >= rules.minutes_per_day * MINUTE_S else ""
 
     # Remembering -----------------------------------------------------------------------------------------------------
 
@@ -272,6 +322,13 @@ class OutsidePolicy:
         _append(log, rules.caller_calls_per_minute, rules.caller_calls_per_day, now)
         if len(self._of_callers) > self.most_callers:
             self._of_callers.popitem(last=False)
+
+
+def _forbids(rules: OutsideRules, attempt: Attempt) -> str:
+    """Why this call may not go there at any time; empty when it may."""
+    if any(map(rules.is_emergency, attempt.called)):
+        return EMERGENCY_CALL
+    return rules.refuses(attempt.dialled) or ("" if rules.may_hairpin or not attempt.is_from_outside else HAIRPIN)
 
 
 def _append(log: deque[float], per_minute: int, per_day: int, now: float) -> None:
@@ -303,22 +360,3 @@ def _is_full(log: deque[float] | tuple[()], most: int, span_s: float, now: float
 
 def _key(caller: str) -> str:
     return caller.lower()[:_KEY_CHARACTERS] or "?"
-
-
-def _throttled(limit: str, setting: str, most: int, whose: str) -> CallThrottled:
-    return CallThrottled(
-        f"{whose} may have no further call to the outside {_SPANS[limit]} ([[outside]] {setting} = {most}): "
-        "redirect to somebody else, reject the call, or raise the limit",
-        _CODES[limit],
-    )
-
-
-def _why_not_this(reason: str, attempt: Attempt) -> str:
-    dialled = printable(attempt.dialled, _SHOWN)
-    if reason == EMERGENCY_CALL:
-        return f"no call is redirected to an emergency number, nor away from one: {dialled} ([[outside]] emergency)"
-    if reason == NOT_ALLOWED:
-        return f"{attempt.resource} may not redirect to numbers that begin like {dialled}: see [[outside]] allow"
-    if reason in _GROUPS:
-        return f"{dialled} is {_GROUPS[reason]}, which {attempt.resource} may not redirect to: see [[outside]] costly"
-    return f"{attempt.resource} may not redirect to {dialled}: see [[outside]] deny"

@@ -17,6 +17,8 @@ NOT_ALLOWED: Final = "not_allowed"
 DENIED: Final = "denied"
 NUMBER_REASONS: Final = (EMERGENCY_CALL, NOT_ALLOWED, DENIED, *COSTLY)
 """Why a number is not one to call."""
+HAIRPIN: Final = "hairpin"
+"""Why a caller from outside goes nowhere outside, whatever the number."""
 
 _SEPARATORS: Final = str.maketrans("", "", " -.()")
 """What people write between digits (RFC 3966 §5.1.1)."""
@@ -39,13 +41,21 @@ class OutsideRules:
     """The groups of dear numbers that are denied as well; see `number_ranges.COSTLY`."""
     emergency: frozenset[str] = frozenset(EMERGENCY)
     calls: int = 20
-    """Calls at one time, from the redirect until somebody answers or nobody does; longer where we see their end."""
+    """Calls at one time, from the redirect to their end, as far as we know of it."""
     calls_per_minute: int = 10
     calls_per_day: int = 1_000
     caller_calls: int = 2
     """The same of one caller."""
     caller_calls_per_minute: int = 5
     caller_calls_per_day: int = 50
+    minutes_per_day: int = 6_000
+    """Of talk, of all calls of the resource together."""
+    longest_call_s: float = 14_400.0
+    """How long an answered call counts whose end should come by us, and does not."""
+    assumed_call_s: float = 300.0
+    """How long an answered call counts whose end nobody will tell us."""
+    may_hairpin: bool = True
+    """Whether a caller from outside may be redirected outside."""
 
     def refuses(self, dialled: str) -> str:
         """Why what a trunk would be asked for is not to be called; empty when it may be, or is no number at all."""

@@ -40,9 +40,8 @@ class Outside:
     calls: int = row(
         kinds.count(0, 100_000),
         20,
-        "Calls of the resource to the outside at one time, those that ring and the answered ones that hang up by us "
-        "(sip.record_route, and phones on a connection of theirs); beyond it 429 with 8530. 0 for no limit, as in the "
-        "rest.",
+        "Calls of the resource to the outside at one time, from the redirect until they are hung up, or are taken for "
+        "over (longest_call, assumed_call); beyond it 429 with 8530. 0 for no limit, as in the rest.",
     )
     calls_per_minute: int = row(
         kinds.count(0, 100_000), 10, "Its calls to the outside in any minute; beyond it 429 with 8516."
@@ -59,3 +58,26 @@ class Outside:
         kinds.count(0, 100_000), 5, "The same as calls_per_minute, of one caller."
     )
     caller_calls_per_day: int = row(kinds.count(0, 100_000), 50, "The same as calls_per_day, of one caller.")
+    minutes_per_day: int = row(
+        kinds.count(0, 10_000_000),
+        6_000,
+        "Minutes that its calls to the outside talk in any 24 hours, in all; beyond it further ones get 429 with 8529.",
+    )
+    longest_call: float = row(
+        kinds.DURATION,
+        "4h",
+        "When an answered call is taken for over whose end should come by us and does not. It is not cut off: we relay "
+        "calls and cannot end them.",
+    )
+    assumed_call: float = row(
+        kinds.DURATION,
+        "5m",
+        "When an answered call is taken for over whose end nobody tells us: with sip.record_route off, and after a "
+        "restart.",
+    )
+    hairpin: Literal["allow", "refuse"] = row(
+        kinds.choice("allow", "refuse"),
+        "allow",
+        "Whether a call of somebody outside may be redirected outside again. refuse: only calls of our users may be; "
+        "for others 405 with 8520.",
+    )

@@ -295,10 +295,12 @@ class Compat:
 class Sip:
     """How we speak SIP."""
 
-    record_route: Literal["off", "on"] = row(
-        kinds.choice("off", "on"),
-        "off",
-        "on: stay in the path of answered calls, for phones that cannot reach each other.",
+    record_route: Literal["off", "outside", "on"] = row(
+        kinds.choice("off", "outside", "on"),
+        "outside",
+        "Which answered calls we stay in the path of. outside: those that a trunk takes, so that [[outside]] counts "
+        "them until they are hung up. on: all, for phones that cannot reach each other as well. off: none; where one "
+        "end is reached by its connection only, we stay all the same.",
     )
     tls_cert: Path | None = row(
         kinds.OPTIONAL_PATH,

@@ -32,7 +32,7 @@ from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
 from strowger.sip.message.reason import q850_cause
 from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network, Unreachable
-from strowger.sip.outgoing import NoTrunks, Trunks
+from strowger.sip.outgoing import NoTrunks, RecordRoute, Trunks
 from strowger.sip.own_requests import OwnRequests
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.proxy.response_context import TIMER_C_S
@@ -65,8 +65,8 @@ Trace = Callable[[str, str], None]
 class Manners:
     """How we speak SIP where the standards leave the choice."""
 
-    record_route: bool = False
-    """Whether we stay in the path of every answered call."""
+    record_route: RecordRoute = RecordRoute.OFF
+    """Which answered calls we stay in the path of."""
     says_forwarded: bool = False
     """Whether a caller whose call is redirected is told so, by 181 (RFC 3261 §21.1.3)."""
     udp_request_bytes: int = UDP_REQUEST_BYTES
@@ -391,8 +391,14 @@ class Edge:
             is_followed = is_in_route_set(response, leg.route_token) and self._is_to_be_followed(leg, attempt)
             if is_followed:
                 self._followed.follow(leg.call_id, response)
-            uri = attempt.branch.uri
-            self._exchange.answered(leg.call_id, fork.hop_index, uri, response, is_followed=is_followed)
+            self._exchange.answered(
+                leg.call_id,
+                fork.hop_index,
+                attempt.branch.uri,
+                response,
+                is_outside=bool(attempt.branch.trunk),
+                is_followed=is_followed,
+            )
 
     def _is_to_be_followed(self, leg: Leg, attempt: Attempt) -> bool:
         """Whether the end of a call matters to anybody: it is counted by trunks, and told of users."""

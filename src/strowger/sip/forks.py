@@ -22,7 +22,7 @@ from strowger.sip.leg import Attempt, Fork, Leg
 from strowger.sip.message.errors import SipError
 from strowger.sip.message.message import Request, Response
 from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network
-from strowger.sip.outgoing import Outgoing, Trunks
+from strowger.sip.outgoing import Outgoing, RecordRoute, Trunks
 from strowger.sip.places import Places
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.proxy.response_context import (
@@ -90,7 +90,7 @@ class Forks:
         trunks: Trunks,
         *,
         monotonic: Callable[[], float],
-        record_route: bool,
+        record_route: RecordRoute,
         udp_request_bytes: int = UDP_REQUEST_BYTES,
         way: Callable[[str, str], Way | None] | None = None,
     ) -> None:

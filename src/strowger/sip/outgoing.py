@@ -6,6 +6,7 @@ The same bytes each time it is asked for, before and after a restart, so that a 
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from strowger.sip.authentication.client import DigestClient
@@ -18,6 +19,15 @@ from strowger.sip.record_route import host_of, is_behind_nat, route_towards_call
 from strowger.sip.trunk.headers import for_trunk
 from strowger.sip.trunk.identity import without_hidden
 from strowger.sip.trunk.trunk import Trunk
+
+
+class RecordRoute(StrEnum):
+    """Which answered calls we stay in the path of, beside those that need us."""
+
+    OFF = "off"
+    OUTSIDE = "outside"
+    """Those that a trunk takes: their end is counted."""
+    ON = "on"
 
 
 class Trunks(Protocol):
@@ -66,7 +76,7 @@ class Outgoing:
 
     __slots__ = ("_forwarding", "_network", "_record_route", "_trunks")
 
-    def __init__(self, network: Network, forwarding: Forwarding, trunks: Trunks, *, record_route: bool) -> None:
+    def __init__(self, network: Network, forwarding: Forwarding, trunks: Trunks, *, record_route: RecordRoute) -> None:
         self._network = network
         self._forwarding = forwarding
         self._trunks = trunks
@@ -111,7 +121,8 @@ class Outgoing:
         is_caller_behind_nat = is_behind_nat(came, leg.flow)
         needs_us = is_caller_behind_nat or attempt.is_behind_nat
         is_bound = not CONNECTION_BOUND.isdisjoint((leg.flow.transport, flow.transport))
-        if not (self._record_route or needs_us or is_bound):
+        is_counted = self._record_route is RecordRoute.OUTSIDE and bool(attempt.branch.trunk)
+        if not (self._record_route is RecordRoute.ON or is_counted or needs_us or is_bound):
             return None
         if not leg.route_token:
             leg.route_token = route_towards_caller(self._forwarding, came, leg.flow, only_flow=is_caller_behind_nat)

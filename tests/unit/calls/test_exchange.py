@@ -538,11 +538,23 @@ def test_an_answered_call_outside_is_released_when_it_is_hung_up_where_that_is_s
     bench = Bench(outside=ONE)
     call_id = bench.arrive()
     redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
-    bench.exchange.answered(call_id, 1, "somebody", "200", is_followed=True)
+    bench.exchange.answered(call_id, 1, "somebody", "200", is_outside=True, is_followed=True)
     bench.store.flush()
     assert (len(bench.exchange), outside(bench)) == (0, [("dev", 1)])
     bench.exchange.hung_up(call_id, is_by_caller=True)
     assert outside(bench) == []
+
+
+def test_an_answered_call_outside_whose_end_is_not_seen_is_released_when_it_is_assumed() -> None:
+    bench = Bench(outside=ONE)
+    call_id = bench.arrive()
+    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
+    bench.exchange.answered(call_id, 1, "somebody", "200", is_outside=True)
+    bench.store.flush()
+    late = bench.context(bench.arrive())
+    assert isinstance(redirect(bench, late, phone_number(OUTSIDE))[0], CallThrottled)
+    bench.clock.now += ONE.assumed_call_s
+    assert isinstance(redirect(bench, bench.context(bench.arrive()), phone_number(OUTSIDE))[0], Accepted)
 
 
 def test_a_caller_that_is_sent_back_was_outside_for_a_moment() -> None:

@@ -368,7 +368,7 @@ def test_each_outside_member_of_a_ring_counts_and_the_answer_of_one_leaves_one()
     call_id = bench.arrive()
     running = bench.exchange.outside.running
     assert running() == [("dev", 2)]
-    bench.exchange.answered(call_id, 0, "x", "200", is_followed=True)
+    bench.exchange.answered(call_id, 0, "x", "200", is_outside=True, is_followed=True)
     bench.store.flush()
     assert running() == [("dev", 1)]
     bench.exchange.hung_up(call_id, is_by_caller=True)

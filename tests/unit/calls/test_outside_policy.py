@@ -11,17 +11,16 @@ import pytest
 from strowger.calls.call import Branch, Call, GroupStep, Hop, State
 from strowger.calls.decision import Accepted
 from strowger.calls.errors import CallThrottled, DecisionRefused, StoreUnavailable, TargetForbidden
-from strowger.calls.identifier import phone_number
+from strowger.calls.identifier import from_raw_id, phone_number
+from strowger.calls.outside_minutes import DAY_S
 from strowger.calls.outside_policy import (
-    DAY_S,
-    FOLLOWED_FOR_S,
     MINUTE_S,
-    REASONS,
     Attempt,
     OutsidePolicy,
     attempt_of,
     outside_targets,
 )
+from strowger.calls.outside_refusal import REASONS
 from strowger.calls.outside_rules import OutsideRules
 
 FREE = OutsideRules(
@@ -31,6 +30,7 @@ FREE = OutsideRules(
     caller_calls=0,
     caller_calls_per_minute=0,
     caller_calls_per_day=0,
+    minutes_per_day=0,
 )
 OUT = "+31612345678"
 LIMITS = [f"{of}{limit}" for of in ("", "caller_") for limit in ("calls", "calls_per_minute", "calls_per_day")]
@@ -74,7 +74,7 @@ def a_call(call_id: str, state: State = State.RINGING, *, via: str = "carrier", 
 def test_what_a_call_attempts() -> None:
     hops = [Hop(phone_number("+112"), 0.0, 1.0), Hop(phone_number("+31201110001"), 0.0, 1.0)]
     call = msgspec.structs.replace(a_call("c"), hops=hops)
-    assert attempt_of(call, OUT) == Attempt("dev", "4:+1", OUT, ("+112", "+31201110001"))
+    assert attempt_of(call, OUT) == Attempt("dev", "4:+1", OUT, ("+112", "+31201110001"), is_from_outside=True)
 
 
 # Limits --------------------------------------------------------------------------------------------------------------
@@ -211,38 +211,153 @@ def test_a_call_is_released_however_it_ends(state: State) -> None:
     assert list(bench.policy.running()) == [("dev", 1)]
 
 
+def answered(bench: Bench, at: float, *, is_followed: bool = True, caller: str = "4:+1") -> str:
+    """A call that left and was answered."""
+    call_id = bench.begin(at, caller)
+    bench.policy.answered(call_id, at, is_followed=is_followed)
+    bench.policy.took_effect(a_call(call_id, State.ANSWERED))
+    return call_id
+
+
 def test_an_answered_call_counts_until_it_ends_where_we_see_that() -> None:
     bench = Bench(replace(FREE, calls=1))
-    call_id = bench.begin(0.0)
-    bench.policy.follow(call_id, 20.0)
-    bench.policy.took_effect(a_call(call_id, State.ANSWERED))
+    call_id = answered(bench, 20.0)
     assert bench.begin(30.0) == "calls"
-    bench.policy.hung_up(call_id)
-    bench.policy.hung_up(call_id)
+    bench.policy.hung_up(call_id, 31.0)
+    bench.policy.hung_up(call_id, 32.0)
     assert list(bench.policy.running()) == []
-    assert bench.begin(30.0) == "call-3"
+    assert bench.begin(33.0) == "call-3"
 
 
-def test_an_answered_call_whose_end_does_not_come_counts_for_an_hour() -> None:
+@pytest.mark.parametrize(("is_followed", "counts_s"), [(True, 14_400.0), (False, 300.0)])
+def test_an_answered_call_whose_end_does_not_come_counts_for_its_time(is_followed: bool, counts_s: float) -> None:
     bench = Bench(replace(FREE, calls=2))
     for at in (0.0, 10.0):
-        call_id = bench.begin(at)
-        bench.policy.follow(call_id, at)
-        bench.policy.took_effect(a_call(call_id, State.ANSWERED))
-    assert bench.begin(FOLLOWED_FOR_S - 0.1) == "calls"
-    assert bench.begin(FOLLOWED_FOR_S) == "call-4"
-    assert bench.begin(FOLLOWED_FOR_S) == "calls"
+        answered(bench, at, is_followed=is_followed)
+    assert bench.begin(counts_s - 0.1) == "calls"
+    assert bench.begin(counts_s) == "call-4"
+    assert bench.begin(counts_s) == "calls"
 
 
-def test_only_a_call_outside_is_followed_and_one_that_fails_after_all_is_released() -> None:
+def test_each_resource_says_how_long_that_is() -> None:
+    bench = Bench(FREE, {"dev": replace(FREE, longest_call_s=60.0, assumed_call_s=20.0, calls=2)})
+    answered(bench, 0.0)
+    answered(bench, 0.0, is_followed=False)
+    assert [bench.begin(19.9), bench.begin(20.0), bench.begin(59.9), bench.begin(60.0)] == [
+        "calls", "call-4", "calls", "call-6",
+    ]  # fmt: skip
+
+
+def test_only_a_call_outside_counts_when_it_is_answered_and_one_that_fails_after_all_is_released() -> None:
     bench = Bench(replace(FREE, calls=1))
-    bench.policy.follow("unknown", 0.0)
+    bench.policy.answered("unknown", 0.0, is_followed=True)
     bench.policy.took_effect(a_call("unknown", State.ANSWERED))
     assert list(bench.policy.running()) == []
     call_id = bench.begin(0.0)
-    bench.policy.follow(call_id, 0.0)
+    bench.policy.answered(call_id, 0.0, is_followed=True)
     bench.policy.took_effect(a_call(call_id, State.CANCELLED))
     assert bench.begin(0.0) == "call-2"
+
+
+def test_no_more_answered_calls_than_can_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strowger.calls.outside_policy.ANSWERED_COUNTED", 2)
+    bench = Bench(FREE)
+    for at in (1.0, 2.0, 3.0):
+        answered(bench, at)
+    assert list(bench.policy.running()) == [("dev", 2)]
+
+
+# Minutes -------------------------------------------------------------------------------------------------------------
+
+
+def test_talk_counts_while_it_lasts_and_for_a_day_after() -> None:
+    bench = Bench(replace(FREE, minutes_per_day=10))
+    call_id = answered(bench, 0.0)
+    assert bench.begin(599.0) == "call-2"
+    assert bench.begin(600.0) == "minutes_per_day"
+    bench.policy.hung_up(call_id, 600.0)
+    assert bench.begin(DAY_S) == "minutes_per_day"
+    assert bench.begin(600.0 + DAY_S + 360.0) == "call-5"
+    with pytest.raises(CallThrottled, match=r"talked for as long as they may .* minutes_per_day = 10") as refused:
+        answered(bench, 200_000.0)
+        bench.policy.begin("x", Attempt("dev", "4:+1", OUT), 200_600.0, bench.outcomes.append)
+    assert refused.value.code == "8529"
+
+
+def test_of_a_call_whose_end_is_not_told_the_assumed_minutes_count() -> None:
+    bench = Bench(replace(FREE, minutes_per_day=6))
+    answered(bench, 0.0, is_followed=False)
+    assert bench.begin(5_000.0) == "call-2", "five minutes"
+    answered(bench, 5_000.0, is_followed=False)
+    assert bench.begin(5_060.0) == "minutes_per_day"
+
+
+def test_ringing_is_no_talk_and_minutes_are_of_the_resource_that_talked() -> None:
+    bench = Bench(replace(FREE, minutes_per_day=1))
+    bench.begin(0.0)
+    assert bench.begin(3_000.0) == "call-2"
+    answered(bench, 3_000.0)
+    assert bench.begin(3_060.0, resource="other") == "call-4"
+    assert bench.begin(3_060.0) == "minutes_per_day"
+
+
+# From outside to the outside -----------------------------------------------------------------------------------------
+
+
+def test_callers_from_outside_may_be_kept_from_going_out_again() -> None:
+    policy = OutsidePolicy({"shut": replace(FREE, may_hairpin=False)}, FREE)
+    attempt = attempt_of(a_call("c", resource="shut"), OUT)
+    assert attempt.is_from_outside
+    refusal = policy.verdict(attempt, 0.0)
+    assert isinstance(refusal, TargetForbidden)
+    assert "hairpin" in str(refusal)
+    assert policy.verdict(attempt._replace(resource="open"), 0.0) is None
+    ours = msgspec.structs.replace(a_call("c", resource="shut"), caller=from_raw_id("8:acs:r_1"))
+    assert policy.verdict(attempt_of(ours, OUT), 0.0) is None
+    assert "hairpin" in REASONS
+
+
+# After a restart -----------------------------------------------------------------------------------------------------
+
+
+def stored(state: State, opened_at: float, ended_at: float = 0.0, *, via: str = "carrier") -> Call:
+    call = a_call(f"old-{opened_at:g}", state)
+    hop = Hop(phone_number(OUT), opened_at, opened_at + 60, via=via)
+    return msgspec.structs.replace(call, hops=[hop], ended_at=ended_at)
+
+
+WALL = 1_000_000.0
+NOW = 50.0
+
+
+def test_what_left_within_a_minute_and_a_day_before_a_restart_still_counts() -> None:
+    for limit, age_s in (("calls_per_minute", MINUTE_S), ("caller_calls_per_day", DAY_S)):
+        bench = Bench(only(limit, 2))
+        calls = [
+            stored(State.FAILED, WALL - age_s + 5.0, WALL - 1.0),
+            stored(State.RINGING, WALL - age_s + 20.0),
+            stored(State.FAILED, WALL - age_s, WALL - age_s),
+            stored(State.FAILED, WALL - 10.0, WALL - 1.0, via=""),
+        ]
+        bench.policy.recall(reversed(calls), NOW, WALL)
+        assert bench.begin(NOW + 4.9) == limit
+        assert bench.begin(NOW + 5.0) == "call-2"
+
+
+def test_calls_answered_just_before_a_restart_count_as_long_as_is_assumed() -> None:
+    bench = Bench(replace(FREE, calls=1, minutes_per_day=7))
+    calls = [stored(State.ANSWERED, WALL - 300.0, WALL - 290.0), stored(State.ANSWERED, WALL - 900.0, WALL - 800.0)]
+    bench.policy.recall(calls, NOW, WALL)
+    assert list(bench.policy.running()) == [("dev", 1)]
+    assert bench.begin(NOW + 9.9) == "calls"
+    assert bench.begin(NOW + 10.0) == "minutes_per_day"
+
+
+def test_a_clock_that_was_set_back_makes_no_call_of_the_future() -> None:
+    bench = Bench(only("calls_per_minute", 1))
+    bench.policy.recall([stored(State.ANSWERED, WALL + 3_600.0, WALL + 3_605.0)], NOW, WALL)
+    assert bench.begin(NOW + 59.9) == "calls_per_minute"
+    assert bench.begin(NOW + 60.0) == "call-2"
 
 
 def test_a_call_that_is_with_us_again_is_released() -> None:

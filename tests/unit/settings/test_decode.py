@@ -62,7 +62,7 @@ def test_a_row_is_read_by_its_kind() -> None:
         ),
         (
             {"sip": {"record_route": True}},
-            '$.sip.record_route: expected `str`, got `bool` ("off" or "on")',
+            '$.sip.record_route: expected `str`, got `bool` ("off" or "outside" or "on")',
         ),
         (
             {"listen": {"api": ["a:1", "b"]}},

@@ -14,7 +14,7 @@ from strowger.sip.flow import Flow
 from strowger.sip.leg import Attempt, Fork, Leg
 from strowger.sip.location.resolve import Destination
 from strowger.sip.message import Response
-from strowger.sip.outgoing import Outgoing
+from strowger.sip.outgoing import Outgoing, RecordRoute
 from strowger.sip.places import Places
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.trunk.trunk import Trunk
@@ -28,7 +28,7 @@ PLACE = Destination("UDP", "192.0.2.10", 5060, "192.0.2.10")
 class Rig:
     def __init__(self, trunk: str = "a", udp_request_bytes: int = 1_300) -> None:
         self.names, self.trunks, wire = Names(), TrunksByHand(), Wire()
-        outgoing = Outgoing(wire, Forwarding(b"f" * 32), self.trunks, record_route=False)
+        outgoing = Outgoing(wire, Forwarding(b"f" * 32), self.trunks, record_route=RecordRoute.OFF)
         places = Places(wire, self.names, lambda user, uri: None, lambda host, domain: "")
         self.attempts = Attempts(outgoing, places, self.trunks, self.names, udp_request_bytes)
         self.fork = Fork("call", 0, [Branch("sip:1@192.0.2.10", trunk)], 0.0, 185.0)

@@ -13,12 +13,13 @@ from strowger.calls.reports import CallBegan, CallEnded
 from strowger.sip.edge import Manners
 from strowger.sip.flow import Flow
 from strowger.sip.message import MessageLimits, Refusal, Request, Response
+from strowger.sip.outgoing import RecordRoute
 from strowger.sip.overload import Overload, OverloadLimits
 from strowger.sip.rate_limits import RateLimits, Rates
 from strowger.sip.throttle import Throttle
 from tests.support.admission import REALM, an_admission
 from tests.support.digest import credentials
-from tests.support.exchange import BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, Bench, user
+from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, Bench, user
 from tests.support.sip_edge import CALLER, INVITE, US, EdgeBench, EverybodyBy
 
 ANN = "192.0.2.9:5062"
@@ -456,16 +457,16 @@ def bye_by(route: str, *, uri: str = "sip:target@192.0.2.77:5090", to_tag: str =
 
 
 def test_with_record_route_each_side_reaches_the_other_even_after_a_restart() -> None:
-    edge = EdgeBench(manners=Manners(record_route=True))
+    edge = EdgeBench(manners=Manners(record_route=RecordRoute.ON))
     caller, target = routed(edge)
-    for server in (edge, EdgeBench(manners=Manners(record_route=True))):
+    for server in (edge, EdgeBench(manners=Manners(record_route=RecordRoute.ON))):
         assert server.feed(bye_by(caller)) == ["192.0.2.77:5090 BYE sip:target@192.0.2.77:5090"]
         assert not server.last[0][1].has("Route")
         assert server.feed(bye_by(target, uri="sip:ann@192.0.2.9:5062")) == [f"{ANN} BYE sip:ann@192.0.2.9:5062"]
 
 
 def test_a_route_of_ours_leads_nobody_anywhere_else() -> None:
-    edge = EdgeBench(manners=Manners(record_route=True))
+    edge = EdgeBench(manners=Manners(record_route=RecordRoute.ON))
     caller, target = routed(edge)
     assert edge.feed(bye_by(caller, uri="sip:+19005551234@203.0.113.1")) == [f"{ANN} 481 BYE"]
     assert edge.feed(bye_by(target)) == [f"{ANN} 481 BYE"], "the other side's proof"
@@ -476,7 +477,7 @@ def test_a_route_of_ours_leads_nobody_anywhere_else() -> None:
 
 
 def test_a_proxy_in_front_of_us_stays_in_the_path() -> None:
-    edge = EdgeBench(manners=Manners(record_route=True))
+    edge = EdgeBench(manners=Manners(record_route=RecordRoute.ON))
     edge.feed(INVITE.format(to=NUMBER, n=1, hops=70).replace("Max", "Record-Route: <sip:edge.example;lr>\nMax"))
     redirect(edge, phone_number(OUTSIDE))
     out = request_to(edge, "127.0.0.1")
@@ -697,20 +698,31 @@ def by_two_trunks() -> tuple[EdgeBench, Request]:
     return edge, request_to(edge, "127.0.0.3")
 
 
-@pytest.mark.parametrize("record_route", [True, False])
-def test_an_answered_call_to_a_trunk_counts_until_it_is_hung_up_if_that_comes_by_us(*, record_route: bool) -> None:
+@pytest.mark.parametrize("record_route", list(RecordRoute))
+def test_an_answered_call_to_a_trunk_counts_until_it_is_hung_up_if_that_comes_by_us(
+    record_route: RecordRoute,
+) -> None:
     edge = EdgeBench(manners=Manners(record_route=record_route))
     edge.invite()
     redirect(edge, phone_number(BY_TWO_TRUNKS))
     edge.answer(request_to(edge, "127.0.0.3"), 200)
-    assert list(edge.bench.exchange.outside.running()) == ([("dev", 1)] if record_route else [])
-    route = edge.last[-1][1].first("Record-Route") or f"<sip:{US};lr>"
-    edge.feed(bye_by(route))
+    running = edge.bench.exchange.outside.running
+    assert list(running()) == [("dev", 1)]
+    route = edge.last[-1][1].first("Record-Route")
+    assert (route is None) is (record_route is RecordRoute.OFF)
+    edge.feed(bye_by(route or f"<sip:{US};lr>"))
     [(_, bye)] = edge.last
     assert isinstance(bye, Request)
-    assert list(edge.bench.exchange.outside.running()) == ([("dev", 1)] if record_route else [])
+    assert list(running()) == [("dev", 1)]
     edge.answer(bye, 200)
-    assert list(edge.bench.exchange.outside.running()) == []
+    assert list(running()) == ([("dev", 1)] if record_route is RecordRoute.OFF else [])
+
+
+def test_an_answered_call_to_one_of_our_phones_is_not_outside() -> None:
+    edge = EdgeBench(manners=Manners(record_route=RecordRoute.OUTSIDE))
+    edge.invite()
+    redirect(edge, user(ALICE))
+    assert not edge.last[-1][1].has("Record-Route")
 
 
 def test_a_call_goes_on_to_the_next_trunk_and_the_caller_hears_nothing_of_it() -> None:
@@ -771,7 +783,7 @@ def test_the_ringing_and_the_end_of_a_branch_are_kept_with_the_call() -> None:
 
 @pytest.mark.parametrize("record_route", [True, False])
 def test_the_end_of_a_call_between_users_is_told_if_it_comes_by_us(*, record_route: bool) -> None:
-    edge = EdgeBench(manners=Manners(record_route=record_route))
+    edge = EdgeBench(manners=Manners(record_route=RecordRoute.ON if record_route else RecordRoute.OFF))
     alice = Flow("UDP", "127.0.0.1", 5071, 0, 0)
     invite = INVITE.format(to="alice", n=1, hops=70).replace("<sip:+31612345678@", "<sip:alice@")
     edge.feed(invite.replace("192.0.2.9", "127.0.0.1"), alice)

@@ -17,6 +17,7 @@ from strowger.sip.leg import Attempt, Fork, Leg
 from strowger.sip.location.records import Answer as DnsAnswer
 from strowger.sip.location.records import Kind, Question
 from strowger.sip.message import Request, Response
+from strowger.sip.outgoing import RecordRoute
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.registration import Way
 from strowger.sip.transaction.invite_client import State
@@ -109,7 +110,7 @@ class Rig:
             in_dialog,
             self.trunks,
             monotonic=lambda: self.now,
-            record_route=False,
+            record_route=RecordRoute.OFF,
             way=lambda user, uri: way if user == "8:acs:r_bob" else None,
         )
         invite = INVITE.format(to="bob", n=1, hops=70).replace("\n", "\r\n").encode()

@@ -7,7 +7,7 @@ from strowger.sip.authentication.client import DigestClient
 from strowger.sip.flow import Flow
 from strowger.sip.leg import Fork, Leg
 from strowger.sip.message import Request
-from strowger.sip.outgoing import NoTrunks, Outgoing
+from strowger.sip.outgoing import NoTrunks, Outgoing, RecordRoute
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.trunk.identity import Caller
 from strowger.sip.trunk.passage import Cause, Step
@@ -46,7 +46,7 @@ def a_fork(trunk: str = "carrier") -> Fork:
     return fork
 
 
-def written(leg: Leg, fork: Fork, *, record_route: bool = False) -> Request:
+def written(leg: Leg, fork: Fork, *, record_route: RecordRoute = RecordRoute.OFF) -> Request:
     outgoing = Outgoing(Wire(), Forwarding(b"f" * 32), OneTrunk(), record_route=record_route)
     first, again = (outgoing.invite(leg, fork, fork.attempts[0]) for _ in range(2))
     assert first.to_bytes() == again.to_bytes()
@@ -102,7 +102,9 @@ def test_the_route_of_a_phone_stands_first() -> None:
 
 def test_we_stay_in_the_path_only_where_that_is_wanted_or_a_flow_needs_it() -> None:
     assert not written(a_leg(), a_fork()).has("Record-Route")
-    assert written(a_leg(), a_fork(), record_route=True).has("Record-Route")
+    assert written(a_leg(), a_fork(), record_route=RecordRoute.ON).has("Record-Route")
+    assert not written(a_leg(), a_fork(""), record_route=RecordRoute.OUTSIDE).has("Record-Route")
+    assert written(a_leg(), a_fork(), record_route=RecordRoute.OUTSIDE).has("Record-Route")
     assert written(a_leg(Flow("WS", "192.0.2.9", 5062, 1, 4)), a_fork()).has("Record-Route")
     behind_nat = a_leg(contact="sip:ann@10.0.0.9")
     value = written(behind_nat, a_fork()).values("Record-Route")[0]

@@ -10,7 +10,7 @@ from strowger.sip.in_dialog import InDialog
 from strowger.sip.leg import Fork, Leg
 from strowger.sip.message import Request, Response
 from strowger.sip.message.errors import SipError
-from strowger.sip.outgoing import NoTrunks, Outgoing
+from strowger.sip.outgoing import NoTrunks, Outgoing, RecordRoute
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.unwanted import DIALOGS_ENDED_PER_FORK, UnwantedAnswers
 from tests.support.sip_edge import CALLER, INVITE, Wire
@@ -24,7 +24,7 @@ class Rig:
         self.byes: list[tuple[str, str]] = []
         self.flows: list[Flow] = []
         """Of all ACKs and BYEs."""
-        outgoing = Outgoing(self.wire, forwarding, NoTrunks(), record_route=False)
+        outgoing = Outgoing(self.wire, forwarding, NoTrunks(), record_route=RecordRoute.OFF)
         in_dialog = InDialog(self.wire, forwarding)
         self.unwanted = UnwantedAnswers(self.wire, forwarding, in_dialog, outgoing, self._bye)
         self.leg = Leg("call", "key", CALLER, INVITE.format(to="bob", n=1, hops=70).replace("\n", "\r\n").encode())
