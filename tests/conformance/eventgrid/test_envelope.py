@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 from azure.core.messaging import CloudEvent
-from azure.eventgrid import EventGridEvent
+from azure.eventgrid import EventGridEvent, SystemEventNames
 
-from strowger.calls.call import Call, Hop, State
+from strowger.calls.call import Call, Failure, Hop, Opening, State
 from strowger.calls.identifier import from_raw_id
 from strowger.events import call_events, schema
 from strowger.events.cloud_events import cloud_event
 from strowger.events.envelope import encoded
+from strowger.events.event_types import EVENT_TYPES
 from strowger.events.redirect_outcome import outcome_event
+from strowger.events.subscription import Channel
 from tests.support.reports import answered, began, cancelled, ended, failed, ringing
 
 SHAPES = Path(__file__).parent / "shapes"
@@ -43,12 +45,17 @@ CALLS = {
         },
     ),
     "incoming_call_from_unknown": ("sip:ann@example.com", "4:+31201110001", "Ann “A” Ørsted", {}),
+    "incoming_call_after_a_redirect": ("4:+31612345678", "4:+31201110001", "", {}),
 }
+FAILURE = Failure("4:+31612345678", 486, "Busy Here", "the target is busy", 17)
+"""What became of the redirect after which a call came back."""
 
 
 def stored_call(name: str) -> bytes:
     caller, to, display_name, headers = CALLS[name]
     hop = Hop(from_raw_id(to), WALL, WALL + 30.0, event_id="3f1c0a52-9f10-4f2e-8a52-5b1b6a3c0001")
+    if name == "incoming_call_after_a_redirect":
+        hop.opening, hop.failure = Opening.RETURNED, FAILURE
     call = Call(
         "a90f2b5e-6c3d-4d5e-9a77-0c5d3a2b0002", "dev", from_raw_id(caller), display_name, WALL, [hop], State.HELD
     )
@@ -60,6 +67,11 @@ def validation() -> bytes:
     event = schema.subscription_validation(
         "2d1781af-3a4c-4d7c-bd0c-e34b19da4e66", TOPIC, "512d38b6-c7b8-40c8-89fe-f46f9e9622b6", url, WALL
     )
+    return schema.request_body(event)
+
+
+def deletion() -> bytes:
+    event = schema.subscription_deleted("2d1781af-3a4c-4d7c-bd0c-e34b19da4e67", TOPIC, "my-app", WALL)
     return schema.request_body(event)
 
 
@@ -87,8 +99,22 @@ STORED = {name: stored_call(name) for name in CALLS} | events_of_reports()
 POSTED = {
     **{name: schema.request_body(event) for name, event in STORED.items()},
     "subscription_validation": validation(),
+    "subscription_deleted": deletion(),
 }
 CLOUD_EVENTS = {name: cloud_event(event) for name, event in STORED.items()}
+
+
+def test_every_type_of_event_has_its_shapes():
+    assert set(TYPES.values()) == {name for of_channel in EVENT_TYPES.values() for name in of_channel}
+    assert {file.stem for file in SHAPES.glob("*.json")} == set(POSTED)
+    assert {file.stem for file in (SHAPES / "cloudevents").glob("*.json")} == set(CLOUD_EVENTS) == set(TYPES)
+
+
+def test_types_are_spelled_as_the_python_sdk_spells_them():
+    known = {each.value for each in SystemEventNames}
+    ours = set(EVENT_TYPES[Channel.ACS]) | {schema.SUBSCRIPTION_VALIDATION, schema.SUBSCRIPTION_DELETED}
+    assert ours - known <= {schema.SUBSCRIPTION_DELETED}, "which the SDK has no name for"
+    assert known.isdisjoint(EVENT_TYPES[Channel.OUTCOMES])
 
 
 @pytest.mark.parametrize("name", POSTED)
