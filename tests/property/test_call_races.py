@@ -1,32 +1,48 @@
 """Any order of INVITE, CANCEL, redirects, reject, the targets' answers, further branches, deadlines, store failures and
-restarts, against a small reference model.
+restarts, against a small reference model; with what follows failures and silence, and without.
 
-Invariants: at most one decision per hop, at most one winner per call, a final state stays, and nobody rings without a
-committed decision.
+Invariants: at most one decision per hop, at most one winner per call, a final state stays, nobody rings without a
+committed decision, a chain is bounded, and no call outlives the ring budget.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from strowger.calls.call import FINAL_STATES, Branch, State
+from strowger.calls.call import FINAL_STATES, Branch, Opening, State
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall
 from strowger.calls.errors import CallError, StoreUnavailable
+from strowger.calls.fallbacks import Default, Fallbacks
 from strowger.calls.identifier import Identifier, phone_number
+from strowger.calls.ledger import SAVE_AGAIN_S
 from strowger.calls.limits import Limits
 from tests.support.exchange import BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandClock, HandStore, user
 
 TARGETS = [phone_number(OUTSIDE), phone_number(OTHER_NUMBER), phone_number(NUMBER), user(BOB), user(NOBODY)]
+BACK = st.sampled_from([0, 0, 0, 0, 0, 1, 1, 2, 7])
+"""How many hops before the current one somebody means: mostly none."""
+AT_ONCE = st.sampled_from([True, True, False])
+"""Whether the store commits before anything else happens."""
+ROUNDING_S = 1e-6
 LIMITS = Limits(hold_s=30, ring_s=60, ring_budget_s=100, redirects_per_call=3)
 
 
 class Calls(RuleBasedStateMachine):
     """One call on one exchange; the model is what a reader of the wire would conclude."""
 
-    @initialize(dialled=st.sampled_from([NUMBER, "bob", "nobody"]))
-    def arrives(self, dialled: str) -> None:
+    fallbacks = Fallbacks()
+
+    def make(self) -> Bench:
+        return Bench(LIMITS, self.store, self.clock, fallbacks=self.fallbacks)
+
+    @initialize(dialled=st.sampled_from([NUMBER, "bob", "nobody"]), at_once=AT_ONCE, is_stubborn=st.booleans())
+    def arrives(self, dialled: str, *, at_once: bool, is_stubborn: bool) -> None:
+        """`is_stubborn`: nobody hangs up, rejects or answers, so that the chain gets long."""
+        self.is_stubborn = is_stubborn
         self.store, self.clock = HandStore(), HandClock()
         self.bench = self.make()
         self.call_id = self.bench.arrive(dialled, flush=False)
@@ -36,19 +52,28 @@ class Calls(RuleBasedStateMachine):
         self.rung: list[int] = []
         self.answers: list[Accepted | CallError] = []
         self.refused: list[int] = []
+        if at_once:
+            self.commits()
 
-    def make(self) -> Bench:
-        return Bench(LIMITS, self.store, self.clock)
+    def _hop(self, back: int) -> int:
+        """The hop so many before the one that is durable."""
+        return self.store.stored(self.call_id).hop_index - back if self.store.rows else 0
 
-    @rule(goal=st.sampled_from(TARGETS), hop=st.integers(0, 4))
-    def redirect(self, goal: Identifier, hop: int) -> None:
+    @rule(goal=st.sampled_from(TARGETS), back=BACK, at_once=AT_ONCE)
+    def redirect(self, goal: Identifier, back: int, *, at_once: bool) -> None:
         self._decide(
-            hop, lambda context, answer: self.bench.exchange.redirect(RedirectCall("dev", context, goal), answer)
+            self._hop(back),
+            lambda context, answer: self.bench.exchange.redirect(RedirectCall("dev", context, goal), answer),
         )
+        if at_once:
+            self.commits()
 
-    @rule(hop=st.integers(0, 4))
-    def reject(self, hop: int) -> None:
-        self._decide(hop, lambda context, answer: self.bench.exchange.reject(RejectCall("dev", context), answer))
+    @precondition(lambda self: not self.is_stubborn)
+    @rule(back=BACK)
+    def reject(self, back: int) -> None:
+        self._decide(
+            self._hop(back), lambda context, answer: self.bench.exchange.reject(RejectCall("dev", context), answer)
+        )
 
     def _decide(self, hop: int, decide) -> None:
         context = self.bench.recorder.contexts.get(f"{self.call_id}/{hop}")
@@ -63,22 +88,29 @@ class Calls(RuleBasedStateMachine):
 
         decide(context, answer)
 
+    @precondition(lambda self: not self.is_stubborn)
     @rule()
     def caller_hangs_up(self) -> None:
         self.bench.exchange.cancel(self.call_id)
 
-    @rule(hop=st.integers(0, 4))
-    def target_answers(self, hop: int) -> None:
+    @precondition(lambda self: not self.is_stubborn)
+    @rule(back=BACK)
+    def target_answers(self, back: int) -> None:
+        hop = self._hop(back)
         if hop in self.rung:
             self.bench.exchange.answered(self.call_id, hop, "target", f"200 of {hop}")
 
-    @rule(hop=st.integers(0, 4), status=st.sampled_from([408, 486, 500, 603]))
-    def target_fails(self, hop: int, status: int) -> None:
+    @rule(back=BACK, status=st.sampled_from([408, 486, 500, 603]), at_once=AT_ONCE)
+    def target_fails(self, back: int, status: int, *, at_once: bool) -> None:
+        hop = self._hop(back)
         if hop in self.rung:
             self.bench.exchange.hop_failed(self.call_id, hop, status, "", "", f"{status} of {hop}")
+        if at_once:
+            self.commits()
 
-    @rule(hop=st.integers(0, 4), trunk=st.sampled_from(["a", "b"]))
-    def next_trunk_is_wanted(self, hop: int, trunk: str) -> None:
+    @rule(back=BACK, trunk=st.sampled_from(["a", "b"]))
+    def next_trunk_is_wanted(self, back: int, trunk: str) -> None:
+        hop = self._hop(back)
         if hop in self.rung:
             branch = Branch(f"sip:1@{trunk}.example", trunk, replaces=0)
             self.bench.exchange.ring_branch(self.call_id, hop, branch, (), lambda: self.refused.append(hop))
@@ -158,7 +190,15 @@ class Calls(RuleBasedStateMachine):
         if not rows:
             return
         call = self.store.stored(self.call_id)
-        assert call.redirects <= LIMITS.redirects_per_call
+        redirects = [hop for hop in call.hops if hop.opening in (Opening.REDIRECT, Opening.DEFAULT)]
+        assert len(redirects) <= LIMITS.redirects_per_call
+        openings = [hop.opening for hop in call.hops if hop.opening is not Opening.HUNT]
+        assert len(openings) <= 2 * (LIMITS.redirects_per_call + 1), "a call may return once for each redirect"
+        ways_back = {before for before, after in pairwise(openings) if after is Opening.RETURNED}
+        assert ways_back <= {Opening.ARRIVAL, Opening.REDIRECT}, "it came back where nobody had decided"
+        assert all(hop.failure is not None for hop in call.hops if hop.opening is Opening.RETURNED)
+        budget_ends_at = call.created_at + LIMITS.ring_budget_s
+        assert call.hop.expires_at <= max(call.hop.opened_at, budget_ends_at) + ROUNDING_S
         assert (call.state in FINAL_STATES) == bool(call.ended_at)
         assert all(hop.closed_at for hop in call.hops[:-1]), "a hop was left without a decision"
         if call.state is State.ANSWERED:
@@ -166,5 +206,54 @@ class Calls(RuleBasedStateMachine):
             assert len(winners) <= 1
 
 
-TestCalls = Calls.TestCase
+    def teardown(self) -> None:
+        """Whatever happened, the call ends by itself within the ring budget, and its caller is told."""
+        if not hasattr(self, "store") or not self.store.rows:
+            return
+        self.store.flush()
+        self.clock.now += LIMITS.ring_budget_s
+        for _ in range(len(self.store.stored(self.call_id).hops) + 2):
+            self.bench.exchange.advance(self.clock.now)
+            self.store.flush()
+            self.clock.now += SAVE_AGAIN_S
+        self._read_wire()
+        assert len(self.bench.exchange) == 0, "a call is stuck"
+        assert self.store.stored(self.call_id).ended_at
+        assert not list(self.bench.exchange.outside.running()), "a call that is over counts as one outside"
+
+
+class FollowedCalls(Calls):
+    """The same where calls return to their application, and numbers have defaults."""
+
+    fallbacks = Fallbacks(
+        resources=["dev"],
+        defaults={NUMBER: Default(10.0, phone_number(OTHER_NUMBER)), OTHER_NUMBER: Default(5.0, user(BOB))},
+    )
+
+    @precondition(lambda self: self.store.rows and not self.store.waiting)
+    @rule(status=st.sampled_from([408, 486]))
+    def target_and_store_fail(self, status: int) -> None:
+        hop = self._hop(0)
+        if hop in self.rung and not self.store.stored(self.call_id).ended_at:
+            self.bench.exchange.hop_failed(self.call_id, hop, status, "", "", f"{status} of {hop}")
+            self.store_fails_once()
+            assert self.final, "nothing followed, and the caller was not told"
+
+    @rule(told=st.booleans())
+    def subscription_comes_or_goes(self, *, told: bool) -> None:
+        self.bench.recorder.subscribed = told
+
+
+class RejectedCalls(FollowedCalls):
+    """The same where a silent application has its calls rejected, or redirected to somebody who rejects them."""
+
+    fallbacks = Fallbacks(
+        numbers={NUMBER: True},
+        defaults={NUMBER: Default(10.0, status=486), OTHER_NUMBER: Default(40.0, phone_number(NUMBER))},
+    )
+
+
+TestCalls, TestFollowedCalls, TestRejectedCalls = Calls.TestCase, FollowedCalls.TestCase, RejectedCalls.TestCase
 TestCalls.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestFollowedCalls.settings = settings(TestCalls.settings, max_examples=400, stateful_step_count=40)
+TestRejectedCalls.settings = settings(TestCalls.settings, max_examples=100)

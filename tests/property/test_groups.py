@@ -18,7 +18,7 @@ from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.calls.outside_policy import outside_targets
 from strowger.sip import failover
 from strowger.sip.leg import Fork
-from tests.property.test_call_races import LIMITS, Calls
+from tests.property.test_call_races import AT_ONCE, LIMITS, Calls, FollowedCalls
 from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench
 
 MEMBERS = tuple(
@@ -36,11 +36,11 @@ class GroupCalls(Calls):
     """The same call, where two numbers and a user are groups."""
 
     def make(self) -> Bench:
-        return Bench(LIMITS, self.store, self.clock, groups=GROUPS)
+        return Bench(LIMITS, self.store, self.clock, groups=GROUPS, fallbacks=self.fallbacks)
 
-    @initialize(dialled=st.sampled_from([NUMBER, OTHER_NUMBER, "nobody"]))
-    def arrives(self, dialled: str) -> None:
-        super().arrives(dialled)
+    @initialize(dialled=st.sampled_from([NUMBER, OTHER_NUMBER, "nobody"]), at_once=AT_ONCE, is_stubborn=st.booleans())
+    def arrives(self, dialled: str, *, at_once: bool, is_stubborn: bool) -> None:
+        super().arrives(dialled, at_once=at_once, is_stubborn=is_stubborn)
 
     @invariant()
     def a_hunt_goes_forward(self) -> None:
@@ -70,8 +70,13 @@ class GroupCalls(Calls):
         assert dict(self.bench.exchange.outside.running()) == ({"dev": rings} if rings else {})
 
 
-TestGroupCalls = GroupCalls.TestCase
+class FollowedGroupCalls(GroupCalls, FollowedCalls):
+    """Groups whose calls come back when nobody of them answers."""
+
+
+TestGroupCalls, TestFollowedGroupCalls = GroupCalls.TestCase, FollowedGroupCalls.TestCase
 TestGroupCalls.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestFollowedGroupCalls.settings = TestGroupCalls.settings
 
 
 @given(
