@@ -21,6 +21,15 @@ class RejectReason(StrEnum):
     FORBIDDEN = "forbidden"
 
 
+def rejection(reason: RejectReason, without_reason: int) -> tuple[int, str]:
+    """The SIP status for the caller and its reason phrase; `without_reason` is the status for NONE."""
+    return {
+        RejectReason.NONE: (without_reason, "Decline"),
+        RejectReason.BUSY: (486, "Busy Here"),
+        RejectReason.FORBIDDEN: (403, "Forbidden"),
+    }[reason]
+
+
 class RedirectCall(msgspec.Struct, frozen=True, gc=False):
     """Let the call ring at `target` instead (ACS: Redirect Call, 2026-03-12)."""
 

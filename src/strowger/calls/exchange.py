@@ -17,15 +17,13 @@ from msgspec.structs import replace
 from strowger.calls.call import Branch, Call, Failure, Opening, State
 from strowger.calls.context import Claims, ContextSigner
 from strowger.calls.conversations import Conversations
-from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, RejectReason
+from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, rejection
 from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import (
     CallError,
-    CallOver,
     CallRefused,
     ContextForeign,
     DecisionRefused,
-    HopClosed,
     TooManyRedirects,
 )
 from strowger.calls.fallbacks import Fallbacks
@@ -39,13 +37,8 @@ from strowger.calls.outcomes import ringing
 from strowger.calls.outside_policy import OutsidePolicy, attempt_of
 from strowger.calls.ports import Announcer, Arrival, Receipt, RingPlan, Store, StoredCall, Telephony
 from strowger.calls.reports import is_between_users
+from strowger.calls.standing import not_found, require_open, require_own
 from strowger.calls.succession import SecondChance, SilentApplication, Succession, out_of_time
-
-_REJECT_PHRASES: Final = {
-    RejectReason.NONE: "Decline",
-    RejectReason.BUSY: "Busy Here",
-    RejectReason.FORBIDDEN: "Forbidden",
-}
 
 BRANCHES_PER_HOP: Final = 50
 """Branches of one hop that further phones may join; one that registers anew all the time would be rung without end."""
@@ -283,21 +276,21 @@ class Exchange:
                 raise ContextForeign(
                     "incomingCallContext belongs to another resource: sign with a key of that resource"
                 )
-            _require_own(self._ledger.call(claims.call_id), command.user)
+            require_own(self._ledger.call(claims.call_id), command.user)
         except DecisionRefused as refusal:
             answer(refusal)
             return
 
         def settle(live: LiveCall) -> None:
             try:
-                _require_own(live.call, command.user)
-                _require_open(live.call, claims.hop_index)
+                require_own(live.call, command.user)
+                require_open(live.call, claims.hop_index)
                 decide(live, claims)
             except DecisionRefused as refusal:
                 answer(refusal)
 
         if not self._ledger.tell(claims.call_id, settle, answer):
-            answer(_not_found())
+            answer(not_found())
 
     def _redirect(self, live: LiveCall, command: RedirectCall, answer: Answer) -> None:
         what, occurrence = self._openings.redirect(live, command.target, Opening.REDIRECT)
@@ -334,17 +327,9 @@ class Exchange:
         answer(outcome if isinstance(outcome, CallError) else refusal)
 
     def _reject(self, live: LiveCall, command: RejectCall, answer: Answer) -> None:
-        statuses = {
-            RejectReason.NONE: self._limits.reject_none_status,
-            RejectReason.BUSY: 486,
-            RejectReason.FORBIDDEN: 403,
-        }
-        occurrence = Occurrence(
-            self._clock.wall(),
-            status=statuses[command.reason],
-            reason=_REJECT_PHRASES[command.reason],
-            why=f"rejected by the application ({command.reason.value})",
-        )
+        status, reason = rejection(command.reason, self._limits.reject_none_status)
+        why = f"rejected by the application ({command.reason.value})"
+        occurrence = Occurrence(self._clock.wall(), status=status, reason=reason, why=why)
         self._ledger.apply(live, Input.REJECT, occurrence, answer=answer, receipt=command.receipt)
 
     # Time ------------------------------------------------------------------------------------------------------------
@@ -427,25 +412,3 @@ class Exchange:
 def _tell_refused(refused: Callable[[], None], outcome: Accepted | CallError) -> None:
     if isinstance(outcome, CallError):
         refused()
-
-
-def _not_found() -> CallOver:
-    return CallOver("Call not found: it has ended, or it was never here.")
-
-
-def _require_own(call: Call | None, user: str) -> None:
-    """For a user, calls to anybody else do not exist; nothing in the answer tells whether one does.
-
-    Asked before the call's queue as well: waiting there for a commit would tell.
-    """
-    if user and (call is None or not call.hops or call.is_over or call.hop.to.raw_id.lower() != user.lower()):
-        raise _not_found()
-
-
-def _require_open(call: Call, hop_index: int) -> None:
-    if call.is_over:
-        raise CallOver("Call not found: it has ended.")
-    if not call.is_open(hop_index):
-        raise HopClosed(
-            "the call has gone on since: decide with the incomingCallContext of its newest IncomingCall event"
-        )
