@@ -143,14 +143,7 @@ class Subscriptions:
 
     async def validate(self, name: str) -> SubscriptionView:
         """Begin its handshakes anew, but for what is valid. Raises Conflict, NotThere."""
-        known = self._usable(name)
-        states = self._delivery.states()
-        if states[known.key][0] is not State.VALID:
-            self._delivery.validate_again(known.key)
-        failover = states.get(self._failover_key(known))
-        if failover is not None and failover[0] is not State.VALID:
-            self._delivery.validate_failover_again(known.key)
-        return self.one(name)
+        return await self._in_turn(self._validate(name))
 
     async def test(self, name: str) -> TestView:
         """Send it one event that is made up. Raises Conflict, NotThere, Unavailable."""
@@ -229,6 +222,16 @@ class Subscriptions:
             await self._save(known, is_paused=is_paused)
         self._known[name] = replace(known, was_paused=is_paused)
         self._set_paused(known, is_paused=is_paused)
+        return self.one(name)
+
+    async def _validate(self, name: str) -> SubscriptionView:
+        known = self._usable(name)
+        states = self._delivery.states()
+        if states[known.key][0] is not State.VALID:
+            self._delivery.validate_again(known.key)
+        failover = states.get(self._failover_key(known))
+        if failover is not None and failover[0] is not State.VALID:
+            self._delivery.validate_failover_again(known.key)
         return self.one(name)
 
     # ----------------------------------------------------------------------------------------------------------- parts

@@ -10,20 +10,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from strowger import assembly
 from strowger.base.clock import VirtualClock
-from strowger.base.ids import SeededIds
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.subscriptions import StoredSubscription
 from strowger.console.errors import BodyInvalid, Conflict, NotThere, Unavailable
-from strowger.events.dead_letters import DeadLetterLimits, DeadLetters
-from strowger.events.delivery import EventDelivery
 from strowger.events.handshake import State
 from strowger.settings import Settings
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
-from strowger.subscriptions import TESTS, Subscriptions
+from strowger.subscriptions import TESTS
 from tests.support.settings import the_settings
+from tests.support.subscriptions import subscriptions_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -44,19 +41,7 @@ class Bench:
         self.settings = settings
         self.store = store or MemoryStore(loop.call_soon, Retention())
         self.clock = VirtualClock()
-        ids = SeededIds()
-        self.delivery = EventDelivery(
-            assembly.subscriptions(settings),
-            self.store,
-            self.clock,
-            ids,
-            dead_letters=DeadLetters(self.store.dead_letters, self.clock, ids, DeadLetterLimits()),
-            validation_url=lambda code: f"/validate?code={code}",
-        )
-        self.subscriptions = Subscriptions(
-            settings, self.store.subscriptions, self.delivery, self.clock, lambda call: f"context of {call.call_id}"
-        )
-        self.subscriptions.restore()
+        self.subscriptions, self.delivery = subscriptions_of(settings, self.store, self.clock)
 
     def restarted(self, settings: Settings | None = None) -> Bench:
         return Bench(settings or self.settings, self.store)

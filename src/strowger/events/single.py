@@ -14,14 +14,17 @@ import structlog
 from strowger.base.clock import Clock
 from strowger.base.ids import Ids
 from strowger.base.text import printable
-from strowger.calls.call import Call, Hop
+from strowger.calls.call import Call, Hop, Opening
 from strowger.calls.identifier import phone_number
 from strowger.calls.ports import OutboxEntry
+from strowger.calls.reports import RedirectOutcome, Result
 from strowger.events import request, schema
+from strowger.events.envelope import encoded
 from strowger.events.errors import Unanswered
+from strowger.events.redirect_outcome import outcome_event
 from strowger.events.retry import DELIVERED
 from strowger.events.subscribers import Subscriber
-from strowger.events.subscription import Schema, Subscription
+from strowger.events.subscription import Channel, Schema, Subscription
 from strowger.events.webhook import WebhookClient
 
 CALLER: Final = phone_number("+99900000001")
@@ -32,6 +35,9 @@ TEST_PREFIX: Final = "test-"
 """How ids of events and calls begin that are made up."""
 TEST_CALL_S: Final = 30.0
 """How long the call that is made up would be held."""
+
+TEMPORARILY_UNAVAILABLE: Final = "Temporarily Unavailable"
+TEST_WHY: Final = "a test of the subscription: there is no such call"
 
 _log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -67,16 +73,19 @@ class Single:
         self._ids = ids
 
     async def trial(self, subscriber: Subscriber, context: Callable[[Call], str]) -> Trial:
-        """Send an IncomingCall of a call that is made up, in the schema and with the headers of real ones; `context`
-        makes its incomingCallContext. The filters are not asked.
+        """Send an event of a call that is made up, in the schema and with the headers of real ones: an IncomingCall, of
+        which `context` makes the incomingCallContext, or on the channel of outcomes an outcome. The filters are not
+        asked.
         """
         subscription = subscriber.subscription
         wall, began_at = self._clock.wall(), self._clock.monotonic()
         event_id = f"{TEST_PREFIX}{self._ids.uuid4()}"
         call = self._call(subscription.resource, event_id, wall)
-        event = schema.incoming_call(
-            call, context(call), subscription.topic, wall, display_name=DISPLAY_NAME, headers={}
-        )
+        if subscription.channel is Channel.OUTCOMES:
+            event = _outcome(call, event_id, subscription.topic, wall)
+        else:
+            topic = subscription.topic
+            event = schema.incoming_call(call, context(call), topic, wall, display_name=DISPLAY_NAME, headers={})
         entry = OutboxEntry(event_id, subscription.key, call.call_id, event, wall, call.hop.expires_at)
         headers, body = request.attempt(subscription, [entry], 0)
         headers |= request.signed(subscription, [event_id], wall, body)
@@ -111,3 +120,12 @@ class Single:
     def _call(self, resource: str, event_id: str, wall: float) -> Call:
         hop = Hop(CALLED, wall, wall + TEST_CALL_S, event_id)
         return Call(f"{TEST_PREFIX}{self._ids.uuid4()}", resource, CALLER, DISPLAY_NAME, wall, [hop])
+
+
+def _outcome(call: Call, event_id: str, topic: str, wall: float) -> bytes:
+    """What became of a redirect that nobody made."""
+    call.hops.append(Hop(CALLED, wall, wall + TEST_CALL_S, opening=Opening.REDIRECT))
+    outcome = RedirectOutcome(
+        Result.FAILED, call, hop_index=1, last=1, at=wall, status=480, reason=TEMPORARILY_UNAVAILABLE, why=TEST_WHY
+    )
+    return encoded(outcome_event(outcome, event_id, topic))

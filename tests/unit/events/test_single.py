@@ -12,7 +12,7 @@ from strowger.events.address_policy import AddressPolicy
 from strowger.events.retry import SCHEDULES
 from strowger.events.single import CALLED, CALLER, Single, Trial, has_farewell
 from strowger.events.subscribers import Subscribers
-from strowger.events.subscription import Schema, Subscription
+from strowger.events.subscription import Channel, Schema, Subscription
 from strowger.events.webhook import WebhookClient
 
 
@@ -64,3 +64,27 @@ async def test_both_are_signed_like_any_other_event(receiver) -> None:
     for received in receiver.received:
         signed = signature.headers([secret], received.event["id"], clock.wall(), received.body)
         assert signed.items() <= received.headers.items()
+
+
+@pytest.mark.asyncio
+async def test_who_listens_for_outcomes_gets_nothing_else(receiver) -> None:
+    client = WebhookClient(AddressPolicy(allows_all=True))
+    await client.open()
+    subscription = Subscription("dev", "a", receiver.url, "/t", channel=Channel.OUTCOMES)
+    try:
+        trial = await Single(client, VirtualClock(), SeededIds()).trial(
+            Subscribers(SCHEDULES).add(subscription), lambda call: "ctx"
+        )
+    finally:
+        await client.close()
+    (received,) = receiver.received
+    event = received.event
+    assert (event["id"], event["eventType"]) == (trial.event_id, "Strowger.Redirect.Failed")
+    told = {name: event["data"][name] for name in ("hopIndex", "opening", "sipCode", "why")}
+    assert told == {
+        "hopIndex": 1,
+        "opening": "redirect",
+        "sipCode": 480,
+        "why": "a test of the subscription: there is no such call",
+    }
+    assert "ctx" not in received.body.decode()
