@@ -108,6 +108,12 @@ class Calls(RuleBasedStateMachine):
         if at_once:
             self.commits()
 
+    @rule(back=BACK, number=st.integers(0, 2), status=st.sampled_from([486, 503, 603]))
+    def branch_ends(self, back: int, number: int, status: int) -> None:
+        hop = self._hop(back)
+        if hop in self.rung and number < len(self.store.stored(self.call_id).hops[hop].branches):
+            self.bench.exchange.branch_ended(self.call_id, hop, number, status, "", 0)
+
     @rule(back=BACK, trunk=st.sampled_from(["a", "b"]))
     def next_trunk_is_wanted(self, back: int, trunk: str) -> None:
         hop = self._hop(back)

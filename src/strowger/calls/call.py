@@ -39,6 +39,12 @@ FINAL_STATES: Final = frozenset(
 )
 
 
+_REFUSALS: Final = 300
+"""Final responses from here on are no answer (RFC 3261 §7.2)."""
+OF_THE_WAY: Final = frozenset((408, 500, 502, 503, 504))
+"""Final responses that speak of the way to a target and not of whoever is there."""
+
+
 class Branch(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One INVITE of a hop: whom it is for and which way it takes (RFC 3261 §16.6)."""
 
@@ -176,6 +182,19 @@ class Hop(msgspec.Struct, omit_defaults=True):
     def open_until(self) -> float:
         """When nobody can decide about the addressee any more, as far as anybody knows; wall clock, seconds."""
         return max(self.expires_at, self.group.until if self.group is not None else 0.0)
+
+    @property
+    def refused(self) -> dict[int, int]:
+        """The final status of each branch, by its number, whose target knows of the call and refused it."""
+        ended = (each for each in self.branch_reports if each.ended_at and each.status >= _REFUSALS)
+        return {each.number: each.status for each in ended if each.status not in OF_THE_WAY}
+
+    @property
+    def rings_on(self) -> bool:
+        """Whether any branch has not ended, as far as is known."""
+        over = {each.number for each in self.branch_reports if each.ended_at}
+        over |= {branch.replaces for branch in self.branches}
+        return any(number not in over for number in range(len(self.branches)))
 
     def report_of(self, number: int) -> BranchReport:
         """What came of a branch; of one of which nothing is known, that."""

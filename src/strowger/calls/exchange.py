@@ -233,8 +233,19 @@ class Exchange:
             self._ledger.report(report)
 
     def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> None:
-        """A branch of a hop has ended, or had to be given up; nothing is decided by that."""
+        """A branch of a hop has ended, or had to be given up; nothing is decided by that.
+
+        A refusal is written while others ring on, so that after a crash whoever refused is not rung again.
+        """
         self._ledger.branch_ended(call_id, hop_index, branch, status, reason, cause)
+        self._ledger.tell(call_id, partial(self._keep_refusal, hop_index, branch))
+
+    def _keep_refusal(self, hop_index: int, branch: int, live: LiveCall) -> None:
+        call = live.reported()
+        if call.state is not State.RINGING or call.hop_index != hop_index:
+            return
+        if branch in call.hop.refused and call.hop.rings_on:
+            self._ledger.apply(live, Input.BRANCH_ENDED, Occurrence(self._clock.wall()))
 
     def live_call(self, call_id: str) -> Call | None:
         """A live call with everything that its branches reported, even what is not written yet."""

@@ -23,7 +23,7 @@ from strowger.calls.call import Call, Opening
 from strowger.calls.context import ContextSigner
 from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
-from strowger.calls.machine import Input, Occurrence
+from strowger.calls.machine import KEEPS_THE_HOP, Input, Occurrence
 from strowger.calls.outcomes import reports_of
 from strowger.calls.ports import Announcer, Commit, OutboxEntry, Receipt, Store, Telephony
 from strowger.calls.reports import Report
@@ -273,7 +273,7 @@ class Ledger:
             self._announcer.withdraw(change.unit.withdrawn)
         if call.is_over:
             self._drop(live)
-        elif change.what is not Input.BRANCH:  # every other input opened a hop
+        elif change.what not in KEEPS_THE_HOP:  # every other input opened a hop
             time_s = change.occurrence.expires_at - change.occurrence.at
             self._deadlines.arm(call.call_id, change.decided_at + time_s)
         for effect in change.effects:
@@ -338,7 +338,7 @@ class Ledger:
 
 def _closed_event(before: Call, what: Input, occurrence: Occurrence) -> str:
     """The event that nobody need be told of any more."""
-    goes_on = what is Input.BRANCH or occurrence.opening is Opening.HUNT
+    goes_on = what in KEEPS_THE_HOP or occurrence.opening is Opening.HUNT
     return before.hop.event_id if before.hops and not goes_on else ""
 
 

@@ -34,6 +34,8 @@ class Input(StrEnum):
     """Open a hop that has neither phones nor an application."""
     BRANCH = "branch"
     """Ring one more branch of the current hop, beside the others or in the place of one that led nowhere."""
+    BRANCH_ENDED = "branch_ended"
+    """A branch of the current hop was refused while others ring on."""
     SEND_BACK = "send_back"
     """A redirect of which the caller is told, to call the target itself."""
     TOO_MANY = "too_many"
@@ -47,6 +49,10 @@ class Input(StrEnum):
     """A branch of the current hop sent a 2xx."""
     HOP_FAILED = "hop_failed"
     """Every branch of the current hop ended without a 2xx; the best final response is chosen."""
+
+
+KEEPS_THE_HOP: Final = frozenset((Input.BRANCH, Input.BRANCH_ENDED))
+"""Inputs that change only what is known of the current hop's branches; every other one closes it."""
 
 
 class Occurrence(msgspec.Struct, frozen=True, gc=False):
@@ -167,6 +173,11 @@ def _ring_branch(call: Call, state: State, occurrence: Occurrence) -> tuple[Call
     return after, [RingBranch(call.hop_index, number)]
 
 
+def _keep(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
+    """As it is, with what its branches reported: after a restart nobody is rung who has refused."""
+    return msgspec.structs.replace(call, state=state), []
+
+
 def _send_back(call: Call, state: State, occurrence: Occurrence) -> tuple[Call, list[Effect]]:
     target = _new_hop(occurrence)
     after, effects = _ended(call, state, occurrence, [*_closed(call, occurrence), target])
@@ -251,6 +262,7 @@ TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
     (State.RINGING, Input.RING): (State.RINGING, _redirect),
     (State.RINGING, Input.NOBODY): (State.FAILED, _redirect_nowhere),
     (State.RINGING, Input.BRANCH): (State.RINGING, _ring_branch),
+    (State.RINGING, Input.BRANCH_ENDED): (State.RINGING, _keep),
     (State.RINGING, Input.SEND_BACK): (State.SENT_BACK, _send_back),
     (State.RINGING, Input.TOO_MANY): (State.FAILED, _end),
     (State.RINGING, Input.REJECT): (State.REJECTED, _end),
@@ -268,7 +280,7 @@ TABLE: Final[dict[tuple[State, Input], tuple[State, Action]]] = {
 
 IMPOSSIBLE: Final[frozenset[tuple[State, Input]]] = frozenset(
     {(State.ARRIVED, what) for what in Input if what not in (Input.HOLD, Input.RING, Input.NOBODY)}
-    | {(State.HELD, Input.ANSWERED), (State.HELD, Input.HOP_FAILED)}
+    | {(State.HELD, what) for what in (Input.ANSWERED, Input.HOP_FAILED, Input.BRANCH_ENDED)}
     | {
         (state, what)
         for state in FINAL_STATES

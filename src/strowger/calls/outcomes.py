@@ -13,7 +13,7 @@ from typing import Final
 
 from strowger.calls.branch_reports import cause_of
 from strowger.calls.call import Call, Opening
-from strowger.calls.machine import Input, Occurrence
+from strowger.calls.machine import KEEPS_THE_HOP, Input, Occurrence
 from strowger.calls.reports import CallBegan, RedirectOutcome, Report, Result, is_between_users
 
 _REDIRECTS: Final = (Opening.REDIRECT, Opening.DEFAULT)
@@ -34,7 +34,7 @@ _UNAVAILABLE: Final = (480, "Temporarily Unavailable")
 def reports_of(before: Call, after: Call, what: Input, occurrence: Occurrence) -> list[Report]:
     """What there is to report of a change, in the order in which it happened."""
     reports: list[Report] = []
-    if before.hops and what is not Input.BRANCH and occurrence.opening is not Opening.HUNT:
+    if before.hops and what not in KEEPS_THE_HOP and occurrence.opening is not Opening.HUNT:
         opened_by = redirect_of(before, before.hop_index)
         if opened_by >= 0:
             reports.append(_concluded(after, what, occurrence, opened_by, before.hop_index))

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from strowger.base.text import printable
-from strowger.calls.call import Branch
+from strowger.calls.call import OF_THE_WAY, Branch
 from strowger.sip.leg import Attempt, Fork
 from strowger.sip.places import write_destination
 
@@ -27,8 +27,6 @@ ANYBODY: Final = -1
 """What a branch in reserve replaces that is kept for whichever branch leads nowhere."""
 BECAUSE_LIMIT: Final = 120
 """Characters that are kept with a call of why it went on from a place."""
-OF_THE_WAY: Final = frozenset((408, 500, 502, 503, 504))
-"""Final responses of a trunk that speak of the way and not of the callee."""
 OF_THE_PLACE: Final = frozenset((408, 503))
 """The same for the places of a user's own URI: silence, and what RFC 3263 §4.3 names."""
 

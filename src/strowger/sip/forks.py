@@ -138,13 +138,15 @@ class Forks:
         A target that knows it takes it for a repeat and does not ring twice (RFC 3261 §17.2.3).
         """
         for index, attempt in enumerate(fork.attempts):
+            if fork.context.has_ended(index):
+                continue
             if not attempt.key:
                 attempt.owes_invite = True
             elif fork.context.may_ring_again(index):
                 self._layer.forget(attempt.key)
                 self.forget(attempt.key)
                 self._invite_or_fail(leg, fork, index)
-        self._arm(leg, fork)
+        self._follow(leg, fork, fork.context.conclude())
 
     def cancel(self, leg: Leg, fork: Fork) -> None:
         """The hop was decided otherwise: silence every branch (RFC 3261 §16.10)."""
@@ -167,9 +169,9 @@ class Forks:
         """Take branches up that were rung before a restart, without sending anything but a CANCEL that is owed."""
         leg.forks[fork.hop_index] = fork
         replaced = {attempt.branch.replaces for attempt in fork.attempts}
-        fork.context.adopt_ringing(replaced)
+        fork.context.adopt_ringing(replaced, fork.refused)
         for index, attempt in enumerate(fork.attempts):
-            if index not in replaced:
+            if not fork.context.has_ended(index):
                 self._places.find(fork, attempt, partial(self._adopted, leg, fork, index, state))
 
     def _adopted(self, leg: Leg, fork: Fork, index: int, state: State, why: str) -> None:

@@ -43,6 +43,7 @@ def fork_for(call: Call, hop_index: int, trunks: Trunks, now: float, timer_c_s: 
         steps=_steps(call, hop_index),
         caller=_caller(call, trunks),
         global_failures=hop.group.global_failures if hop.group is not None else None,
+        refused=hop.refused,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -99,7 +99,18 @@ class Attempt:
 class Fork:
     """One hop's branches: the response context, and an attempt for each of its branches."""
 
-    __slots__ = ("attempts", "caller", "context", "disowned", "hop_index", "name", "reserve", "steps", "user")
+    __slots__ = (
+        "attempts",
+        "caller",
+        "context",
+        "disowned",
+        "hop_index",
+        "name",
+        "refused",
+        "reserve",
+        "steps",
+        "user",
+    )
 
     def __init__(  # noqa: PLR0913 - what is known of a hop, once
         self,
@@ -114,9 +125,11 @@ class Fork:
         steps: tuple[Step, ...] = (),
         caller: Caller | None = None,
         global_failures: tuple[int, ...] | None = None,
+        refused: Mapping[int, int] | None = None,
     ) -> None:
         """`user` is the raw id of whoever is rung; the URIs may be phones that it registered. `global_failures` are the
-        final responses of one branch that end all; None for every 6xx.
+        final responses of one branch that end all; None for every 6xx. `refused` has the final status of each branch,
+        by number, that is known to have ended before a restart.
         """
         self.user = user
         self.name = f"{call_id}/{hop_index}"
@@ -125,6 +138,7 @@ class Fork:
         for attempt in self.attempts:
             if attempt.branch.replaces >= 0:
                 attempt.first = self.attempts[attempt.branch.replaces].first
+        self.refused = refused or {}
         self.reserve = reserve
         """Trunks that are still to be tried."""
         self.context = ResponseContext(len(branches), now, timer_c_s, global_failures)

@@ -124,3 +124,28 @@ def test_for_whom_a_branch_is_rung_and_who_answered() -> None:
     assert [hop.rung_for(number).raw_id for number in (0, 1, 2, -1)] == ["8:acs:r_a", "4:+2", "4:+1", "4:+1"]
     assert hop.answered_by == phone_number("+2")
     assert a_hop().answered_by == phone_number("+1")
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [(200, {}), (302, {0: 302}), (408, {}), (486, {0: 486}), (500, {}), (503, {}), (603, {0: 603})],
+)
+def test_who_has_refused(status: int, refused: dict[int, int]) -> None:
+    reports = (BranchReport(0, 1.0, 2.0, status), BranchReport(1, 1.0))
+    assert a_hop(ring=("sip:a", "sip:b"), branch_reports=reports).refused == refused
+
+
+@pytest.mark.parametrize(
+    ("ended", "joined", "rings_on"),
+    [
+        ((), (), True),
+        ((0,), (), True),
+        ((0, 1), (), False),
+        ((0, 1), (Branch("sip:c"),), True),
+        ((0,), (Branch("sip:c", replaces=1),), True),
+        ((0, 2), (Branch("sip:c", replaces=1),), False),
+    ],
+)
+def test_whether_anybody_rings_on(ended: tuple[int, ...], joined: tuple[Branch, ...], *, rings_on: bool) -> None:
+    reports = tuple(BranchReport(number, 1.0, 2.0, 486) for number in ended)
+    assert a_hop(ring=("sip:a", "sip:b"), joined=joined, branch_reports=reports).rings_on is rings_on

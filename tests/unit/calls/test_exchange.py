@@ -830,3 +830,33 @@ def test_a_redirect_to_a_number_of_ours_is_held_whatever_the_trunk() -> None:
     bench.take()
     redirect(bench, bench.context(call_id), phone_number(OTHER_NUMBER))
     assert bench.store.stored(call_id).state is State.HELD
+
+
+def test_a_refusal_is_written_while_others_ring_on() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.exchange.branch_ended(call_id, 0, 0, 503, "Unavailable", 0)
+    bench.exchange.branch_ended(call_id, 0, 1, 486, "Busy Here", 17)
+    assert bench.store.waiting == [], "nobody rings on, or another place may be tried"
+    other = bench.arrive("bob")
+    bench.take()
+    bench.exchange.branch_ended(other, 0, 0, 486, "Busy Here", 17)
+    bench.store.flush()
+    assert [each.status for each in bench.store.stored(other).hop.branch_reports] == [486]
+    assert bench.take() == []
+    bench.exchange.advance(bench.clock.now + 60.0)
+    bench.store.flush()
+    assert bench.take()[-1][:2] == ("finish", 480), "its time goes on"
+
+
+def test_a_refusal_that_cannot_be_written_changes_nothing() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.take()
+    bench.exchange.branch_ended(call_id, 0, 0, 486, "Busy Here", 17)
+    bench.store.failure = StoreUnavailable("down")
+    bench.store.flush()
+    bench.store.failure = None
+    bench.exchange.answered(call_id, 0, "sip:bob", "200")
+    bench.store.flush()
+    assert bench.take()[-1] == ("finish", 200, "200")

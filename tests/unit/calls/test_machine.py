@@ -73,6 +73,7 @@ ROWS = [
     (State.RINGING, Input.RING, State.RINGING, [StopRinging(0, "redirected"), Ring(1), Announce()]),
     (State.RINGING, Input.NOBODY, State.FAILED, [StopRinging(0, "because"), Finish(480, "Unavailable")]),
     (State.RINGING, Input.BRANCH, State.RINGING, [RingBranch(0, 1)]),
+    (State.RINGING, Input.BRANCH_ENDED, State.RINGING, []),
     (State.RINGING, Input.SEND_BACK, State.SENT_BACK, [StopRinging(0, "because"), SENT_BACK]),
     (State.RINGING, Input.TOO_MANY, State.FAILED, [StopRinging(0, "because"), Finish(486, "Busy Here")]),
     (State.RINGING, Input.REJECT, State.REJECTED, [StopRinging(0, "because"), Finish(486, "Busy Here")]),

@@ -5,11 +5,23 @@ from __future__ import annotations
 import msgspec
 
 from strowger.calls.call import Call
-from strowger.calls.identifier import phone_number
+from strowger.calls.groups import Group, Member, Mode
+from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.calls.ports import StoredCall
-from tests.support.exchange import BY_TWO_TRUNKS, OUTSIDE, Bench, HandStore
+from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, Bench, HandStore
 from tests.support.sip_edge import EdgeBench, EverybodyBy
-from tests.unit.sip.test_edge import ANN, FIRST, OUT_URI, SECOND, TRUNK, by_two_trunks, cancel, redirect, ringing
+from tests.unit.sip.test_edge import (
+    ANN,
+    FIRST,
+    OUT_URI,
+    SECOND,
+    TRUNK,
+    by_two_trunks,
+    cancel,
+    redirect,
+    request_to,
+    ringing,
+)
 
 
 def restarted(edge: EdgeBench) -> EdgeBench:
@@ -142,3 +154,63 @@ def test_a_302_lost_in_a_crash_names_the_target_again() -> None:
 def ended_calls(store: HandStore) -> list[StoredCall]:
     decode = msgspec.json.Decoder(Call).decode
     return [StoredCall(decode(unit.call), unit.revision, leg) for unit, leg in store.rows.values() if unit.ended_at]
+
+
+def test_who_has_refused_is_not_rung_again_after_a_restart() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    first, second = (request_to(edge, host) for host in ("127.0.0.1", "127.0.0.2"))
+    edge.answer(first, 180)
+    edge.answer(second, 180)
+    edge.answer(first, 486)
+    after = restarted(edge)
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == [f"{ANN} 180 INVITE", "127.0.0.2:5072 INVITE sip:bob@127.0.0.2:5072"]
+    assert after.answer(second, 480)[-1] == f"{ANN} 486 INVITE"
+
+
+def test_who_could_not_be_reached_is_tried_again_after_a_restart() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    edge.answer(request_to(edge, "127.0.0.1"), 503)
+    after = restarted(edge)
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert len(after.out()) == 3
+
+
+GROUP = Group(
+    phone_number(NUMBER), Mode.ALL, (Member(from_raw_id(ALICE)), Member(phone_number(BY_TWO_TRUNKS)))
+)
+
+
+def test_a_group_rings_by_the_same_ways_after_a_restart() -> None:
+    edge = EdgeBench(Bench(groups=[GROUP]))
+    alice, first, second = "127.0.0.1:5071", f"sip:{BY_TWO_TRUNKS}@{FIRST}", f"sip:{BY_TWO_TRUNKS}@{SECOND}"
+    assert edge.invite()[1:] == [f"{alice} INVITE sip:alice@{alice}", f"{FIRST} INVITE {first}"]
+    at_alice = request_to(edge, "127.0.0.1")
+    assert edge.answer(request_to(edge, "127.0.0.3"), 503) == [f"{FIRST} ACK {first}", f"{SECOND} INVITE {second}"]
+    at_second = request_to(edge, "127.0.0.4")
+    after = restarted(edge)
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == [f"{ANN} 180 INVITE", f"{alice} INVITE sip:alice@{alice}", f"{SECOND} INVITE {second}"]
+    assert [message.to_bytes() for _, message in after.last[1:]] == [at_alice.to_bytes(), at_second.to_bytes()]
+    assert after.answer(at_alice, 180) == [f"{ANN} 180 INVITE"]
+    assert after.answer(at_second, 200) == [f"{ANN} 200 INVITE", f"{alice} CANCEL sip:alice@{alice}"]
+    reason = after.last[1][1].first("Reason")
+    assert reason == 'SIP;cause=200;text="Call completed elsewhere"'
+
+
+def test_of_a_hunt_the_member_before_is_cancelled_again_and_only_the_latest_rings() -> None:
+    hunt = Group(phone_number(NUMBER), Mode.IN_ORDER, (Member(from_raw_id(ALICE), 10.0), Member(from_raw_id(BOB))))
+    edge = EdgeBench(Bench(groups=[hunt]))
+    edge.invite()
+    edge.answer(request_to(edge, "127.0.0.1"), 180)
+    edge.later(10.0)
+    after = restarted(edge)
+    assert after.out() == ["127.0.0.1:5071 CANCEL sip:alice@127.0.0.1:5071"]
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == [
+        f"{ANN} 180 INVITE",
+        "127.0.0.1:5072 INVITE sip:bob@127.0.0.1:5072",
+        "127.0.0.2:5072 INVITE sip:bob@127.0.0.2:5072",
+    ]

@@ -15,7 +15,7 @@ It leaves to others: transactions, the caller's side, and what to do with a 2xx 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -170,14 +170,21 @@ class ResponseContext:
         branch = self._branches[index]
         return self._cancel(index, branch, now) if branch.cancel is Cancel.NONE else ()
 
-    def adopt_ringing(self, replaced: Collection[int] = ()) -> None:
+    def adopt_ringing(self, replaced: Collection[int] = (), refused: Mapping[int, int] | None = None) -> None:
         """Take every branch for one that was heard from: the context of a call that rang before a restart.
 
-        Those that were `replaced` before have ended in silence, as far as anybody will know.
+        Those that were `replaced` before have ended in silence, as far as anybody will know; of those that were
+        `refused` the final status is known.
         """
+        known = refused or {}
         for index, branch in enumerate(self._branches):
-            branch.is_replaced = index in replaced
-            branch.state = BranchState.ENDED if branch.is_replaced else BranchState.PROCEEDING
+            branch.is_replaced, branch.final = index in replaced, known.get(index, 0)
+            is_over = branch.is_replaced or index in known
+            branch.state = BranchState.ENDED if is_over else BranchState.PROCEEDING
+
+    def conclude(self) -> Sequence[ContextOutput]:
+        """What is to be said of a context in which every branch ended before a restart."""
+        return self._conclude()
 
     def may_ring_again(self, index: int) -> bool:
         """Whether an adopted branch is still wanted; if so it counts as not heard from until it responds."""

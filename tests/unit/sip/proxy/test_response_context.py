@@ -243,3 +243,20 @@ def test_what_speaks_for_all_cancels_all() -> None:
     context.receive(1, a(180), NOW)
     assert context.receive(0, declined, NOW) == (CancelBranch(1),)
     assert context.receive(1, a(487), NOW) == (Failed(603, declined, 0),)
+
+
+def test_a_branch_that_refused_before_a_restart_is_not_asked_again_and_counts() -> None:
+    context = a_context(2)
+    context.adopt_ringing(refused={0: 404})
+    assert context.has_ended(0)
+    assert not context.may_ring_again(0)
+    assert context.conclude() == ()
+    unavailable = a(500)
+    assert context.receive(1, unavailable, NOW) == (Failed(404, None, 0),)
+    assert context.conclude() == (), "it was said"
+
+
+def test_a_context_in_which_everybody_had_refused_is_concluded() -> None:
+    context = a_context(2)
+    context.adopt_ringing(refused={0: 500, 1: 486})
+    assert context.conclude() == (Failed(486, None, 1),)
