@@ -14,6 +14,7 @@ from strowger.acs.auth import Resource
 from strowger.acs.authenticators.tenant import Tenants
 from strowger.acs.http_limits import HttpLimits
 from strowger.acs.operations.identity.service import LONGEST_MINUTES, IdentityService
+from strowger.acs.pull import PullSettings
 from strowger.acs.token_keys import TokenKeys
 from strowger.acs.user_tokens import Given, UserTokens
 from strowger.calls import directory
@@ -36,9 +37,10 @@ from strowger.events.delivery_headers import dynamic, static
 from strowger.events.filters import EventFilter
 from strowger.events.handshake import POLICIES
 from strowger.events.outbox import BatchLimits, OutboxLimits
+from strowger.events.pull import PullLimits
 from strowger.events.retry import Profile
 from strowger.events.schema import resource_topic
-from strowger.events.subscription import Channel, Schema, Subscription
+from strowger.events.subscription import Channel, DeliveryMode, Schema, Subscription
 from strowger.events.terms import DeliveryTerms
 from strowger.settings import Group as GroupRow
 from strowger.settings import Number as NumberRow
@@ -166,6 +168,7 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
     manual = dataclasses.replace(POLICIES[Profile.EVENT_GRID], manual_s=events.manual_validation)
     return DeliverySettings(
         OutboxLimits(limits.event_attempts, limits.events_pending),
+        PullLimits(events=limits.pull_events, readers=limits.pull_readers),
         limits.event_bytes,
         limits.reports_kept_for,
         policies={**POLICIES, Profile.EVENT_GRID: manual},
@@ -177,6 +180,12 @@ def dead_letter_limits(settings: Settings) -> DeadLetterLimits:
     """What is kept of events that were given up."""
     limits = settings.limits
     return DeadLetterLimits(limits.dead_letters, limits.dead_letter_bytes, limits.dead_letters_kept_for)
+
+
+def pull_settings(settings: Settings) -> PullSettings:
+    """How long those wait who fetch events."""
+    limits = settings.limits
+    return PullSettings(wait_s=limits.pull_wait, keep_alive_s=limits.pull_keep_alive, stream_s=limits.pull_stream)
 
 
 def subscriptions(settings: Settings) -> list[Subscription]:
@@ -215,6 +224,7 @@ def subscription(settings: Settings, row: SubscriptionRow) -> Subscription:
         ),
         failover_endpoint=row.failover_endpoint,
         channel=Channel(row.channel),
+        delivery=DeliveryMode(row.delivery),
     )
 
 

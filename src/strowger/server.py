@@ -26,6 +26,7 @@ from strowger.acs.api import Api
 from strowger.acs.auth import Resource
 from strowger.acs.authenticators.user_token import UserTokenAuthenticator
 from strowger.acs.http import HttpListener
+from strowger.acs.pull import PullApi
 from strowger.acs.resources import HostedResources
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
@@ -241,7 +242,7 @@ class Server:
     def _open_store(self, loop: asyncio.AbstractEventLoop) -> SqliteStore | MemoryStore:
         retention = assembly.retention(self.settings)
         if self._memory:
-            return MemoryStore(loop.call_soon, retention)
+            return MemoryStore(loop.call_soon, retention, last_event_number=int(self._clock.wall() * 1_000))
         return SqliteStore.open(self.data_dir / DATABASE, loop=loop, retention=retention)
 
     def _delivery(self) -> EventDelivery:
@@ -252,6 +253,7 @@ class Server:
             self._ids,
             dead_letters=self._dead_letters(),
             validation_url=self._validation_url,
+            fetched=self.store.pull,
             settings=assembly.delivery_settings(self.settings),
         )
 
@@ -387,8 +389,10 @@ class Server:
             ),
             authenticators=[UserTokenAuthenticator(self.tokens, HostedResources(resources)), issuers.authenticator],
         )
+        api.pull = PullApi(self.delivery.pull, assembly.pull_settings(self.settings))
         http = HttpListener(api.handle, wall=self._clock.wall, limits=assembly.http_limits(self.settings))
         self._stack.push_async_callback(http.stop)
+        self._stack.callback(self.delivery.pull.stop)  # before the listener, which waits for its requests
         self._background(self._keys.watch(lambda: api.use(self._resources())), "keys")
         certificate = assembly.api_certificate(self.settings, self.dev_ca)
         context = server_context(*certificate) if certificate is not None else None

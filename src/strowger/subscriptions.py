@@ -148,6 +148,8 @@ class Subscriptions:
     async def test(self, name: str) -> TestView:
         """Send it one event that is made up. Raises Conflict, NotThere, Unavailable."""
         known = self._usable(name)
+        if known.row is not None and known.row.delivery == "pull":
+            raise Conflict("Its events are fetched, so there is no endpoint to try.")
         if self._tests >= TESTS:
             raise Unavailable(f"{TESTS} tests are under way already.")
         self._tests += 1

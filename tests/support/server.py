@@ -199,6 +199,14 @@ class Server:
             lines = response.read().decode().splitlines()
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
+    def subscription(self, name: str) -> str:
+        """What the server says of how a subscription is."""
+        token = (self.directory / "data" / "admin.token").read_text("ascii").strip()
+        url = f"http://{HOST}:{self.console_port}/admin/subscriptions/{name}"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return str(json.loads(response.read())["why"])
+
     @property
     def pid(self) -> int:
         """The number of the process."""

@@ -22,6 +22,7 @@ def subscriptions_of(settings: Settings, store: MemoryStore, clock: Clock) -> tu
         ids,
         dead_letters=DeadLetters(store.dead_letters, clock, ids, DeadLetterLimits()),
         validation_url=lambda code: f"/validate?code={code}",
+        fetched=store.pull,
     )
     made = Subscriptions(
         settings, store.subscriptions, delivery, clock, lambda call: f"context of {call.call_id}"

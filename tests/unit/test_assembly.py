@@ -9,6 +9,7 @@ import pytest
 
 from strowger import assembly, sip_assembly
 from strowger.acs.http_limits import HttpLimits
+from strowger.acs.pull import PullSettings
 from strowger.calls.errors import TargetForbidden, TooManyIdentities
 from strowger.calls.fallbacks import Default
 from strowger.calls.groups import Group, Member, Mode
@@ -43,6 +44,11 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
         calls_kept_for = "9s"
         events_pending = 10
         event_bytes = 11
+        pull_events = 14
+        pull_readers = 15
+        pull_wait = "16s"
+        pull_keep_alive = "17s"
+        pull_stream = "18s"
         request_body = 12
         clock_skew = "13s"
         reports_kept_for = "15s"
@@ -63,6 +69,8 @@ def test_limits_go_to_the_rooms_that_keep_them(tmp_path: Path) -> None:
     events = assembly.delivery_settings(settings)
     assert (events.outbox.events_pending, events.event_bytes, events.reports_kept_for_s) == (10, 11, 15.0)
     assert [events.policies[profile].manual_s for profile in Profile] == [5.0, 14.0]
+    assert (events.pull.events, events.pull.readers) == (14, 15)
+    assert assembly.pull_settings(settings) == PullSettings(wait_s=16.0, keep_alive_s=17.0, stream_s=18.0)
     api = assembly.api_settings(settings)
     assert (api.request_body_bytes, api.clock_skew_s, api.shows_string_to_sign) == (12, 13.0, True)
 

@@ -110,8 +110,8 @@ async def test_what_is_refused_changes_nothing(bench: Callable[..., Bench]) -> N
     assert str(refused.value) == "This is no subscription: $.shema: there is no such setting (perhaps schema)."
     assert [(each.path, each.message) for each in refused.value.details] == [
         ("$.shema", "there is no such setting"),
-        ("$.endpoint", "this is required"),
         ("$.resource", 'there is no resource called "two"'),
+        ("$.endpoint", 'this is required with delivery = "push"'),
     ]
     with pytest.raises(BodyInvalid, match="name: 1 to 64 printable ASCII"):
         await it.subscriptions.add(ADDED | {"name": "é"})
@@ -345,3 +345,22 @@ async def test_what_is_stored_holds_the_secret_and_not_the_pause(bench: Callable
     assert isinstance(stored, StoredSubscription)
     assert stored.is_paused
     assert json.loads(stored.document) == ADDED | {"headers": ["X-Key: s3cret"]}
+
+
+async def test_one_whose_events_are_fetched(bench: Callable[..., Bench]) -> None:
+    it = bench()
+    fetched = {"resource": "one", "name": "added", "delivery": "pull"}
+    view = await it.subscriptions.add(fetched)
+    assert (view.endpoint, view.state, view.waiting, view.validation_url) == ("", "valid", 0, "")
+    assert view.why.startswith("fetched by the application: 0 events not acknowledged")
+    assert view.rows == fetched
+    assert await it.subscriptions.validate("added") == view
+    with pytest.raises(Conflict, match="there is no endpoint to try"):
+        await it.subscriptions.test("added")
+    changed = await it.subscriptions.change("added", ADDED, whole=True)
+    assert (changed.endpoint, changed.state) == ("https://added.example/events", "pending")
+    assert (await it.subscriptions.change("added", fetched, whole=True)).state == "valid"
+    with pytest.raises(BodyInvalid, match=r"nothing is posted with delivery = \"pull\""):
+        await it.subscriptions.change("added", ADDED | {"delivery": "pull"}, whole=True)
+    assert (await it.subscriptions.remove("added")).dropped == 0
+    assert it.served() == ["one/ours"]

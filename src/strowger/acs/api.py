@@ -13,7 +13,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from strowger.acs import token_keys
+from strowger.acs import pull, token_keys
 from strowger.acs.auth import Authenticator, Credentials, Principal, Resource, require_permission
 from strowger.acs.authenticators.access_key import AccessKeyAuthenticator
 from strowger.acs.awaited import awaited
@@ -24,6 +24,7 @@ from strowger.acs.errors import (
     MethodRefused,
     OperationNotImplemented,
     PathUnknown,
+    PermissionMissing,
     RepeatRefused,
     RepeatTooLate,
     RequestInFlight,
@@ -39,6 +40,7 @@ from strowger.acs.operations import redirect_call, reject_call
 from strowger.acs.operations.catalogue import IDENTITY, REDIRECT_CALL, REJECT_CALL, Operation, find_operation
 from strowger.acs.operations.identity.carried_out import CARRIED_OUT
 from strowger.acs.operations.identity.service import Asked, IdentityService
+from strowger.acs.pull import PullApi
 from strowger.acs.repeatability import Outcome, Repeat, Repeatability, fingerprint
 from strowger.acs.replay import SignatureMemory
 from strowger.acs.signature import CONTENT_HASH, content_hash
@@ -116,6 +118,8 @@ class Api:
         self._settings: Final = settings or ApiSettings()
         self._control: Final = control
         self._identity: Final = identity
+        self.pull: PullApi | None = None
+        """Where applications fetch their events; without it there is no such path."""
         self._wall: Final = wall
         self._vector_base: Final = token()
         self._vectors: Final = count()
@@ -149,6 +153,8 @@ class Api:
         try:
             if request.path == token_keys.PATH:
                 return self._public_keys(request, headers)
+            if self.pull is not None and request.path.startswith(pull.PREFIX):
+                return await self._serve_pull(self.pull, request, headers)
             outcome = await self._answer(request, headers)
         except RequestRefused as refusal:
             return _refusal(refusal, headers)
@@ -166,8 +172,7 @@ class Api:
 
     async def _answer(self, request: Request, headers: list[tuple[str, str]]) -> Outcome:
         operation = find_operation(request.method, request.path)
-        if len(request.body) > self._settings.request_body_bytes:
-            raise BodyTooLarge(f"The body is longer than {self._settings.request_body_bytes} bytes.")
+        self._check_length(request)
         now = self._wall()
         principal = await self._credentials.authenticate(request, now)
         require_permission(principal, operation)
@@ -211,6 +216,21 @@ class Api:
             return await CARRIED_OUT[operation](service, asked)
         except IdentityRefused as refusal:
             return Outcome(refusal.status, error_body(refusal.code, str(refusal), refusal.target))
+
+    async def _serve_pull(self, served: PullApi, request: Request, headers: list[tuple[str, str]]) -> Reply:
+        place = pull.place_of(request.method, request.path)
+        self._check_length(request)
+        principal = await self._credentials.authenticate(request, self._wall())
+        if principal.user:
+            raise PermissionMissing("Events are for the resource itself: use an access key or an Entra token.")
+        if request.body:
+            _check_media_type(request.headers)
+        reply = await served.answer(place, principal.resource, request)
+        return Reply(reply.status, (*headers, *reply.headers), reply.body, reply.pieces)
+
+    def _check_length(self, request: Request) -> None:
+        if len(request.body) > self._settings.request_body_bytes:
+            raise BodyTooLarge(f"The body is longer than {self._settings.request_body_bytes} bytes.")
 
     def _public_keys(self, request: Request, headers: list[tuple[str, str]]) -> Reply:
         """For anybody who wants to verify a user access token."""

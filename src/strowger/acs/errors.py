@@ -14,9 +14,10 @@ RequestRefused                status, error code, message, the part at fault, ex
 ├── BodyTooLarge              413 413
 ├── MediaTypeRefused          415 415
 ├── GuessesSpent              429 8516  too many contexts that are not ours
+├── ReadersTooMany            429 429   with Retry-After
 ├── HeadTooLarge              431 431
 ├── OperationNotImplemented   501 8520  known, honest, and not carried out by this server
-└── Unavailable               503 503   nothing was done; the only one with Retry-After
+└── Unavailable               503 503   nothing was done; with Retry-After
 
 Error codes are the published subcodes of Call Automation as strings. Where none is published the code is the HTTP
 status, so that nobody reads 8522 ("call not found") out of a mistyped path. Refusals of the domain carry their own.
@@ -180,6 +181,16 @@ class GuessesSpent(RequestRefused):
 
     status = 429
     code = "8516"
+
+
+class ReadersTooMany(RequestRefused):
+    """Too many readers wait for the events of one subscription."""
+
+    status = 429
+    code = "429"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=(("Retry-After", "1"),))
 
 
 class HeadTooLarge(RequestRefused):

@@ -94,7 +94,7 @@ def run(config: Path | None, data_dir: Path | None, app: str | None, command: tu
 
 def variables(settings: Settings, resource: Resource, app: str | None = None) -> dict[str, str]:
     """Everything, in order, to connect to a resource that has its keys; `app` is the application, else the one of the
-    first subscription. Raises Failed.
+    first subscription that has an endpoint. Raises Failed.
     """
     from strowger.settings import connection_string as connection_string_of
 
@@ -103,7 +103,7 @@ def variables(settings: Settings, resource: Resource, app: str | None = None) ->
         values[f"STROWGER_NUMBER_{index}"] = number.e164
     for user in settings.users:
         values[f"STROWGER_USER_{_variable(user.name)}"] = user.id
-    endpoint = app or next((each.endpoint for each in settings.subscriptions), "")
+    endpoint = app or next((each.endpoint for each in settings.subscriptions if each.endpoint), "")
     if endpoint:
         values["CALLBACK_URI"] = origin(endpoint)
     if settings.tls.mode == "dev-ca":

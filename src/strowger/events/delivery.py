@@ -23,6 +23,7 @@ from strowger.base.tasks import spawn
 from strowger.calls.call import Call
 from strowger.calls.dead_letters import DeadLetter
 from strowger.calls.ports import OutboxEntry, Store
+from strowger.calls.pull import PullStore
 from strowger.calls.reports import Report
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.announcement import EVENT_BYTES, announce
@@ -33,6 +34,7 @@ from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
 from strowger.events.pace import Pace
+from strowger.events.pull import Pull, PullLimits
 from strowger.events.reporting import KEPT_FOR_S, Reporting
 from strowger.events.retry import NOT_RETRIED, SCHEDULES, Profile, Schedule
 from strowger.events.single import Single, Trial, has_farewell
@@ -55,6 +57,7 @@ class DeliverySettings:
     """What an operator, or a test, may change about delivery."""
 
     outbox: OutboxLimits = dataclasses.field(default_factory=OutboxLimits)
+    pull: PullLimits = dataclasses.field(default_factory=PullLimits)
     event_bytes: int = EVENT_BYTES
     reports_kept_for_s: float = KEPT_FOR_S
     """How long events are tried that only report."""
@@ -69,8 +72,9 @@ class DeliverySettings:
 class EventDelivery:
     """Announces calls to subscriptions. Construct it anywhere, then `start` it in the running loop.
 
-    `validation_url` makes, of a validation code, the URL on which somebody calls `validate_manually` with that code.
-    Raises `SubscriptionInvalid` when two subscriptions of a resource share a name.
+    `validation_url` makes, of a validation code, the URL on which somebody calls `validate_manually` with that code;
+    `fetched` is the store's outbox, for the subscriptions whose events are fetched. Raises `SubscriptionInvalid` when
+    two subscriptions of a resource share a name.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class EventDelivery:
         *,
         dead_letters: DeadLetters,
         validation_url: Callable[[str], str],
+        fetched: PullStore,
         settings: DeliverySettings | None = None,
     ) -> None:
         self._store = store
@@ -96,6 +101,8 @@ class EventDelivery:
             event_bytes=self._settings.event_bytes,
             kept_for_s=self._settings.reports_kept_for_s,
         )
+        self.pull = Pull(fetched, clock, self._settings.pull, self._crowded_out)
+        """Where applications fetch their events."""
         self._outbox = Outbox(self._settings.outbox)
         self._client = WebhookClient(self._settings.addresses)
         self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
@@ -189,27 +196,33 @@ class EventDelivery:
         return len(self._outbox)
 
     def waiting(self) -> Counter[str]:
-        """The same by `resource/name`."""
-        return self._outbox.counts()
+        """The same by `resource/name`, and what waits to be fetched."""
+        return self._outbox.counts() + self.pull.counts()
 
     def manual_url(self, key: str) -> str:
         """Where consent can be given to a subscription by hand; empty where it need not, or cannot. Raises KeyError."""
-        return self._validation.manual_url(key)
+        return "" if key in self.pull else self._validation.manual_url(key)
 
     def states(self) -> dict[str, tuple[State, str]]:
         """Each subscription's handshake by `resource/name`: its state and what came of the last attempt, in words."""
-        return self._validation.states()
+        return self._validation.states() | {key: (State.VALID, detail) for key, detail in self.pull.states().items()}
 
     # -------------------------------------------------------------------------------- subscriptions that come and go
 
     def add(self, subscription: Subscription) -> None:
         """One more; its endpoint is asked for consent at once. Raises `SubscriptionInvalid`, and nothing changed."""
         self.subscribers.add(subscription)
-        self._outbox.add_lane(subscription.key, subscription.terms.batch)
-        self._validation.add(subscription)
-        if subscription.failover is not None:
-            self._validation.add(subscription.failover)
+        self._serve(subscription)
         self._pump(self._clock.monotonic())
+
+    def _serve(self, subscription: Subscription) -> None:
+        if subscription.is_pull:
+            self.pull.serve(subscription)
+        else:
+            self._outbox.add_lane(subscription.key, subscription.terms.batch)
+            self._validation.add(subscription)
+            if subscription.failover is not None:
+                self._validation.add(subscription.failover)
 
     def replace(self, subscription: Subscription) -> None:
         """Change the one of this key; what waits for it stays. Its endpoint is asked anew where it could tell the
@@ -218,6 +231,9 @@ class EventDelivery:
         before = self._known(subscription.key)
         is_same = subscription.is_asked_like(before.subscription)
         self.subscribers.replace(subscription)
+        if subscription.is_pull or before.subscription.is_pull:
+            self._hand_over(before.subscription, subscription)
+            return
         self._outbox.change_lane(subscription.key, subscription.terms.batch)
         if before.subscription.failover != subscription.failover:
             self._validation.remove(subscription.failover_key)
@@ -229,10 +245,29 @@ class EventDelivery:
         else:
             self.validate_again(subscription.key)
 
+    def _hand_over(self, before: Subscription, after: Subscription) -> None:
+        """The events that wait are fetched from now on, or are posted from now on."""
+        if before.is_pull and after.is_pull:
+            self.pull.serve(after)
+            return
+        if before.is_pull:
+            self.pull.forget(before.key)
+        else:
+            self._outbox.remove_lane(before.key)
+            self._validation.remove(before.key)
+            self._validation.remove(before.failover_key)
+        self._serve(after)
+        subscriber = self._known(after.key)
+        subscriber.is_served = True  # a handshake that failed was with the endpoint of before
+        self._set_paused(subscriber)
+        self.publish(entry for entry in self._store.pending_events() if entry.subscription == after.key)
+
     def remove(self, key: str) -> Removed:
         """Forget one and what waits for it. An endpoint that had consented is told, once."""
         subscriber = self._known(key)
         self.subscribers.remove(key)
+        if subscriber.subscription.is_pull:
+            return Removed(self.pull.remove(key), is_told=False)
         dropped = self._outbox.remove_lane(key)
         for entry in dropped:
             self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription was removed")
@@ -248,20 +283,34 @@ class EventDelivery:
 
     def pause(self, key: str) -> None:
         """Tell it of nothing more for now: what waits for it waits on, until its time is over."""
-        self._known(key).is_paused = True
-        self._outbox.shut_lane(key)
+        subscriber = self._known(key)
+        subscriber.is_paused = True
+        self._set_paused(subscriber)
         self._pump(self._clock.monotonic())
 
     def resume(self, key: str) -> None:
         """Tell it again, first of what waited and is still in time."""
         subscriber = self._known(key)
         subscriber.is_paused = False
-        self._open_lane(subscriber)
+        self._set_paused(subscriber)
         self._pump(self._clock.monotonic())
 
+    def _set_paused(self, subscriber: Subscriber) -> None:
+        key = subscriber.subscription.key
+        if subscriber.subscription.is_pull:
+            self.pull.set_paused(key, is_paused=subscriber.is_paused)
+        elif subscriber.is_paused:
+            self._outbox.shut_lane(key)
+        else:
+            self._open_lane(subscriber)
+
     def validate_again(self, key: str) -> None:
-        """Begin its handshake anew, whatever came of the last one; until it consents, its events wait."""
+        """Begin its handshake anew, whatever came of the last one; until it consents, its events wait. Whose events
+        are fetched has none: who fetches them consents.
+        """
         subscriber = self._known(key)
+        if subscriber.subscription.is_pull:
+            return
         subscriber.is_served = True
         self._outbox.shut_lane(key)
         self._validation.add(subscriber.subscription)
@@ -315,12 +364,17 @@ class EventDelivery:
         limit = self._settings.event_bytes
         _log.warning("event too large", call_id=call_id, left_out=left_out, event_bytes=limit)
 
+    def _crowded_out(self, events: int) -> None:
+        self.counters.dropped += events
+
     def _entry(self, call: Call, subscription: Subscription, body: bytes, wall: float) -> OutboxEntry:
         hop, lasts = call.hop, self._settings.schedules[subscription.profile].outlives_hop
         expires_at = wall + subscription.terms.time_to_live_s if lasts else hop.open_until
         return OutboxEntry(hop.event_id, subscription.key, call.call_id, body, wall, expires_at, lasts)
 
     def _admit(self, entry: OutboxEntry, now: float, wall: float) -> None:
+        if self.pull.added(entry):
+            return  # whoever waits for it was woken, and what is over is given to nobody
         if entry.expires_at <= wall:
             self._conclusions.expired(entry)
         elif (subscriber := self.subscribers.get(entry.subscription)) is None or not subscriber.is_served:

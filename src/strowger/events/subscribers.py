@@ -25,15 +25,21 @@ class Subscriber:
         "failover", "failover_pace", "failures", "is_paused", "is_served", "schedule", "subscription", "target",
     )  # fmt: skip
 
+    target: Target
+    """Only of one whose events are posted."""
+
     def __init__(self, subscription: Subscription, schedule: Schedule) -> None:
         self.subscription = subscription
         self.schedule = schedule
-        self.target = Target(subscription, schedule.timeout_s, request.shared_headers(subscription))
-        failover, timeout_s = subscription.failover, schedule.timeout_s
-        self.failover = Target(failover, timeout_s, request.shared_headers(failover)) if failover is not None else None
+        self.failover: Target | None = None
         """Where its events go when its endpoint is in trouble."""
         self.failover_pace: Pace | None = None
         """How fast that may be sent requests; None for as fast as it takes them. The endpoint's is kept by its lane."""
+        if not subscription.is_pull:
+            self.target = Target(subscription, schedule.timeout_s, request.shared_headers(subscription))
+        failover, timeout_s = subscription.failover, schedule.timeout_s
+        if failover is not None:
+            self.failover = Target(failover, timeout_s, request.shared_headers(failover))
         self.failures = Throttle()
         self.is_served = True
         """False once its handshake failed for good."""

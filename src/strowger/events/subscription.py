@@ -37,6 +37,15 @@ class Channel(StrEnum):
     """Those of our own, which ACS does not have: what became of redirects."""
 
 
+class DeliveryMode(StrEnum):
+    """Who begins when an event is to be handed over (Event Grid: delivery mode)."""
+
+    PUSH = "push"
+    """We do: every event is posted to the endpoint."""
+    PULL = "pull"
+    """The application does: it fetches its events."""
+
+
 MEMBERS: Final[dict[Schema, tuple[str, ...]]] = {
     Schema.EVENT_GRID: (
         "id", "topic", "subject", "eventType", "eventTime", "dataVersion", "metadataVersion", "data",
@@ -48,15 +57,16 @@ MEMBERS: Final[dict[Schema, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One endpoint that wants the events of one resource.
+    """One application that wants the events of one resource.
 
-    Raises `SubscriptionInvalid` for a name that cannot be a header value, an endpoint that is not an http(s) URL, and
-    headers that contradict each other.
+    Raises `SubscriptionInvalid` for a name that cannot be a header value, an endpoint that is not an http(s) URL or
+    that is there although events are fetched, and headers that contradict each other or that nothing is sent with.
     """
 
     resource: str
     name: str
     endpoint: str
+    """Empty for one whose events are fetched."""
     topic: str
     profile: Profile = Profile.TELEPHONY
     verify_tls: bool = True
@@ -79,10 +89,15 @@ class Subscription:
     """Asked where the endpoint does not answer, or answers with a 5xx; empty for none. It consents for itself."""
     is_failover: bool = False
     """Whether this is the failover of another one, to be asked for its consent."""
+    delivery: DeliveryMode = DeliveryMode.PUSH
 
     def __post_init__(self) -> None:
         if not (0 < len(self.name) <= NAME_LENGTH and self.name.isascii() and self.name.isprintable()):
             raise SubscriptionInvalid(f"name: 1 to {NAME_LENGTH} printable ASCII characters, please")
+        if self.is_pull:
+            if self.endpoint or self.failover_endpoint or self.headers or self.headers_from or self.signing_secrets:
+                raise SubscriptionInvalid(f"{self.key}: its events are fetched: no endpoint, headers or secrets")
+            return
         has_user = _has_user("endpoint", self.key, self.endpoint)
         if self.failover_endpoint:
             has_user = _has_user("failover_endpoint", self.key, self.failover_endpoint) or has_user
@@ -92,6 +107,11 @@ class Subscription:
             raise SubscriptionInvalid(f"headers of {self.key}: {error}") from error
         if self.takes_batches and self.headers_from:
             raise SubscriptionInvalid(f"headers of {self.key}: in a batch there is no one event to take them from")
+
+    @property
+    def is_pull(self) -> bool:
+        """Whether the application fetches its events."""
+        return self.delivery is DeliveryMode.PULL
 
     @property
     def key(self) -> str:
@@ -129,7 +149,12 @@ class Subscription:
 
     @property
     def shown_endpoint(self) -> str:
-        """The endpoint without user information and query, which may hold secrets: fit for logs and pages."""
+        """The endpoint without user information and query, which may hold secrets: fit for logs and pages.
+
+        Empty where there is none.
+        """
+        if self.is_pull:
+            return ""
         url = urlsplit(self.endpoint)
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 

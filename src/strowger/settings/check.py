@@ -16,7 +16,9 @@ from strowger.events.filters import ALL_TYPES, CLOUD_EVENTS_KEYS, EVENT_GRID_KEY
 from strowger.events.subscription import MEMBERS, Channel, Schema
 from strowger.settings.check_groups import groups
 from strowger.settings.problem import Problem
+from strowger.settings.row import default_of
 from strowger.settings.rows import Settings
+from strowger.settings.subscription import PUSH_ONLY
 
 LONGEST_T1_S = 4.0
 """T2 of RFC 3261 §17.1.2.1: the interval that T1 doubles up to."""
@@ -38,6 +40,7 @@ def check(settings: Settings) -> list[Problem]:
         _hosts,
         _resource_ids,
         _references,
+        _delivery_modes,
         _delivery_headers,
         _endpoints,
         _outside,
@@ -135,6 +138,18 @@ def _references(settings: Settings) -> Iterator[Problem]:
         ("outside", settings.outside),
     ):
         yield from _unknown(_column(section, "resource", (each.resource for each in tables)), resources, "resource")
+
+
+def _delivery_modes(settings: Settings) -> Iterator[Problem]:
+    for index, each in enumerate(settings.subscriptions):
+        path = f"$.subscription[{index}]"
+        if each.delivery == "push" and not each.endpoint:
+            hint = 'say where events are posted, or write delivery = "pull"'
+            yield Problem(f"{path}.endpoint", 'this is required with delivery = "push"', hint)
+        if each.delivery == "pull":
+            for name in PUSH_ONLY:
+                if getattr(each, name) != default_of(type(each), name):
+                    yield Problem(f"{path}.{name}", 'nothing is posted with delivery = "pull"', "leave it out")
 
 
 def _delivery_headers(settings: Settings) -> Iterator[Problem]:

@@ -146,6 +146,9 @@ OPTIONAL_PATH: Final = Kind(
     resolve=lambda path, where: path and where.path(str(path)),
 )
 URL: Final = Kind("URL", '"http://…" or "https://…"', reader.url, "")
+OPTIONAL_URL: Final = Kind(
+    "URL", f"{URL.form}; may be empty", reader.optional_url, "http://refused.invalid"
+)  # blank is not empty: what was refused is not missing
 KEY_SET: Final = Kind(
     "URL", '"https://…", "http://…" on this machine itself, or "dev"', reader.key_set_place, ""
 )

@@ -176,6 +176,22 @@ class Limits:
         "How long an event is tried that only reports: what became of a redirect, CallStarted and the like. With the "
         "profile event-grid it is the event_time_to_live of its subscription.",
     )
+    pull_events: int = row(
+        kinds.count(1, 1_000_000),
+        10_000,
+        'Events of one subscription with delivery = "pull" that are not acknowledged; beyond it the oldest are '
+        "dropped.",
+    )
+    pull_readers: int = row(
+        kinds.count(1, 1_000), 16, "Readers that wait for the events of one such subscription; beyond it 429."
+    )
+    pull_wait: float = row(kinds.DURATION, "60s", "How long one poll for events may wait; for more 400.")
+    pull_keep_alive: float = row(
+        kinds.DURATION, "15s", "How long a stream of events may be silent before a comment is sent."
+    )
+    pull_stream: float = row(
+        kinds.DURATION, "1h", "How long one stream of events lasts; its reader then comes again, with a credential."
+    )
     calls_kept: int = row(kinds.count(0), 10_000, "Ended calls kept to look at.")
     calls_kept_for: float = row(kinds.DURATION, "24h", "How long an ended call is kept to look at.")
     repeatability_kept_for: float = row(

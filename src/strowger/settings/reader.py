@@ -189,6 +189,11 @@ def url(value: object) -> str:
     return _split_url(value).geturl()
 
 
+def optional_url(value: object) -> str:
+    """An http or https URL, or nothing."""
+    return "" if value == "" else url(value)
+
+
 def key_set_place(value: object) -> str:
     """An http or https URL, or the word for our own keys."""
     return DEVELOPMENT if value == DEVELOPMENT else url(value)

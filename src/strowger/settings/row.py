@@ -50,6 +50,12 @@ def rows_of(table: type[Rows]) -> Iterator[tuple[str, Row]]:
         yield each.name, found if found.key else found._replace(key=each.name)
 
 
+def default_of(table: type[Rows], name: str) -> object:
+    """What the setting with this field name is when the file does not have it."""
+    found: Row = table.__dataclass_fields__[name].metadata["row"]
+    return found.kind.read(found.default)
+
+
 def table(key: str, rows: type[Rows], help: str) -> Any:
     """A field that holds one table, all defaults when the file has none."""
     return field(default_factory=rows, metadata={"section": Section(key, rows, False, help)})

@@ -98,9 +98,17 @@ def _event_life(value: object) -> float:
 EVENT_LIFE: Final = kinds.Kind(
     "duration", '"90s", "10m", "24h" or a number of seconds', _event_life, 60.0, unit="seconds"
 )
-OPTIONAL_URL: Final = kinds.Kind(
-    "URL", '"http://…" or "https://…", or "" for none', lambda value: reader.url(value) if value != "" else "", ""
+PUSH_ONLY: Final = (
+    "endpoint",
+    "failover_endpoint",
+    "headers",
+    "headers_from",
+    "signing_secrets",
+    "batch_events",
+    "batch_kilobytes",
+    "max_delivery_attempts",
 )
+"""What says how events are posted, and is refused where they are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +117,13 @@ class Subscription:
 
     resource: str = row(kinds.TEXT, None, "The resource whose events are sent.")
     name: str = row(kinds.TEXT, None, "A short name for commands and logs.")
-    endpoint: str = row(kinds.URL, None, "Where events are posted.")
+    delivery: Literal["push", "pull"] = row(
+        kinds.choice("push", "pull"),
+        "push",
+        "push: events are posted to the endpoint. pull: the application fetches them from the API, and needs no "
+        "endpoint.",
+    )
+    endpoint: str = row(kinds.OPTIONAL_URL, "", 'Where events are posted; required unless delivery = "pull".')
     channel: Literal["acs", "outcomes"] = row(
         kinds.choice("acs", "outcomes"),
         "acs",
@@ -147,7 +161,7 @@ class Subscription:
         EVENT_LIFE, "1440m", "For the profile event-grid: how long an event is tried, from 1m to 1440m."
     )
     failover_endpoint: str = row(
-        OPTIONAL_URL,
+        kinds.OPTIONAL_URL,
         "",
         "Where events go as well, at once, when the endpoint does not answer or answers with a 5xx; it is asked for "
         "its consent like the endpoint. Empty for nowhere.",

@@ -26,6 +26,7 @@ from strowger.events.outbox import BatchLimits, OutboxLimits
 from strowger.events.retry import Profile, Schedule
 from strowger.events.subscription import Schema, Subscription
 from strowger.events.terms import DeliveryTerms
+from strowger.storage.pull import MemoryPull
 
 pytestmark = pytest.mark.asyncio
 
@@ -72,6 +73,7 @@ async def started(store):
                 ids,
                 dead_letters=letters,
                 validation_url="https://localhost/?code={}".format,
+                fetched=MemoryPull(lambda done: done(), lambda key: None),
                 settings=settings,
             )
             await delivery.start()

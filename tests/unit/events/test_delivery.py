@@ -29,6 +29,7 @@ from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile, Schedule
 from strowger.events.subscribers import Removed
 from strowger.events.subscription import Channel, Schema, Subscription
+from strowger.storage.pull import MemoryPull
 from tests.support import reports
 
 pytestmark = pytest.mark.asyncio
@@ -49,7 +50,7 @@ def validation_url(code: str) -> str:
     return f"https://localhost:7444/validate?code={code}"
 
 
-def make(store, *subscriptions, clock=None, settings=SETTINGS) -> EventDelivery:
+def make(store, *subscriptions, clock=None, settings=SETTINGS, fetched=None) -> EventDelivery:
     clock = clock or SystemClock()
     settings = dataclasses.replace(settings, addresses=AddressPolicy(allows_all=True))  # receivers are on loopback
     ids = SeededIds()
@@ -60,6 +61,7 @@ def make(store, *subscriptions, clock=None, settings=SETTINGS) -> EventDelivery:
         ids,
         dead_letters=DeadLetters(store, clock, ids, DeadLetterLimits()),
         validation_url=validation_url,
+        fetched=fetched or MemoryPull(lambda done: done(), lambda key: None),
         settings=settings,
     )
 

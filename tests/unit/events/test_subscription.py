@@ -9,7 +9,7 @@ from strowger.events.errors import SubscriptionInvalid
 from strowger.events.filters import EventFilter
 from strowger.events.outbox import BatchLimits
 from strowger.events.retry import Profile
-from strowger.events.subscription import NAME_LENGTH, Channel, Schema, Subscription
+from strowger.events.subscription import NAME_LENGTH, Channel, DeliveryMode, Schema, Subscription
 from strowger.events.terms import DeliveryTerms
 
 
@@ -129,3 +129,25 @@ def test_in_a_batch_there_is_no_one_event_to_take_headers_from():
     assert not subscription().takes_batches
     with pytest.raises(SubscriptionInvalid, match="in a batch there is no one event"):
         subscription(terms=terms, headers_from=(Header("X-Type", "eventType"),))
+
+
+def test_whose_events_are_fetched_has_no_endpoint():
+    fetched = subscription(endpoint="", delivery=DeliveryMode.PULL)
+    assert fetched.is_pull
+    assert fetched.shown_endpoint == ""
+    assert not subscription().is_pull
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"endpoint": "http://localhost:8080/"},
+        {"failover_endpoint": "http://localhost:8080/"},
+        {"headers": (Header("X-Key", "secret"),)},
+        {"headers_from": (Header("X-From", "data.from.rawId"),)},
+        {"signing_secrets": (b"secret",)},
+    ],
+)
+def test_whose_events_are_fetched_is_posted_nothing(changes):
+    with pytest.raises(SubscriptionInvalid, match="dev/my-app: its events are fetched"):
+        subscription(**{"endpoint": "", **changes}, delivery=DeliveryMode.PULL)

@@ -25,6 +25,7 @@ from strowger.settings import (
     Tls,
     Trunk,
     User,
+    kinds,
 )
 from strowger.settings.check import check
 
@@ -377,7 +378,7 @@ def test_blanks_were_refused_before_and_are_passed_over() -> None:
         resources=(blank, blank),
         numbers=(Number(resource="", e164=""),) * 2,
         users=(User(resource="", name="", id=""),) * 2,
-        subscriptions=(Subscription(resource="", name="", endpoint=""),) * 2,
+        subscriptions=(Subscription(resource="", name="", endpoint=kinds.OPTIONAL_URL.blank),) * 2,
         trunks=(Trunk(name="", uri=""),) * 2,
         routes=(Route(kind="unknown", match="", to=()),) * 2,
     )
@@ -544,3 +545,27 @@ TENANT = Entra(
 )
 def test_issuers(issuers: tuple[Entra, ...], expected: list[str]) -> None:
     assert problems(replace(GOOD, issuers=issuers)) == expected
+
+
+def test_a_subscription_is_posted_somewhere_or_fetched() -> None:
+    rows = (
+        Subscription(resource="dev", name="a"),
+        Subscription(resource="dev", name="b", delivery="pull"),
+        Subscription(
+            resource="dev",
+            name="c",
+            delivery="pull",
+            endpoint="https://example.com/",
+            headers=("X-Key: secret",),
+            headers_from=("X-From: data.from.rawId",),
+            max_delivery_attempts=3,
+        ),
+    )
+    assert problems(Settings(resources=(DEV,), subscriptions=rows)) == [
+        '$.subscription[0].endpoint: this is required with delivery = "push" '
+        '(say where events are posted, or write delivery = "pull")',
+        '$.subscription[2].endpoint: nothing is posted with delivery = "pull" (leave it out)',
+        '$.subscription[2].headers: nothing is posted with delivery = "pull" (leave it out)',
+        '$.subscription[2].headers_from: nothing is posted with delivery = "pull" (leave it out)',
+        '$.subscription[2].max_delivery_attempts: nothing is posted with delivery = "pull" (leave it out)',
+    ]

@@ -104,6 +104,7 @@ def test_taken(read: Callable[[object], object], written: object, value: object)
         (reader.e164, "+٣١", "is not an E.164 number"),
         (reader.key_set_place, "DEV", "is not an http or https URL"),
         (reader.url, "localhost:8080", "is not an http or https URL"),
+        (reader.optional_url, "localhost:8080", "is not an http or https URL"),
         (reader.url, "ftp://x", "is not an http or https URL"),
         (reader.url, "http:///x", "is not an http or https URL"),
         (reader.url, "http://a b/", "is not an http or https URL"),

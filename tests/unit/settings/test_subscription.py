@@ -10,7 +10,8 @@ import pytest
 from strowger.events.filters import MOST_FILTERS
 from strowger.settings import Subscription
 from strowger.settings.decode import Decoder
-from strowger.settings.subscription import ADVANCED_FILTERS, EVENT_LIFE, OPTIONAL_URL
+from strowger.settings.kinds import OPTIONAL_URL
+from strowger.settings.subscription import ADVANCED_FILTERS, EVENT_LIFE
 from strowger.settings.where import Where
 
 STRING_IN = {"operatorType": "StringIn", "key": "data.to.rawId", "values": ["4:+31201110001"]}

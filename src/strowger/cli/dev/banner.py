@@ -55,7 +55,7 @@ def _user(name: str, contacts: Sequence[str]) -> str:
 
 
 def _app(settings: Settings) -> str:
-    endpoints = [printable(each.endpoint) for each in settings.subscriptions]
+    endpoints = [printable(each.endpoint) for each in settings.subscriptions if each.endpoint]
     if not endpoints:
         return "none: calls to numbers get 480 until you start with --app URL"
     return f"{', '.join(endpoints)}   (asking for its consent: see below)"
