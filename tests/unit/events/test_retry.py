@@ -26,17 +26,17 @@ def times(profile: Profile, deadline: float, attempt_s: float = 0.0, status: int
 
 def test_telephony_fits_the_ring_window():
     assert SCHEDULES[Profile.TELEPHONY].timeout_s == 3.0
-    assert times(Profile.TELEPHONY, 30.0) == [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 23.5]
+    assert times(Profile.TELEPHONY, 30.0) == [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5]
 
 
 def test_what_only_reports_is_tried_for_all_of_its_hour():
     starts = times(Profile.TELEPHONY, 3_600.0)
-    assert starts[11:19] == [63.5, 71.5, 86.5, 116.5, 176.5, 296.5, 596.5, 896.5]
+    assert starts[13:21] == [51.5, 59.5, 74.5, 104.5, 164.5, 284.5, 584.5, 884.5]
     assert len(starts) <= MOST_ATTEMPTS
 
 
 def test_telephony_with_an_endpoint_that_hangs():
-    assert times(Profile.TELEPHONY, 30.0, attempt_s=3.0) == [0.0, 3.5, 7.5, 12.5, 19.5]
+    assert times(Profile.TELEPHONY, 30.0, attempt_s=3.0) == [0.0, 3.5, 7.5, 12.5, 19.5, 26.5]
 
 
 def test_event_grid_steps():
