@@ -81,13 +81,13 @@ def show(as_json: bool, name: str, **where: Any) -> None:
 @admin_options
 @rows_options
 @click.argument("name")
-@click.argument("endpoint")
+@click.argument("endpoint", required=False)
 @click.option("--resource", metavar="NAME", help="Whose events; needed where there are several resources.")
 @click.option("--paused", is_flag=True, help="Tell it nothing until it is resumed.")
 def add(
     as_json: bool,
     name: str,
-    endpoint: str,
+    endpoint: str | None,
     resource: str | None,
     paused: bool,
     headers: Sequence[str],
@@ -96,13 +96,12 @@ def add(
 ) -> None:
     """Tell ENDPOINT of calls too, from now on, by a subscription called NAME.
 
-    The endpoint is asked for its consent first; this waits a few seconds for what comes of it.
+    The endpoint is asked for its consent first; this waits a few seconds for what comes of it. There is no ENDPOINT
+    where the application fetches its events (--set delivery=pull).
     """
     admin, _ = admin_of(**where)
-    document = {"name": name, "endpoint": endpoint} | rows_of(headers, rows)
-    resource = resource or _only_resource(**where)
-    if resource is not None:
-        document["resource"] = resource
+    given = {"name": name, "endpoint": endpoint, "resource": resource or _only_resource(**where)}
+    document = {row: value for row, value in given.items() if value is not None} | rows_of(headers, rows)
     if paused:
         document["paused"] = "on"
     _print(_settled(admin, lambda: admin.add_subscription(document)), as_json=as_json)

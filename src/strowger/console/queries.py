@@ -1,4 +1,5 @@
-"""What the console asks of the server: to read, never to change, except that a person may confirm a subscription.
+"""What the console asks of the server: to read, never to change, except that a person may confirm a subscription. What
+it may change of them is in `subscriptions`.
 
 Everything is called and calls back in the thread of the event loop.
 """

@@ -73,6 +73,12 @@ async def test_add(bench: Bench, token_file: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.asyncio
+async def test_what_is_set_holds_before_what_is_guessed(bench: Bench, token_file: Path) -> None:
+    await invoke(bench, token_file, "subscription", "add", "app", "--set", "resource=dev")
+    assert bench.queries.subscriptions.asked == [("add", {"name": "app", "resource": "dev"})]
+
+
+@pytest.mark.asyncio
 async def test_a_handshake_is_waited_for(bench: Bench, token_file: Path) -> None:
     waiting, settled = a_subscription(state="validating", why=""), a_subscription()
     bench.queries.subscriptions.known = [waiting]
