@@ -135,8 +135,9 @@ async def test_what_was_said_outlasts_a_crash(stage: Stage, receiver: Receiver) 
     call.cancel()
 
 
+@pytest.mark.parametrize("crash", [False, True])
 async def test_what_waits_while_a_subscription_is_paused_is_sent_when_it_is_resumed(
-    stage: Stage, receiver: Receiver
+    stage: Stage, receiver: Receiver, *, crash: bool
 ) -> None:
     await stage.serve(subscriptions=[{"name": "more", "endpoint": receiver.url}])
     await strowger(stage, "subscription", "pause", "app")
@@ -147,6 +148,10 @@ async def test_what_waits_while_a_subscription_is_paused_is_sent_when_it_is_resu
     await strowger(stage, "subscription", "pause", "more")
     asked = len(receiver.events())
     receiver.status = 200
+    if crash:
+        stage.server.kill()
+        await stage.server.start()
+        await until(lambda: receiver.kinds().count(VALIDATION) == 2, SOON, "it consents again")
     (more,) = [each for each in await read(stage, "subscription", "list") if each["name"] == "more"]
     assert (more["is_paused"], more["waiting"]) == (True, 1)
     await call.wait_for(180, SOON)

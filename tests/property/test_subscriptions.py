@@ -8,13 +8,15 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strowger.base.clock import VirtualClock
-from strowger.console.errors import ConsoleError
+from strowger.console.errors import BodyInvalid, Conflict, ConsoleError
 from strowger.console.subscriptions import FROM_SETTINGS
-from strowger.settings import Settings
+from strowger.settings import Settings, Subscription
+from strowger.settings.row import rows_of
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
 from tests.support.settings import the_settings
@@ -98,3 +100,37 @@ async def _say(it, verb: str, name: str, number: int) -> object:
     if verb == "change":
         return await it.change(name, {"endpoint": endpoint(number)}, whole=False)
     return await getattr(it, verb)(name)
+
+
+ROWS = sorted(row.key for _, row in rows_of(Subscription))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(
+        ["on", "off", "X-A: 1", "X-A: data.to", "https://x.example/?a=b", "90m", "whsec_", "pull", "All", "one"]
+    ),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["operatorType", "key", "value", "values", "x"]), inner, max_size=4),
+    max_leaves=8,
+)  # fmt: skip
+DOCUMENTS = st.dictionaries(st.sampled_from(ROWS) | st.text(max_size=8), VALUES, max_size=6)
+
+
+@given(DOCUMENTS, st.booleans())
+def test_whatever_is_sent_is_added_or_refused_with_why(document: dict[str, object], is_whole: bool) -> None:
+    least = {"resource": "one", "name": "a", "endpoint": endpoint(1)}
+    asyncio.run(_send(document if is_whole else least | document))
+
+
+async def _send(document: dict[str, object]) -> None:
+    store = MemoryStore(asyncio.get_running_loop().call_soon, Retention())
+    it, delivery = subscriptions_of(SETTINGS, store, VirtualClock())
+    try:
+        await it.add(document)
+    except BodyInvalid as refused:
+        assert refused.details
+        assert all(detail.path.startswith("$") and detail.message for detail in refused.details)
+    except Conflict:
+        assert document["name"] == "ours"
+    again, _ = subscriptions_of(SETTINGS, store, VirtualClock())
+    assert again.shown() == it.shown()
+    msgspec.json.encode(it.shown())
+    assert len([*delivery.subscribers]) == len(it.shown().subscriptions)
