@@ -47,6 +47,7 @@ TESTS: Final = 8
 """Events that are made up and on their way at one time, over all subscriptions."""
 
 T = TypeVar("T")
+_States = Mapping[str, tuple[State, str]]
 _log: Final = structlog.stdlib.get_logger(__name__)
 
 
@@ -113,13 +114,12 @@ class Subscriptions:
 
     def shown(self) -> SubscriptionsView:
         """All of them, those of the settings first."""
-        waiting = self._delivery.waiting()
-        return SubscriptionsView(tuple(self._view(known, waiting[known.key]) for known in self._known.values()))
+        waiting, states = self._delivery.waiting(), self._delivery.states()
+        return SubscriptionsView(tuple(self._view(known, waiting, states) for known in self._known.values()))
 
     def one(self, name: str) -> SubscriptionView:
         """One. Raises NotThere."""
-        known = self._found(name)
-        return self._view(known, self._delivery.waiting()[known.key])
+        return self._view(self._found(name), self._delivery.waiting(), self._delivery.states())
 
     async def add(self, document: Mapping[str, object]) -> SubscriptionView:
         """One more. Raises BodyInvalid, Conflict, StoreUnavailable."""
@@ -306,10 +306,10 @@ class Subscriptions:
         if error is not None:
             raise error
 
-    def _view(self, known: _Known, waiting: int) -> SubscriptionView:
+    def _view(self, known: _Known, waiting: Mapping[str, int], states: _States) -> SubscriptionView:
         state, why, failover = UNUSABLE, known.problem, ""
         if known.row is not None:
-            state, why, failover = self._handshakes(known)
+            state, why, failover = self._handshakes(known, states)
         row = known.row
         return SubscriptionView(
             name=known.name,
@@ -321,7 +321,7 @@ class Subscriptions:
             why=why,
             validation_url=self._delivery.manual_url(known.key) if row is not None else "",
             failover=failover,
-            waiting=waiting,
+            waiting=waiting.get(known.key, 0),
             created_at=None if known.is_of_settings else iso(known.created_at),
             rows=shown(row) if row is not None else {},
         )
@@ -331,9 +331,8 @@ class Subscriptions:
         subscriber = self._delivery.subscribers.get(known.key)
         return subscriber.subscription.failover_key if subscriber is not None else ""
 
-    def _handshakes(self, known: _Known) -> tuple[str, str, str]:
+    def _handshakes(self, known: _Known, states: _States) -> tuple[str, str, str]:
         """How far the one of its endpoint is, why, and both of its failover endpoint's."""
-        states = self._delivery.states()
         state, why = states[known.key]
         failover = states.get(self._failover_key(known))
         return state.value, why, ": ".join(filter(None, (failover[0].value, failover[1]))) if failover else ""
