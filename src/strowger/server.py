@@ -381,7 +381,7 @@ class Server:
             self.exchange,
             self.store,
             self._resources(),
-            wall=self._clock.wall,
+            clock=self._clock,
             token=self._ids.token,
             settings=assembly.api_settings(self.settings),
             identity=assembly.identity_service(

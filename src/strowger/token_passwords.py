@@ -26,6 +26,8 @@ TOKENS: Final = 100_000
 """The same of all users; beyond it the resource that has most of them loses its oldest, so that none takes up all the
 room.
 """
+CLOCK_SET_BY_S: Final = 7_200.0
+"""What is over is kept for this long, since the clock that says so may be set back."""
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, tuple[str, str | None]]).decode
@@ -85,8 +87,9 @@ class TokenPasswords:
         return [Credential(name, self._realm, each[0], each[1]) for each in hashes if each is not None]
 
     def prune(self) -> None:
-        """Forget what is good no longer."""
-        for password in [each for kept in self._kept.values() for each in kept if not self._is_good(each)]:
+        """Forget what is good no longer, and would not be if the clock were set back."""
+        kept = [each for of_user in self._kept.values() for each in of_user]
+        for password in [each for each in kept if not self._is_good(each, CLOCK_SET_BY_S)]:
             self._drop(password)
 
     def _credentials(self, key: str, identity: Identity, token: str) -> Iterator[Credential]:
@@ -94,10 +97,10 @@ class TokenPasswords:
         for word in dict.fromkeys((*words, *map(str.lower, words))):
             yield Credential.of_password(word, self._realm, token, md5=self._md5)
 
-    def _is_good(self, password: StoredPassword) -> bool:
+    def _is_good(self, password: StoredPassword, longer_s: float = 0.0) -> bool:
         identity = self._identities.find(password.raw_id)
         is_current = identity is not None and identity.not_before == password.issued_under
-        return is_current and self._wall() <= password.expires_at
+        return is_current and self._wall() <= password.expires_at + longer_s
 
     def _keep(self, password: StoredPassword) -> None:
         kept = self._kept.setdefault(password.raw_id, [])

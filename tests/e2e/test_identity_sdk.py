@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import json
 import ssl
@@ -172,6 +173,35 @@ async def test_a_restart_keeps_identities_and_keys(stage: Stage, end: str) -> No
         assert jwt.decode(after.token, await published(server), ["RS256"]).claims["issuedUnder"] > 0
         with pytest.raises(HttpResponseError):
             await ask("get_token", gone, [VOIP])
+
+
+async def test_keys_change_and_the_tokens_of_old_ones_stay_good_until_they_are_revoked(stage: Stage) -> None:
+    server = await stage.serve(users={"bob": []}, limits={"token_key_age": "1s"})
+    bob = CommunicationUserIdentifier(user_id("bob"))
+
+    def kid(text: str) -> str:
+        header, _, _ = text.partition(".")
+        return str(json.loads(base64.urlsafe_b64decode(f"{header}=="))["kid"])
+
+    async def answer(text: str) -> int:
+        return (await post(server, "reject", text, "no context at all"))[0]
+
+    async with asking(server, "sync") as ask:
+        old = (await ask("get_token", bob, [VOIP])).token
+        new = old
+        while kid(new) == kid(old):
+            new = (await ask("get_token", bob, [VOIP])).token
+        for _ in range(2):
+            assert [await answer(each) for each in (old, new)] == [400, 400], "believed, and the context is not"
+            for each in (old, new):
+                assert jwt.decode(each, await published(server), ["RS256"]).claims["skypeid"] == bob.raw_id[2:]
+            server.kill()
+            await server.start()
+        await ask("revoke_tokens", bob)
+        server.kill()
+        await server.start()
+        assert [await answer(each) for each in (old, new)] == [401, 401]
+        assert await answer((await ask("get_token", bob, [VOIP])).token) == 400
 
 
 async def test_a_call_is_redirected_to_a_user_that_was_just_created(stage: Stage) -> None:

@@ -196,7 +196,7 @@ class Bench:
             self.control,
             self.store,
             self.resources,
-            wall=self.clock.wall,
+            clock=self.clock,
             token=lambda: "AAAAAAAAAAAAAAAAAAAAAA",
             settings=self.settings,
             authenticators=self.authenticators,

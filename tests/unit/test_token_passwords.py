@@ -9,7 +9,7 @@ from strowger.calls.identities import Identity
 from strowger.calls.ports import Done
 from strowger.calls.token_passwords import StoredPassword
 from strowger.sip.authentication.credentials import Credential
-from strowger.token_passwords import TOKENS_PER_USER, TokenPasswords
+from strowger.token_passwords import CLOCK_SET_BY_S, TOKENS_PER_USER, TokenPasswords
 from tests.support.tokens import BOB, NOW, RESOURCE_ID, Mint
 
 KEY = BOB.raw_id.lower()
@@ -138,8 +138,21 @@ async def test_a_password_ends_with_its_token() -> None:
     assert len(desk.found()) == 2
     desk.now = END + 0.5
     assert desk.found() == [Credential.of_password("bob", "here", "t2")]
+    desk.now = END + CLOCK_SET_BY_S + 0.5
     desk.passwords.prune()
     assert len(desk.store.kept) == len(desk.passwords) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_is_set_forward_an_hour_and_back_ends_no_password() -> None:
+    desk = Desk()
+    await desk.keep("t1")
+    desk.now = END + 3_600
+    assert desk.found() == []
+    desk.passwords.prune()
+    desk.restart()
+    desk.now = NOW + 60
+    assert desk.found() == [Credential.of_password("bob", "here", "t1")]
 
 
 @pytest.mark.asyncio

@@ -47,6 +47,7 @@ from strowger.acs.signature import CONTENT_HASH, content_hash
 from strowger.acs.versions import IDENTITY_KNOWN, version_of, warning_for
 from strowger.calls.decision import Accepted, Answer, CallControl
 from strowger.calls.errors import CallError, ContextMalformed, DecisionRefused, IdentityRefused, StoreUnavailable
+from strowger.calls.ledger import Clock
 from strowger.calls.ports import Receipt, Store
 
 MAX_CLIENT_REQUEST_ID_CHARACTERS: Final = 256
@@ -55,6 +56,8 @@ JWKS_CONTENT_TYPE: Final = "application/jwk-set+json"
 JWKS_CACHING: Final = "max-age=300"
 """Who sees a token with an unknown key asks again anyway."""
 
+CLOCK_SET_BY_S: Final = 7_200.0
+"""A wall clock that is set back by no more than this makes no signature new again that was seen."""
 TOO_MANY: Final = 429
 """Says nothing of the request itself, only of its time (RFC 6585 §4), and so its answer is not kept."""
 
@@ -104,13 +107,13 @@ class Api:
         store: Store,
         resources: Sequence[Resource],
         *,
-        wall: Callable[[], float],
+        clock: Clock,
         token: Callable[[], str],
         settings: ApiSettings | None = None,
         authenticators: Sequence[Authenticator] = (),
         identity: IdentityService | None = None,
     ) -> None:
-        """`wall` tells seconds since 1970; `token` makes a URL-safe word of 22 characters, the base of each MS-CV.
+        """`token` makes a URL-safe word of 22 characters, the base of each MS-CV.
 
         `authenticators` are for credentials other than the access keys of `resources`; without an `identity` service
         its operations are answered as not implemented.
@@ -120,14 +123,17 @@ class Api:
         self._identity: Final = identity
         self.pull: PullApi | None = None
         """Where applications fetch their events; without it there is no such path."""
-        self._wall: Final = wall
+        self._wall: Final = clock.wall
+        self._monotonic: Final = clock.monotonic
         self._vector_base: Final = token()
         self._vectors: Final = count()
         skew = self._settings.clock_skew_s
         self._access_keys: Final = AccessKeyAuthenticator(
             resources,
             clock_skew_s=skew,
-            memory=SignatureMemory(remembered=self._settings.signatures_remembered, valid_for_s=2 * skew),
+            memory=SignatureMemory(
+                remembered=self._settings.signatures_remembered, valid_for_s=2 * skew + CLOCK_SET_BY_S
+            ),
             trusts_forwarded_host=self._settings.trusts_forwarded_host,
             shows_string_to_sign=self._settings.shows_string_to_sign,
         )
@@ -196,7 +202,7 @@ class Api:
         decision = read(request.body)
         self._guesses.require_few(principal, now)
         if principal.signature:
-            self._access_keys.require_unseen(principal, request, now)
+            self._access_keys.require_unseen(principal, request, self._monotonic())
         if request_id is None:
             return await self._decide(decision, principal, None)
         repeat = Repeat(_scope(principal, operation), request_id, _fingerprint(operation, version, principal, request))

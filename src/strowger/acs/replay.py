@@ -13,7 +13,10 @@ SAFE_TO_REPEAT: Final = frozenset(("GET", "HEAD", "DELETE"))
 
 
 class SignatureMemory:
-    """Remembers signatures while their date makes them valid, in two generations; the older one is dropped whole."""
+    """Remembers signatures while their date makes them valid, in two generations; the older one is dropped whole.
+
+    How long that is, is told by the monotonic clock: the wall clock may be set, and what it made old be new again.
+    """
 
     __slots__ = ("_half", "_new", "_old", "_since", "_valid_for_s")
 
@@ -29,7 +32,9 @@ class SignatureMemory:
         return len(self._new) + len(self._old)
 
     def is_replay(self, digest: bytes, method: str, request_id: str | None, now: float) -> bool:
-        """Whether a signature was seen with another id; otherwise it is remembered. `now` is the wall clock."""
+        """Whether a signature was seen with another id; otherwise it is remembered. `now` is the monotonic
+        clock, in seconds.
+        """
         # No client can steer 64 bits of a keyed digest, and a hash is enough to compare ids: both stay small.
         key = int.from_bytes(digest[:8], "big")
         meant = 0 if request_id is None else hash(request_id) or 1
@@ -42,8 +47,8 @@ class SignatureMemory:
         return earlier != meant or (request_id is None and method not in SAFE_TO_REPEAT)
 
     def _remember(self, key: int, meant: int, now: float) -> None:
-        if len(self._new) >= self._half or abs(now - self._since) > self._valid_for_s:
-            self._old = self._new if abs(now - self._since) <= 2 * self._valid_for_s else {}
+        if len(self._new) >= self._half or now - self._since > self._valid_for_s:
+            self._old = self._new if now - self._since <= 2 * self._valid_for_s else {}
             self._new = {}
             self._since = now
         self._new[key] = meant

@@ -31,6 +31,7 @@ from azure.core.exceptions import (
 
 from strowger.acs.api import Api
 from strowger.acs.http import HttpListener
+from strowger.base.clock import SystemClock
 from strowger.calls.decision import RedirectCall, RejectCall, RejectReason
 from strowger.calls.errors import CallError, CallOver, ContextForeign, ContextMalformed, HopClosed, StoreUnavailable
 from strowger.calls.identifier import Identifier, Kind
@@ -72,7 +73,7 @@ class Served:
 @asynccontextmanager
 async def served() -> AsyncIterator[Served]:
     bench = Bench()
-    api = Api(bench.control, bench.store, bench.resources, wall=time.time, token=lambda: "A" * 22)
+    api = Api(bench.control, bench.store, bench.resources, clock=SystemClock(), token=lambda: "A" * 22)
     listener = HttpListener(api.handle, wall=time.time)
     try:
         yield Served(await listener.start("127.0.0.1", 0), bench)

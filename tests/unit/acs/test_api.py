@@ -269,6 +269,30 @@ async def test_keys_are_replaced_while_it_serves(bench: Bench) -> None:
     assert (await bench.send(bench.request())).status == 204
 
 
+@pytest.mark.parametrize("jump_s", [3_600.0, -3_600.0])
+@pytest.mark.asyncio
+async def test_a_clock_that_is_set_and_set_right_makes_no_signature_new_and_locks_nobody_out(
+    bench: Bench, jump_s: float
+) -> None:
+    right = bench.clock.wall()
+    seen, replayed = bench.repeatable(), bench.repeatable(request_id=OTHER_REQUEST_ID)
+    unseen = bench.request(BODY + b" ")
+    assert (await bench.send(seen)).status == 204
+    bench.clock.set_wall(right + jump_s)
+    for request in (seen, unseen):
+        reply = await bench.send(request)
+        assert (reply.status, error_of(reply)["code"]) == (401, "7509"), "while the clock is wrong by an hour"
+    assert (await bench.send(bench.request())).status == 204, "but whoever has the same time is believed"
+    bench.clock.advance(60.0)
+    bench.clock.set_wall(right + 60.0)
+    assert (await bench.send(unseen)).status == 204
+    assert (await bench.send(bench.request())).status == 204
+    assert (await bench.send(seen)).status == 204, "an honest repeat"
+    reply = await bench.send(replayed)
+    assert (reply.status, error_of(reply)["code"]) == (401, "7509")
+    assert "was sent before" in error_of(reply)["message"]
+
+
 @pytest.mark.asyncio
 async def test_bearer_tokens(bench: Bench) -> None:
     reply = await bench.send(bench.request(Authorization="Bearer eyJ.e30."))

@@ -70,7 +70,8 @@ class AccessKeyAuthenticator:
         return Principal(resource.name, signature=digest)
 
     def require_unseen(self, principal: Principal, request: Request, now: float) -> None:
-        """Refuse a signature that was used before under another request id; else remember it. Raises CredentialRefused.
+        """Refuse a signature that was used before under another request id; else remember it. `now` is the monotonic
+        clock. Raises CredentialRefused.
 
         For requests that are otherwise in order: a mistake that is mended within the second is no replay.
         """
