@@ -223,7 +223,8 @@ class Trunk:
     caller_id: Literal["pass", "trunk", "owned"] = row(
         kinds.choice("pass", "trunk", "owned"),
         "pass",
-        "Which number it is shown. pass: the caller's. trunk: its `number`. owned: the one of ours that was dialled.",
+        "Which number it is shown. pass: the caller's. trunk: its `number`. owned: the one of ours that was dialled, "
+        "or else `number`, or none.",
     )
     number: str = row(kinds.OPTIONAL_E164, "", "The number of the trunk itself; calls to its registration are for it.")
     forwarded_as: tuple[Literal["history-info", "diversion"], ...] = row(

@@ -17,6 +17,8 @@ from strowger.sip.trunk.privacy import ANONYMOUS_URI, hides_caller, privacy_of, 
 from strowger.sip.trunk.trunk import CallerId, Trunk
 
 _ASSERTED = "P-Asserted-Identity"
+_PREFERRED = "P-Preferred-Identity"
+"""Meant for us alone (RFC 3325 §9.2)."""
 _REMOTE_PARTY = "Remote-Party-ID"
 """The older form of the same, which some carriers still believe."""
 
@@ -36,15 +38,25 @@ def identify(request: Request, trunk: Trunk, caller: Caller) -> None:
     """Write into `request` who calls, as the trunk wants it and the caller allows it."""
     hides = hides_caller(request)
     number = _number(trunk, caller)
+    if trunk.caller_id is CallerId.OWNED and not number:
+        _identify_nobody(request)
+        return
     _assert_identity(request, trunk, caller, number, hides=hides)
     if hides and (number or not trunk.is_trusted):
         _set_from(request, '"Anonymous" ', ANONYMOUS_URI)
     elif number:
         _set_from(request, "", number)
-    request.remove("P-Preferred-Identity")  # meant for us alone (RFC 3325 §9.2)
+    request.remove(_PREFERRED)
     if hides or number or not caller.is_trusted:
         request.remove(_REMOTE_PARTY)
     _set_privacy(request, trunk, hides=hides)
+
+
+def _identify_nobody(request: Request) -> None:
+    """Only numbers of ours may be shown, and there is none: so nobody's is, for the caller's may be any."""
+    _set_from(request, '"Anonymous" ', ANONYMOUS_URI)
+    for name in (_ASSERTED, _PREFERRED, _REMOTE_PARTY):
+        request.remove(name)
 
 
 def without_hidden(invite: Request) -> Request:
@@ -72,7 +84,8 @@ def with_own_from(response: Response, invite: Request) -> Response:
 
 def _number(trunk: Trunk, caller: Caller) -> str:
     """The URI of the number that is shown in place of the caller's; empty when its own is."""
-    number = {CallerId.PASS: "", CallerId.TRUNK: trunk.number, CallerId.OWNED: caller.dialled}[trunk.caller_id]
+    own = {CallerId.PASS: "", CallerId.TRUNK: trunk.number, CallerId.OWNED: caller.dialled or trunk.number}
+    number = own[trunk.caller_id]
     if not number:
         return ""
     return f"sip:{escape_user(trunk.number_format.shown(number))}@{SipUri.parse(trunk.uri).host}"

@@ -29,12 +29,13 @@ def shown(
     privacy: str = "",
     is_trusted: bool = False,
     extra: tuple[tuple[str, str], ...] = (),
+    number: str = "+31201110009",
 ) -> tuple[str | None, str | None, str | None]:
     """From, P-Asserted-Identity and Privacy afterwards."""
     headers = [("From", from_), *([("P-Asserted-Identity", pai)] if pai else []), *extra]
     request = Request.make("INVITE", "sip:x@y", [*headers, *([("Privacy", privacy)] if privacy else [])])
     trunk = Trunk(
-        "t", "sip:carrier.example:5070;transport=tcp", caller_id=CallerId(caller_id), number="+31201110009",
+        "t", "sip:carrier.example:5070;transport=tcp", caller_id=CallerId(caller_id), number=number,
         is_trusted=is_trusted,
     )  # fmt: skip
     identify(request, trunk, caller)
@@ -53,13 +54,21 @@ def shown(
         ("pass", VOUCHED, ASSERTED, (PLAIN, "<sip:ann@ours.example>", None)),
         ("trunk", TRUSTED, ASSERTED, (f"{OURS};tag=ann", OURS, None)),
         ("owned", NOBODY, "", (f"{DIALLED};tag=ann", DIALLED, None)),
-        ("owned", Caller(), "", (PLAIN, None, None)),  # nobody of ours was dialled
+        ("owned", Caller(), "", (f"{OURS};tag=ann", OURS, None)),  # no number of ours was dialled
     ],
 )
 def test_a_caller_who_hides_nothing(
     caller_id: str, caller: Caller, pai: str, expected: tuple[str | None, ...], is_trusted: bool
 ) -> None:
     assert shown(caller_id, caller, pai=pai, is_trusted=is_trusted) == expected
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+@pytest.mark.parametrize("caller", [Caller(), Caller(is_trusted=True), Caller(asserted="sip:ann@ours.example")])
+def test_where_only_numbers_of_ours_are_shown_and_there_is_none_nobody_is(caller: Caller, is_trusted: bool) -> None:
+    claims = (("Remote-Party-ID", "<sip:+31900123456@x>"), ("P-Preferred-Identity", "<sip:+31900123456@x>"))
+    told = shown("owned", caller, pai=ASSERTED, is_trusted=is_trusted, extra=claims, number="")
+    assert told == (ANONYMOUS, None, None)
 
 
 @pytest.mark.parametrize(
