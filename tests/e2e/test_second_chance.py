@@ -12,6 +12,7 @@ from strowger.phones.behaviours import Answer, Behaviour, Busy, NoAnswer, Silent
 from strowger.phones.incoming import LegState
 from strowger.phones.outgoing import OutgoingCall
 from tests.e2e.stage import Stage, code
+from tests.e2e.test_looking import strowger
 from tests.support.application import IncomingCall
 from tests.support.server import NUMBER, free_ports, user_id
 from tests.support.sipp import together
@@ -27,9 +28,9 @@ ROUTES: list[tuple[str, str, str | list[str]]] = [
 TOLD = {"on_failure": "application"}
 
 
-async def serve(stage: Stage, first: str, second: str = "sip:127.0.0.1:9", **tables: Any) -> None:
+async def serve(stage: Stage, first: str, second: str | dict[str, Any] = "sip:127.0.0.1:9", **tables: Any) -> None:
     """Two trunks, of which the second serves."""
-    trunks = {"first": first, "second": second}
+    trunks: dict[str, str | dict[str, Any]] = {"first": first, "second": second}
     await stage.serve(trunks=trunks, routes=ROUTES, **{"number": TOLD, **tables})
 
 
@@ -150,3 +151,40 @@ async def test_a_crash_between_the_failure_and_the_second_redirect(stage: Stage)
     assert (await call.final(SOON)).status == 200
     assert [response.status for response in call.responses if response.status >= 200] == [200]
     assert (len(first.received), len(second.received)) == (1, 1), "nobody is rung twice"
+
+
+async def test_a_trunk_and_an_operator_learn_the_whole_way(stage: Stage) -> None:
+    first, second = await stage.phone("first", Busy()), await stage.phone("second", Answer())
+    rows = {"uri": second.uri, "forwarded_as": ["diversion"]}
+    await serve(stage, first.uri, rows)
+    call, _, again = await returned(stage)
+    held = await strowger(stage, "call", "why", again.correlation_id)
+    assert f"The call is held for {NUMBER} again and waits for the application to decide" in held
+    await stage.redirect(again, SECOND)
+    assert (await call.final(SOON)).status == 200
+    diversions = (await second.leg(timeout_s=SOON)).invite.values("Diversion")
+    assert [value.partition(";")[2].partition(";")[0] for value in diversions] == [
+        "reason=user-busy",
+        "reason=unconditional",
+    ]
+    told = await strowger(stage, "call", "why", again.correlation_id)
+    assert "486 Busy Here; returned to the application" in told
+    assert f"3. {NUMBER}: held again, announced as event {again.event_id}" in told
+
+
+async def test_a_group_of_which_everybody_is_busy_gives_the_call_back_once(stage: Stage) -> None:
+    ann, bob = await stage.phone("ann", Busy()), await stage.phone("bob", Busy())
+    second = await stage.phone("second", Answer())
+    users = {"team": [], "ann": [ann.uri], "bob": [bob.uri]}
+    team = {"id": user_id("team"), "mode": "in-order", "members": ["ann", "bob"], "ends_on": []}
+    await serve(stage, ann.uri, second.uri, users=users, group=[team])
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event(0), "team")
+    assert (await stage.application.event(1)).to == user_id("team")
+    again = await stage.application.event(2)
+    assert again.to == f"4:{NUMBER}"
+    assert again.data["redirectFailure"]["target"]["rawId"] == user_id("team")
+    only_ringing(call)
+    await stage.redirect(again, SECOND)
+    assert (await call.final(SOON)).status == 200
+    assert (len(ann.received), len(bob.received), len(stage.application.events)) == (1, 1, 3)
