@@ -77,7 +77,7 @@ ADVICE: Final[dict[State, str]] = {
     State.AWAITING_MANUAL: "let the application answer with the code as validationResponse, or with "
     "WebHook-Allowed-Origin to OPTIONS if it takes CloudEvents, or open the validation URL",
     State.VALID: "nothing to do",
-    State.FAILED: "correct the endpoint, then restart; its events are not kept",
+    State.FAILED: "correct the endpoint, then strowger subscription validate; its events are not kept",
 }
 """What a person can do about a state."""
 
