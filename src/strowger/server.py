@@ -36,7 +36,6 @@ from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import Exchange
-from strowger.calls.outside_minutes import DAY_S
 from strowger.calls.ports import StoredCall
 from strowger.console.console import Console
 from strowger.console.metrics import Metrics
@@ -83,6 +82,8 @@ RESUME_PAUSE_S: Final = 0.05
 """After a restart this many calls are taken up again every so many seconds: a burst would overflow the peers' socket
 buffers.
 """
+CALLS_RECALLED: Final = 20_000
+"""The newest calls that a start reads to count those to the outside; half a second for all of them."""
 WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
 LEAVE_TRUNKS_S: Final = 2.0
@@ -227,7 +228,9 @@ class Server:
         calls = self.store.live_calls()
         for stored in calls:
             self.exchange.restore(stored)
-        ended = self._restore_ended(calls)
+        ended = self._restore_ended()
+        recent = self.store.recent_calls(CALLS_RECALLED)
+        self.exchange.outside.recall(recent, self._clock.monotonic(), self._clock.wall())
         self.driver.open()
         sockets = Sockets(self.transports, self.driver.touch, self.driver.asked)
         self.trunks.open(self.edge.own_requests, sockets, self.servers)
@@ -430,12 +433,8 @@ class Server:
 
     # Upkeep ----------------------------------------------------------------------------------------------------------
 
-    def _restore_ended(self, live: Sequence[StoredCall]) -> list[StoredCall]:
-        now = self._clock.wall()
-        of_a_day = self.store.ended_calls(now - DAY_S)
-        known = (each.call for each in (*live, *of_a_day))
-        self.exchange.outside.recall(known, self._clock.monotonic(), now)
-        stored = [each for each in of_a_day if each.leg and each.call.ended_at >= now - ENDED_LATELY_S]
+    def _restore_ended(self) -> list[StoredCall]:
+        stored = [each for each in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S) if each.leg]
         for each in stored:
             self.edge.restore_ended(each)
         return stored

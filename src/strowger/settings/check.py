@@ -198,6 +198,10 @@ def _issuers(settings: Settings) -> Iterator[Problem]:
         if not each.allowed and not each.tenant:
             hint = "give the ids of applications, or a tenant whose users may exchange tokens"
             yield Problem(f"$.entra[{index}].allowed", "nobody is allowed anything by this table", hint)
+        both = set(each.audiences) & set(each.exchange_audiences)
+        if each.tenant and both:
+            hint = "who shows a token for one purpose has none for the other"
+            yield Problem(f"$.entra[{index}].exchange_audiences", f'"{min(both)}" is among audiences too', hint)
         other, its_url = first.setdefault(each.issuer, (index, each.jwks_url))
         if each.jwks_url and its_url and its_url != each.jwks_url:
             yield Problem(path, f'the same issuer has "{its_url}" in $.entra[{other}]', "an issuer has one set of keys")

@@ -509,6 +509,14 @@ TENANT = Entra(
         ((replace(TENANT, jwks_url="dev"), replace(TENANT, resource="prod", jwks_url="dev")), []),
         ((replace(TENANT, jwks_url="http://127.0.0.1:8080/keys"),), []),
         ((replace(TENANT, allowed=(), tenant="t"),), []),
+        ((replace(TENANT, audiences=("x", "y"), exchange_audiences=("y",)),), []),
+        (
+            (replace(TENANT, tenant="t", audiences=("x", "y"), exchange_audiences=("y",)),),
+            [
+                '$.entra[0].exchange_audiences: "y" is among audiences too '
+                "(who shows a token for one purpose has none for the other)"
+            ],
+        ),
         (
             (replace(TENANT, allowed=()),),
             [
