@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
 import pytest
 
 from strowger.phones.behaviours import Answer, Behaviour, Busy, Decline, NoAnswer
@@ -16,6 +17,8 @@ from tests.e2e.test_crash import AFTER_RESTART, assert_rung_once
 from tests.e2e.test_joining import PASSWORDS, SIP
 from tests.e2e.test_looking import read, strowger
 from tests.e2e.test_registration import register
+from tests.e2e.test_websocket import URI, answer
+from tests.support.digest import digest
 from tests.support.server import NUMBER, OUTSIDE, SECOND_NUMBER, free_ports, until, user_id
 from tests.support.sipp import together
 
@@ -108,6 +111,19 @@ async def test_a_phone_that_registers_joins_its_group(stage: Stage) -> None:
     assert (await call.final(SOON)).status == 200
     await desk.received[0].reached(LegState.CANCELLED, SOON)
     assert await call.hang_up() == 200
+
+
+async def test_a_member_over_websocket_is_reached_by_its_connection(stage: Stage) -> None:
+    ring = [{"id": NUMBER, "mode": "all", "members": ["bob"]}]
+    await stage.serve(users={"bob": []}, passwords=PASSWORDS, sip=SIP, group=ring)
+    url = f"ws://127.0.0.1:{stage.server.console_port}/sip"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=["sip"]) as phone:
+        challenge = await answer(phone, "REGISTER", 1)
+        proof = f"Authorization: {digest(challenge, 's3cret', uri=URI)}\r\n"
+        assert (await answer(phone, "REGISTER", 2, proof)).startswith("SIP/2.0 200 ")
+        call = stage.call(await stage.caller())
+        assert (await asyncio.wait_for(phone.receive_str(), SOON)).startswith("INVITE sip:bob@b0b.invalid")
+    assert (await call.final(SOON)).status == 500
 
 
 # One after the other -------------------------------------------------------------------------------------------------

@@ -121,3 +121,15 @@ def test_a_phone_behind_a_nat_keeps_its_flow_however_long_the_request() -> None:
 def test_a_destination_reads_back_the_same(host: str) -> None:
     place = Destination("TLS", host, 5061, "sbc.example")
     assert read_destination(write_destination(place)) == place
+
+
+def test_a_phone_of_a_member_is_looked_up_as_that_members() -> None:
+    members = [Branch("sip:a@x.invalid", member="8:acs:r_ann"), Branch("sip:b@x.invalid")]
+    fork = Fork("call", 0, members, 0.0, 185.0, user="8:acs:r_sales")
+    told: list[str] = []
+    ways = {"8:acs:r_ann": Way((PHONE,), ()), "8:acs:r_sales": Way((SPARE,), ())}
+    places = Places(Wire(), Names(), lambda user, _: ways[user], trunk_at)
+    for attempt in fork.attempts:
+        places.find(fork, attempt, told.append)
+    assert [attempt.flow for attempt in fork.attempts] == [PHONE, SPARE]
+    assert told == ["", ""]
