@@ -2,11 +2,13 @@
 restarts, against a small reference model; with what follows failures and silence, and without.
 
 Invariants: at most one decision per hop, at most one winner per call, a final state stays, nobody rings without a
-committed decision, a chain is bounded, and no call outlives the ring budget.
+committed decision, a chain is bounded, no call outlives the ring budget, and each redirect that is over has one final
+outcome, as durable as its end.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from hypothesis import settings
@@ -20,6 +22,7 @@ from strowger.calls.fallbacks import Default, Fallbacks
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ledger import SAVE_AGAIN_S
 from strowger.calls.limits import Limits
+from strowger.calls.reports import RedirectOutcome, Report, Result
 from tests.support.exchange import BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, HandClock, HandStore, user
 
 TARGETS = [phone_number(OUTSIDE), phone_number(OTHER_NUMBER), phone_number(NUMBER), user(BOB), user(NOBODY)]
@@ -37,13 +40,21 @@ class Calls(RuleBasedStateMachine):
     fallbacks = Fallbacks()
 
     def make(self) -> Bench:
-        return Bench(LIMITS, self.store, self.clock, fallbacks=self.fallbacks)
+        bench = Bench(LIMITS, self.store, self.clock, fallbacks=self.fallbacks)
+        bench.recorder.wants_reports, bench.recorder.reports = self.wants_reports, self.reports
+        return bench
 
-    @initialize(dialled=st.sampled_from([NUMBER, "bob", "nobody"]), at_once=AT_ONCE, is_stubborn=st.booleans())
-    def arrives(self, dialled: str, *, at_once: bool, is_stubborn: bool) -> None:
+    @initialize(
+        dialled=st.sampled_from([NUMBER, "bob", "nobody"]),
+        at_once=AT_ONCE,
+        is_stubborn=st.booleans(),
+        wants_reports=st.booleans(),
+    )
+    def arrives(self, dialled: str, *, at_once: bool, is_stubborn: bool, wants_reports: bool) -> None:
         """`is_stubborn`: nobody hangs up, rejects or answers, so that the chain gets long."""
         self.is_stubborn = is_stubborn
         self.store, self.clock = HandStore(), HandClock()
+        self.wants_reports, self.reports = wants_reports, list[Report]()
         self.bench = self.make()
         self.call_id = self.bench.arrive(dialled, flush=False)
         self.contexts: dict[int, str] = {}
@@ -108,6 +119,12 @@ class Calls(RuleBasedStateMachine):
         if at_once:
             self.commits()
 
+    @rule(back=BACK, branch=st.integers(0, 1))
+    def target_rings(self, back: int, branch: int) -> None:
+        hop = self._hop(back)
+        if hop in self.rung:
+            self.bench.exchange.rang(self.call_id, hop, branch)
+
     @rule(back=BACK, number=st.integers(0, 2), status=st.sampled_from([486, 503, 603]))
     def branch_ends(self, back: int, number: int, status: int) -> None:
         hop = self._hop(back)
@@ -149,6 +166,7 @@ class Calls(RuleBasedStateMachine):
         fails: one fault at a time.)
         """
         self.store.waiting.clear()
+        self.store.added.clear()
         contexts = self.bench.recorder.contexts
         self.bench = self.make()
         self.bench.recorder.contexts = contexts
@@ -189,6 +207,26 @@ class Calls(RuleBasedStateMachine):
                 self.call_id not in self.bench.exchange._ledger
                 or self.bench.exchange._ledger._live[self.call_id].call.is_over
             )
+
+    @invariant()
+    def each_redirect_that_is_over_has_one_final_outcome(self) -> None:
+        rows = getattr(self, "store", HandStore()).rows
+        if not rows or not self.wants_reports:
+            return
+        call = self.store.stored(self.call_id)
+        over = Counter(
+            index
+            for index, hop in enumerate(call.hops)
+            if hop.opening in (Opening.REDIRECT, Opening.DEFAULT) and (call.is_over or index < call.hop_index)
+        )
+        told = [self.reports[int(event_id.removeprefix("report-"))] for event_id in self._durable_reports()]
+        outcomes = [report for report in told if isinstance(report, RedirectOutcome)]
+        assert Counter(each.hop_index for each in outcomes if each.result is not Result.RINGING) == over
+        rang = Counter(each.hop_index for each in outcomes if each.result is Result.RINGING)
+        assert all(times == 1 for times in rang.values()), "ringing was told twice"
+
+    def _durable_reports(self) -> list[str]:
+        return [event_id for event_id in self.store.events if event_id.startswith("report-")]
 
     @invariant()
     def stored_state_is_consistent(self) -> None:
