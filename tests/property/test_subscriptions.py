@@ -37,7 +37,7 @@ TOGETHER = st.lists(SAID, min_size=1, max_size=4)
 """What is said at once; a restart follows now and then."""
 
 Model = dict[str, tuple[int, bool]]
-"""By name: the number in the endpoint, and whether it is paused."""
+"""By name: the number in the endpoint, 0 for one that has none and fetches its events, and whether it is paused."""
 
 
 def settings() -> Settings:
@@ -49,7 +49,12 @@ SETTINGS = settings()
 
 
 def endpoint(number: int) -> str:
-    return f"https://{number}.example/"
+    return f"https://{number}.example/" if number else ""
+
+
+def rows(number: int) -> dict[str, object]:
+    """What makes one of the other; null is for the default."""
+    return {"endpoint": endpoint(number), "delivery": None} if number else {"endpoint": None, "delivery": "pull"}
 
 
 def apply(model: Model, verb: str, name: str, number: int) -> bool:
@@ -96,9 +101,10 @@ async def _play(rounds: list[tuple[list[tuple[str, str, int]], bool]]) -> None:
 
 async def _say(it, verb: str, name: str, number: int) -> object:
     if verb == "add":
-        return await it.add({"resource": "one", "name": name, "endpoint": endpoint(number)})
+        given = {row: value for row, value in rows(number).items() if value is not None}
+        return await it.add({"resource": "one", "name": name} | given)
     if verb == "change":
-        return await it.change(name, {"endpoint": endpoint(number)}, whole=False)
+        return await it.change(name, rows(number), whole=False)
     return await getattr(it, verb)(name)
 
 
