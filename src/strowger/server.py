@@ -37,9 +37,10 @@ from strowger.calls.context import ContextSigner
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import Exchange
 from strowger.calls.ports import StoredCall
-from strowger.console.console import Console
+from strowger.console.console import Administration, Console
 from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
+from strowger.dead_letters import DeadLetterOffice
 from strowger.events.dead_letters import DeadLetters
 from strowger.events.delivery import EventDelivery
 from strowger.inspection import Inspection
@@ -409,7 +410,13 @@ class Server:
     async def _open_console(self) -> None:
         token, limits = kept(self.admin_token_path, self._ids.token), assembly.console_limits(self.settings)
         self._console = console = Console(
-            self.inspection, token, self._clock.wall, subscriptions=self.subscriptions, limits=limits
+            self.inspection,
+            token,
+            self._clock.wall,
+            administration=Administration(
+                self.subscriptions, DeadLetterOffice(self.delivery, self.settings.limits.event_bytes)
+            ),
+            limits=limits,
         )
         metrics = Metrics(self.inspection.samples, limits)
         self._stack.push_async_callback(metrics.stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 from click.testing import CliRunner, Result
 
 from strowger.base.clock import VirtualClock
@@ -15,7 +16,8 @@ from strowger.calls.call import BranchReport, Call, Hop, State
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.cli import main
-from strowger.console.console import Console
+from strowger.console.console import Administration, Console
+from strowger.console.dead_letters import DeadLettersView, DeadLetterView, LetterGoneView, WholeLetterView
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import OK, RouteQuestion, Watcher
 from strowger.console.sip_views import (
@@ -216,11 +218,64 @@ class ScriptedSubscriptions:
         return self.known[0]
 
 
+def a_letter(letter_id: str = "1e77e400-0000", **changes: Any) -> DeadLetterView:
+    """A dead letter."""
+    members: dict[str, Any] = {
+        "subscription": "dev/app",
+        "call_id": "ca110000-0000",
+        "event_id": "e7e20000-0000",
+        "event_type": "Microsoft.Communication.IncomingCall",
+        "dead_letter_reason": "TimeToLiveExceeded",
+        "why": "answered 503",
+        "delivery_attempts": 9,
+        "last_delivery_outcome": "Busy",
+        "publish_time": "2026-01-01T00:00:00.000Z",
+        "last_delivery_attempt_time": "2026-01-01T00:00:27.500Z",
+        "died_at": "2026-01-01T00:00:30.000Z",
+        "octets": 700,
+    }
+    return DeadLetterView(letter_id=letter_id, **(members | changes))
+
+
+class ScriptedDeadLetters:
+    """Dead letters, until a test has them fail."""
+
+    def __init__(self) -> None:
+        self.known = [a_letter()]
+        self.kept = 1
+        self.event = b'{"id":"e7e20000-0000","data":{}}'
+        self.asked: list[tuple[object, ...]] = []
+        self.fails_with: Exception | None = None
+
+    def newest(self, limit: int, subscription: str) -> DeadLettersView:
+        self._ask("newest", limit, subscription)
+        return DeadLettersView(tuple(self.known[:limit]), self.kept)
+
+    def one(self, letter_id: str) -> WholeLetterView:
+        self._ask("one", letter_id)
+        return WholeLetterView(self.known[0], msgspec.Raw(self.event))
+
+    async def resend(self, letter_id: str, event: Mapping[str, object] | None) -> LetterGoneView:
+        self._ask("resend", letter_id, event)
+        return LetterGoneView(self.known[0].letter_id, self.known[0].event_id, is_resent=True)
+
+    async def remove(self, letter_id: str) -> LetterGoneView:
+        self._ask("remove", letter_id)
+        return LetterGoneView(self.known[0].letter_id, self.known[0].event_id, is_resent=False)
+
+    def _ask(self, *asked: object) -> None:
+        self.asked.append(asked)
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
 class ScriptedQueries:
     """A server without calls, until a test gives it some."""
 
     def __init__(self) -> None:
         self.subscriptions = ScriptedSubscriptions()
+        self.dead_letters = ScriptedDeadLetters()
+        self.administration = Administration(self.subscriptions, self.dead_letters)
         self.known: list[Call] = []
         self.phones: tuple[RegistrationView, ...] = ()
         self.known_trunks: tuple[TrunkView, ...] = ()

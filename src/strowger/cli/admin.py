@@ -15,6 +15,8 @@ from yarl import URL
 from strowger.base.text import printable
 from strowger.cli.errors import Failed, Misconfigured
 from strowger.cli.target import reachable
+from strowger.console.dead_letters import PATH as DEAD_LETTERS
+from strowger.console.dead_letters import DeadLettersView, LetterGoneView, WholeLetterView
 from strowger.console.errors import Detail
 from strowger.console.secret_file import ADMIN_TOKEN, read
 from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
@@ -128,6 +130,24 @@ class Admin:
         """One less."""
         return await self._ask("DELETE", _path_of(name), RemovedView)
 
+    async def dead_letters(self, limit: int, subscription: str = "") -> DeadLettersView:
+        """The newest events that were given up; of one subscription by its `resource/name`."""
+        query = f"?limit={limit}" + (f"&subscription={quote(subscription, safe='')}" if subscription else "")
+        return await self._get(f"{DEAD_LETTERS}{query}", DeadLettersView)
+
+    async def dead_letter(self, letter_id: str) -> WholeLetterView:
+        """One of them with its event, by its id or a beginning of it."""
+        return await self._get(_letter_path(letter_id), WholeLetterView)
+
+    async def resend_dead_letter(self, letter_id: str, event: Mapping[str, object] | None = None) -> LetterGoneView:
+        """Have one sent again, or another event in its place."""
+        document = None if event is None else {"event": event}
+        return await self._ask("POST", f"{_letter_path(letter_id)}/resend", LetterGoneView, document)
+
+    async def remove_dead_letter(self, letter_id: str) -> LetterGoneView:
+        """Have one forgotten."""
+        return await self._ask("DELETE", _letter_path(letter_id), LetterGoneView)
+
     async def watch(self) -> AsyncGenerator[ChangeView, None]:
         """Every change from now on; the first one says only that the watch has begun."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S)
@@ -186,6 +206,10 @@ class Admin:
 
 def _path_of(name: str) -> str:
     return f"{SUBSCRIPTIONS}/{quote(name, safe='')}"
+
+
+def _letter_path(letter_id: str) -> str:
+    return f"{DEAD_LETTERS}/{quote(letter_id, safe='')}"
 
 
 def _line(detail: Detail) -> str:

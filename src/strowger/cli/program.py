@@ -12,6 +12,7 @@ import click
 from strowger import __version__
 from strowger.cli.call import call
 from strowger.cli.config import config
+from strowger.cli.dead_letter import dead_letter
 from strowger.cli.dev.command import dev
 from strowger.cli.environment import connection_string, env, run
 from strowger.cli.key import key
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 for _command in (
-    dev, serve, config, connection_string, env, run, key, call, subscription, registration, trunk, route, user, token,
-    simulate,
+    dev, serve, config, connection_string, env, run, key, call, subscription, dead_letter, registration, trunk, route,
+    user, token, simulate,
 ):
     main.add_command(_command)

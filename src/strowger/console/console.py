@@ -12,6 +12,7 @@
     GET /admin/trunks                  the trunks, and how they are
     GET /admin/routes:test?target=     what a redirect would do; also kind=, from=, resource=
     /admin/subscriptions…              who is told of calls, and who else shall be: see `subscriptions`
+    /admin/dead-letters…               events that were given up: see `dead_letters`
     GET /sip                           a WebSocket for phones, where the server gives us one (RFC 7118)
 
 What is under /admin needs the admin token. On a loopback address it also needs a Host header that is ours, so that no
@@ -23,7 +24,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -32,6 +33,8 @@ from strowger.calls.call import FINAL_STATES, Call, State
 from strowger.calls.errors import StoreUnavailable
 from strowger.console import reply
 from strowger.console.body import BodyLimits
+from strowger.console.dead_letters import PATH as DEAD_LETTERS
+from strowger.console.dead_letters import DeadLetterPaths, DeadLetters
 from strowger.console.errors import (
     ConsoleError,
     HostForeign,
@@ -64,6 +67,13 @@ ENDED: Final = "ended"
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
+class Administration(NamedTuple):
+    """What an operator sees to through the admin API."""
+
+    subscriptions: Subscriptions
+    dead_letters: DeadLetters
+
+
 class Console:
     """Health and the admin API over HTTP."""
 
@@ -73,7 +83,7 @@ class Console:
         admin_token: str,
         wall: Callable[[], float],
         *,
-        subscriptions: Subscriptions,
+        administration: Administration,
         hosts: Iterable[str] = (),
         limits: ListenerLimits | None = None,
         body: BodyLimits | None = None,
@@ -83,7 +93,8 @@ class Console:
         self._queries = queries
         self._token = admin_token.encode()
         self._wall = wall
-        self._subscriptions = SubscriptionPaths(subscriptions, body or BodyLimits())
+        self._subscriptions = SubscriptionPaths(administration.subscriptions, body or BodyLimits())
+        self._dead_letters = DeadLetterPaths(administration.dead_letters, body or BodyLimits())
         self._names = OWN_NAMES | {host.lower() for host in hosts}
         self._listener = Listener(self._answer, limits)
         self._watch_limits = watch or WatchLimits()
@@ -135,6 +146,8 @@ class Console:
             return _read_with(self._why if request.path.endswith("/why") else self._call)
         if request.path == SUBSCRIPTIONS or request.path.startswith(f"{SUBSCRIPTIONS}/"):
             found = self._subscriptions.methods(request)
+        elif request.path == DEAD_LETTERS or request.path.startswith(f"{DEAD_LETTERS}/"):
+            found = self._dead_letters.methods(request)
         else:
             shown = {
                 "/admin/calls": self._calls,

@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest_asyncio.fixture
 async def bench() -> AsyncIterator[Bench]:
     queries, clock = ScriptedQueries(), VirtualClock()
-    console = Console(queries, TOKEN, clock.wall, subscriptions=queries.subscriptions)
+    console = Console(queries, TOKEN, clock.wall, administration=queries.administration)
     yield Bench(console, queries, clock, await console.start("127.0.0.1", 0))
     await console.stop()
 

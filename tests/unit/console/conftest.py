@@ -20,7 +20,7 @@ async def bench() -> AsyncIterator[Bench]:
         queries,
         TOKEN,
         clock.wall,
-        subscriptions=queries.subscriptions,
+        administration=queries.administration,
         hosts=("console.test",),
         body=BodyLimits(octets=1_000, within_s=0.05),
         watch=WatchLimits(watchers=2, changes_waiting=3),
