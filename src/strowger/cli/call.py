@@ -134,7 +134,8 @@ def details(call: CallView, narrator: Narrator) -> list[str]:
     ]
     for number, hop in enumerate(call.hops, start=1):
         opened = clock(hop.opened_at)
-        lines.append(f"  hop {number}    {opened}  to {narrator.name(hop.to)}  {printable(hop.to.raw_id)}")
+        how = f"{printable(hop.opening)} " if hop.opening else ""
+        lines.append(f"  hop {number}    {opened}  {how}to {narrator.name(hop.to)}  {printable(hop.to.raw_id)}")
         lines += [f"           {opened}  {text}" for text in doing(hop)]
         lines += [f"           {clock(at)}  {text}" for at, text in outcomes(hop)]
         if hop.closed_at:

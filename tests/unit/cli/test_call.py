@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from strowger.calls.call import BranchReport, State
+from strowger.calls.call import BranchReport, Opening, State
 from strowger.cli import main
 from strowger.cli.call import details
 from strowger.cli.narration import Narrator
@@ -69,6 +69,17 @@ async def test_a_display_name_cannot_repaint_the_terminal() -> None:
     shown = a_call(state=State.HELD)
     shown.display_name = "\x1b[2J"
     assert "\x1b" not in "".join(details(view(shown), Narrator({})))
+
+
+async def test_how_each_addressee_came_about() -> None:
+    shown = a_redirected_call()
+    for opening, how in ((Opening.REDIRECT, "redirect to"), (Opening.RETURNED, "returned to")):
+        shown.hops[-1].opening = opening
+        hops = [line for line in details(view(shown), Narrator({})) if line.startswith("  hop")]
+        assert hops == [
+            "  hop 1    00:00:00.000  to +31201110001  4:+31201110001",
+            f"  hop 2    00:00:00.070  {how} 8:acs:res_bob  8:acs:res_bob",
+        ]
 
 
 async def test_why(bench: Bench, token_file: Path) -> None:
