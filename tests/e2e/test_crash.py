@@ -214,7 +214,7 @@ async def test_an_event_that_was_not_delivered_is_delivered_after_the_restart(st
 
 async def test_an_ended_call_stays_ended(stage: Stage) -> None:
     target = await stage.phone("target", Answer())
-    await stage.serve(trunk=target.uri)
+    await stage.serve(trunk=target.uri, sip={"record_route": "off"})
     call = stage.call(await stage.caller())
     await stage.redirect(await stage.application.event())
     assert (await call.final(SOON)).status == 200
