@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import ssl
+import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,13 +30,14 @@ from strowger.phones.behaviours import Answer
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
 from tests.e2e.stage import Stage
-from tests.support.server import HOST, KEY, NUMBER, OTHER_KEY, OUTSIDE, SECOND_NUMBER, until
+from tests.support.server import HOST, KEY, NUMBER, OTHER_KEY, OUTSIDE, SECOND_NUMBER, STROWGER, until
 from tests.support.sse import EventSource, signed, streaming
 from tests.support.storage import a_commit, commit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
 PULL = {"delivery": "pull", "endpoint": ""}
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples/pull_app.py"
 PATH = "/strowger/subscriptions/app/events"
 INCOMING_CALL = "Microsoft.Communication.IncomingCall"
 AFTER_RESTART = 15.0
@@ -99,6 +103,40 @@ async def test_a_call_is_redirected_by_who_only_polls(stage: Stage) -> None:
     assert (shown["event"]["specversion"], shown["event"]["type"]) == ("1.0", INCOMING_CALL)
     await stage.redirect(contexts(events)[0], OUTSIDE)
     assert (await call.final(5.0)).status == 200
+
+
+async def test_the_example_redirects_and_listens_nowhere(stage: Stage) -> None:
+    target = await stage.phone("target", Answer())
+    server = await stage.serve(trunk=target.uri, filters=PULL)
+    trusted = {name: str(server.authority) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(EXAMPLE), "app", NUMBER, OUTSIDE),
+        env={**os.environ, **trusted, "CONNECTION_STRING": server.connection_string},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"Waiting for calls.\n"
+        for _ in range(2):
+            assert (await stage.call(await stage.caller()).final(10.0)).status == 200
+            told = f"IncomingCall to 4:{NUMBER}: redirecting it to {OUTSIDE}.\nRedirected.\n"
+            assert await process.stdout.readexactly(len(told)) == told.encode()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_the_command_follows_what_comes(stage: Stage) -> None:
+    server = await stage.serve(filters=PULL, limits=LONG)
+    call = stage.call(await stage.caller())
+    command = [str(STROWGER), "events", "follow", "--config", str(server.config), "--json", "--limit", "1"]
+    process = await asyncio.create_subprocess_exec(*command, "--acknowledge", stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    shown = json.loads(output)
+    assert (process.returncode, shown["event"]["data"]["to"]["rawId"]) == (0, f"4:{NUMBER}")
+    assert await asyncio.to_thread(ask, stage) == {"events": [], "last": 0}
+    call.cancel()
 
 
 async def test_the_sdk_signs_what_fetches_events(stage: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from strowger.calls.errors import CallError
 from strowger.calls.ports import Done
 from strowger.calls.pull import Acknowledged, PulledEvent, Reader
@@ -20,6 +22,8 @@ class ScriptedQueues:
         self.acknowledged: list[Acknowledged] = []
         self.fails_with: CallError | None = None
         self.asked: list[tuple[int, int]] = []
+        self.idle = asyncio.Event()
+        """Set once somebody found nothing more."""
 
     def come(self, *bodies: bytes) -> None:
         """Further events, and everybody is woken."""
@@ -45,7 +49,10 @@ class ScriptedQueues:
         if self.fails_with is not None:
             raise self.fails_with
         self.asked.append((after, limit))
-        return [each for each in self.events if each.number > after][:limit]
+        found = [each for each in self.events if each.number > after][:limit]
+        if not found:
+            self.idle.set()
+        return found
 
     def join(self, subscription: str, reader: Reader) -> bool:
         if len(self.readers) >= self.most_readers:

@@ -15,6 +15,7 @@ from strowger.cli.config import config
 from strowger.cli.dead_letter import dead_letter
 from strowger.cli.dev.command import dev
 from strowger.cli.environment import connection_string, env, run
+from strowger.cli.events import events
 from strowger.cli.key import key
 from strowger.cli.registration import registration
 from strowger.cli.route import route
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 for _command in (
-    dev, serve, config, connection_string, env, run, key, call, subscription, dead_letter, registration, trunk, route,
-    user, token, simulate,
+    dev, serve, config, connection_string, env, run, key, call, subscription, events, dead_letter, registration, trunk,
+    route, user, token, simulate,
 ):
     main.add_command(_command)

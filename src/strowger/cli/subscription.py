@@ -262,7 +262,9 @@ def told(view: SubscriptionView) -> list[str]:
     """One subscription on one line, and a second one where somebody has to do something."""
     from strowger.events.handshake import State
 
-    words = [printable(view.name), printable(view.resource), printable(view.endpoint, 200)]
+    words = [printable(view.name), printable(view.resource)]
+    if view.endpoint:
+        words.append(printable(view.endpoint, 200))
     words.append(f"{printable(view.state)}: {printable(view.why, SAID)}" if view.why else printable(view.state))
     if view.failover:
         words.append(f"failover {printable(view.failover, SAID)}")

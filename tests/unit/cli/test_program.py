@@ -48,6 +48,8 @@ def test_all_commands() -> None:
         "dev",
         "env",
         "key",
+        "events",
+        "events follow",
         "key list",
         "key rotate",
         "registration",

@@ -79,6 +79,15 @@ async def test_what_is_set_holds_before_what_is_guessed(bench: Bench, token_file
 
 
 @pytest.mark.asyncio
+async def test_add_one_whose_events_are_fetched(bench: Bench, token_file: Path) -> None:
+    bench.queries.subscriptions.known = [a_subscription(endpoint="")]
+    rows = ["--set", "delivery=pull", "--resource", "dev"]
+    result = await invoke(bench, token_file, "subscription", "add", "app", *rows)
+    assert (result.exit_code, result.output) == (0, SHOWN.replace("http://127.0.0.1:8080/events  ", ""))
+    assert bench.queries.subscriptions.asked == [("add", {"name": "app", "delivery": "pull", "resource": "dev"})]
+
+
+@pytest.mark.asyncio
 async def test_a_handshake_is_waited_for(bench: Bench, token_file: Path) -> None:
     waiting, settled = a_subscription(state="validating", why=""), a_subscription()
     bench.queries.subscriptions.known = [waiting]
