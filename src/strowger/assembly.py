@@ -172,6 +172,7 @@ def delivery_settings(settings: Settings) -> DeliverySettings:
         limits.event_bytes,
         limits.reports_kept_for,
         policies={**POLICIES, Profile.EVENT_GRID: manual},
+        not_retried=frozenset(events.not_retried),
         addresses=events.address_policy,
     )
 

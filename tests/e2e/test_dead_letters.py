@@ -1,4 +1,6 @@
-"""An event that is given up is kept over a crash, and an operator sends it again, edited, by the command."""
+"""Events that are not over with their call: those of the profile event-grid, and those that were given up, which an
+operator sends again by the command. Both are kept over a crash.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import pytest
 
 from tests.e2e.stage import Stage
 from tests.e2e.test_looking import read, strowger
-from tests.support.server import until
+from tests.support.server import NUMBER, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -54,4 +56,20 @@ async def test_the_event_of_a_call_that_nobody_decided_in_time_is_kept_and_that_
     (letter,) = await read(stage, "dead-letter", "list")
     assert (letter["dead_letter_reason"], letter["last_delivery_outcome"]) == ("TimeToLiveExceeded", "Busy")
     await strowger(stage, "dead-letter", "remove", letter["letter_id"])
+    assert await read(stage, "dead-letter", "list") == []
+
+
+async def test_an_event_of_the_event_grid_profile_outlives_its_call_and_a_crash(stage: Stage) -> None:
+    await stage.serve(filters={"profile": "event-grid"})
+    stage.application.status = 500
+    call = stage.call(await stage.caller())
+    await stage.application.asked(1)
+    call.cancel()
+    assert (await call.final(5.0)).status == 487
+    stage.server.kill()
+    stage.application.status = 200
+    await stage.server.start()
+    received = await stage.application.event(timeout_s=20.0)  # the first pause is of ten seconds
+    assert received.to == f"4:{NUMBER}"
+    assert stage.application.posts == 2
     assert await read(stage, "dead-letter", "list") == []

@@ -18,8 +18,11 @@ from strowger.calls.identities import Identities, Identity
 from strowger.calls.outside_policy import Attempt
 from strowger.calls.outside_rules import OutsideRules
 from strowger.console.listener import ListenerLimits
+from strowger.events.dead_letters import DeadLetterLimits
+from strowger.events.outbox import BatchLimits
 from strowger.events.retry import Profile
 from strowger.events.subscription import Channel, Schema
+from strowger.events.terms import DeliveryTerms
 from strowger.settings import Settings
 from tests.support.exchange import ways_out
 from tests.support.settings import KEY, the_registration, the_settings
@@ -338,3 +341,34 @@ def test_groups(tmp_path: Path) -> None:
         Group(phone_number("+31201110001"), Mode.IN_ORDER, (Member(alice, 5.0), Member(mobile, 12.0)), (603,)),
         Group(alice, Mode.ALL, (Member(alice, 20.0), Member(mobile, 20.0)), (486, 603)),
     ]
+
+
+def test_what_the_settings_say_of_delivery(tmp_path: Path) -> None:
+    settings = the_settings(
+        tmp_path,
+        """
+        [limits]
+        event_attempts = 3
+        dead_letters = 4
+        dead_letter_bytes = 5
+        dead_letters_kept_for = 6
+        [events]
+        not_retried = [404]
+        private_targets = "allow"
+        [[subscription]]
+        resource = "one"
+        name = "app"
+        endpoint = "http://localhost:8080/"
+        failover_endpoint = "http://localhost:8081/"
+        batch_events = 7
+        batch_kilobytes = 8
+        max_delivery_attempts = 9
+        event_time_to_live = "10m"
+        """,
+    )
+    delivery = assembly.delivery_settings(settings)
+    assert (delivery.outbox.concurrency, delivery.not_retried) == (3, {404})
+    assert assembly.dead_letter_limits(settings) == DeadLetterLimits(4, 5, 6.0)
+    (app,) = assembly.subscriptions(settings)
+    assert app.terms == DeliveryTerms(9, 600.0, BatchLimits(7, 8 * 1024))
+    assert app.failover_endpoint == "http://localhost:8081/"

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Literal
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 from strowger.events.address_policy import AddressPolicy
-from strowger.settings import kinds
+from strowger.settings import kinds, reader
 from strowger.settings.row import row
+
+STATUSES: Final = kinds.Kind(
+    "numbers",
+    "[400, 404, …], each from 300 to 599; empty for none",
+    reader.each(reader.typed(Annotated[int, msgspec.Meta(ge=300, le=599)])),
+    (),
+    from_text=kinds.json_value,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,13 @@ class Events:
         "10m",
         "How long a subscription with profile = \"event-grid\" whose endpoint answered without its consent may wait "
         "for its validation URL to be opened; then it fails.",
+    )
+
+    not_retried: tuple[int, ...] = row(
+        STATUSES,
+        [400, 401, 403, 413],
+        "Statuses after which an event is given up at once, as Event Grid has them; 410 and 415 besides, where "
+        "CloudEvents are sent.",
     )
 
     @property

@@ -5,8 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 
+import pytest
+
 from strowger.events.address_policy import AddressPolicy
+from strowger.events.retry import NOT_RETRIED
 from strowger.settings import Events, dev_settings
+from strowger.settings.events import STATUSES
 
 
 def test_nothing_private_by_default() -> None:
@@ -22,3 +26,15 @@ def test_private_networks() -> None:
 def test_everything_is_allowed_in_development() -> None:
     assert Events(private_targets="allow").address_policy == AddressPolicy(allows_all=True)
     assert dev_settings(Path("/tmp/dev"), "http://localhost:8080/").events.address_policy.allows_all
+
+
+def test_statuses_after_which_an_event_is_given_up() -> None:
+    assert frozenset(Events().not_retried) == NOT_RETRIED
+    assert STATUSES.read([300, 599]) == (300, 599)
+    assert STATUSES.read([]) == ()
+
+
+@pytest.mark.parametrize("written", [[299], [600], ["400"], 400])
+def test_what_is_no_such_status(written: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        STATUSES.read(written)
