@@ -152,6 +152,9 @@ class Recorder:
         self.contexts[f"{call.call_id}/{call.hop_index}"] = context
         return (OutboxEntry(call.hop.event_id, f"{call.resource}/app", call.call_id, b"{}", 0.0, call.hop.expires_at),)
 
+    def tells_outcomes(self, resource: str) -> bool:
+        return self.wants_reports
+
     def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
         self.reports += reports
         return tuple(self._reported(report) for report in reports) if self.wants_reports else ()

@@ -16,10 +16,13 @@ from strowger.calls.call import BranchReport, Call, Hop
 class BranchReports:
     """The reports of one call that are newer than what is written. A branch that has ended reports no more."""
 
-    __slots__ = ("_by_hop",)
+    __slots__ = ("_by_hop", "_merged", "_of_call")
 
     def __init__(self) -> None:
         self._by_hop: dict[int, dict[int, BranchReport]] = {}
+        self._of_call: Call | None = None
+        self._merged: Call | None = None
+        """What was made of that call last; None since there is something new."""
 
     def rang(self, call: Call, hop_index: int, number: int, at: float) -> bool:
         """A branch rings; whether it is the first of its hop that does."""
@@ -29,6 +32,7 @@ class BranchReports:
             return False
         is_first = not any(each.rang_at for each in known.values())
         known[number] = replace(report, rang_at=at)
+        self._merged = None
         return is_first
 
     def ended(self, call: Call, hop_index: int, number: int, at: float, status: int, reason: str, cause: int) -> None:
@@ -37,13 +41,16 @@ class BranchReports:
         report = known.get(number, BranchReport(number))
         if not report.ended_at:
             known[number] = replace(report, ended_at=at, status=status, reason=reason, cause=cause)
+            self._merged = None
 
     def merged(self, call: Call) -> Call:
         """The call with everything reported."""
-        hops = [
-            _with(hop, self._by_hop[index]) if index in self._by_hop else hop for index, hop in enumerate(call.hops)
-        ]
-        return replace(call, hops=hops)
+        if self._merged is None or self._of_call is not call:
+            hops = list(call.hops)
+            for index, reports in self._by_hop.items():
+                hops[index] = _with(hops[index], reports)
+            self._of_call, self._merged = call, replace(call, hops=hops)
+        return self._merged
 
     def _of(self, call: Call, hop_index: int) -> dict[int, BranchReport]:
         if hop_index not in self._by_hop:

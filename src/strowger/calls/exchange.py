@@ -65,6 +65,7 @@ class Exchange:
     ) -> None:
         self._directory = directory
         self._contexts = contexts
+        self._announcer = announcer
         self._clock = clock
         self._deadlines = deadlines
         self._new_id = new_id
@@ -225,10 +226,12 @@ class Exchange:
             self._ledger.tell(call_id, partial(self._tell_ringing, hop_index, branch))
 
     def _tell_ringing(self, hop_index: int, branch: int, live: LiveCall) -> None:
-        call = live.reported()
+        call = live.call
         if call.state is not State.RINGING or call.hop_index != hop_index or live.rang_before == hop_index:
             return
-        report = ringing(call, hop_index, branch, self._clock.wall())
+        if not self._announcer.tells_outcomes(call.resource):
+            return
+        report = ringing(live.reported(), hop_index, branch, self._clock.wall())
         if report is not None:
             self._ledger.report(report)
 

@@ -180,7 +180,7 @@ class Ledger:
         if after is before:
             return
         entries = self._announcer.compose(after, self._context(after)) if occurrence.announces else ()
-        reported = self._announcer.report(reports) if (reports := reports_of(before, after, what, occurrence)) else ()
+        reported = self._reported_of(before, after, what, occurrence)
         closed_event = _closed_event(before, what, occurrence)
         unit = Commit(
             call=self._encode(after),
@@ -204,6 +204,15 @@ class Ledger:
             live.committing = True
             self._store.commit(unit, partial(self._committed, live, change))
 
+    def _reported_of(
+        self, before: Call, after: Call, what: Input, occurrence: Occurrence
+    ) -> tuple[OutboxEntry, ...]:
+        """What is to be told of a change beside its IncomingCall; nearly always nothing, and then nothing is made."""
+        if what is not Input.ANSWERED and not self._announcer.tells_outcomes(after.resource):
+            return ()
+        reports = reports_of(before, after, what, occurrence)
+        return self._announcer.report(reports) if reports else ()
+
     def report(self, report: Report) -> None:
         """Tell of something that changes no call. A report that cannot be written is lost, and nothing waits for it."""
         entries = self._announcer.report((report,))
@@ -217,12 +226,14 @@ class Ledger:
     def rang(self, call_id: str, hop_index: int, branch: int) -> bool:
         """A branch rings; whether it is the first of its hop. What branches report is written with the next change."""
         live = self._live.get(call_id)
-        return live is not None and _reports(live).rang(live.call, hop_index, branch, self._clock.wall())
+        if live is None or hop_index > live.call.hop_index:
+            return False
+        return _reports(live).rang(live.call, hop_index, branch, self._clock.wall())
 
     def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> None:
         """A branch has its final response, or what stands for it. Of a call that is over nothing more is kept."""
         live = self._live.get(call_id)
-        if live is not None:
+        if live is not None and hop_index <= live.call.hop_index:
             _reports(live).ended(live.call, hop_index, branch, self._clock.wall(), status, reason, cause)
 
     def reported(self, call_id: str) -> Call | None:

@@ -181,6 +181,9 @@ class Announcer(Protocol):
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         """The outbox entries that announce the current hop; nothing is sent yet."""
 
+    def tells_outcomes(self, resource: str) -> bool:
+        """Whether anybody wants to know what becomes of the redirects of a resource."""
+
     def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
         """The outbox entries that tell of these facts; empty when nobody wants to know."""
 

@@ -39,7 +39,7 @@ from strowger.events.reporting import KEPT_FOR_S, Reporting
 from strowger.events.retry import NOT_RETRIED, SCHEDULES, Profile, Schedule
 from strowger.events.single import Single, Trial, has_farewell
 from strowger.events.subscribers import Removed, Subscriber, Subscribers
-from strowger.events.subscription import Subscription
+from strowger.events.subscription import Channel, Subscription
 from strowger.events.validation import Asked, Validation
 from strowger.events.webhook import WebhookClient
 
@@ -149,6 +149,10 @@ class EventDelivery:
             if body:
                 entries.append(self._entry(call, subscription, body, wall))
         return tuple(entries)
+
+    def tells_outcomes(self, resource: str) -> bool:
+        """Whether anybody listens to the outcomes of a resource."""
+        return any(self.subscribers.listening(resource, Channel.OUTCOMES))
 
     def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
         """The outbox entries that tell of these facts, for a time of their own; empty when nobody wants to know."""

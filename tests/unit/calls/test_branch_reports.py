@@ -66,3 +66,13 @@ def test_the_cause_of_a_status_or_else_the_last_there_was() -> None:
     reports = [BranchReport(n, 0.0, at, status, "", cause) for n, (status, cause, at) in enumerate(ended)]
     assert [cause_of(reports, status) for status in (486, 480, 500)] == [17, 34, 34]
     assert cause_of([], 486) == 0
+
+
+def test_what_is_made_of_a_call_is_made_once_until_there_is_something_new() -> None:
+    call, reports = a_call(), BranchReports()
+    reports.rang(call, 1, 0, 10.0)
+    merged = reports.merged(call)
+    assert reports.merged(call) is merged
+    assert reports.merged(a_call()) is not merged
+    reports.ended(call, 1, 0, 12.0, 200, "OK", 0)
+    assert reports.merged(call).hop.report_of(0).status == 200

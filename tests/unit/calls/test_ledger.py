@@ -194,3 +194,22 @@ def test_the_end_of_a_call_of_which_we_hear_no_more_is_not_told() -> None:
     bench.exchange.hung_up(call_id, is_by_caller=None)
     assert [type(report) for report in bench.recorder.reports] == [CallBegan]
     assert not bench.exchange.is_between_users(call_id), "it is over"
+
+
+def test_where_nobody_listens_nothing_is_made_of_outcomes() -> None:
+    bench = Bench()
+    call_id = redirected(bench)
+    bench.exchange.rang(call_id, 1, 0)
+    bench.exchange.cancel(call_id)
+    bench.store.flush()
+    assert (bench.recorder.reports, bench.store.added) == ([], [])
+
+
+def test_a_branch_of_a_hop_that_never_came_to_be_reports_nothing() -> None:
+    bench = Bench()
+    call_id = bench.arrive("alice")
+    bench.exchange.rang(call_id, 1, 0)
+    bench.exchange.branch_ended(call_id, 1, 0, 486, "", 0)
+    live = bench.exchange.live_call(call_id)
+    assert live is not None
+    assert [hop.branch_reports for hop in live.hops] == [()]

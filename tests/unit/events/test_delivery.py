@@ -158,6 +158,7 @@ async def test_every_subscription_gets_its_own_entry(store, new_call):
 async def test_what_only_reports_is_no_application_and_gets_no_incoming_call(store, new_call):
     delivery = make(store, subscription("own", "http://localhost:9/", channel=Channel.OUTCOMES))
     assert not delivery.is_told(new_call())
+    assert (delivery.tells_outcomes("dev"), delivery.tells_outcomes("prod")) == (True, False)
     assert delivery.compose(new_call(), "ctx") == ()
     (entry,) = delivery.report([reports.failed()])
     assert (entry.subscription, entry.expires_at - entry.created_at) == ("dev/own", 3_600.0)
