@@ -30,7 +30,7 @@ from strowger.phones.behaviours import Answer
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
 from tests.e2e.stage import Stage
-from tests.support.server import HOST, KEY, NUMBER, OTHER_KEY, OUTSIDE, SECOND_NUMBER, STROWGER, until
+from tests.support.server import DEV_ISSUER, HOST, KEY, NUMBER, OTHER_KEY, OUTSIDE, SECOND_NUMBER, STROWGER, until
 from tests.support.sse import EventSource, signed, streaming
 from tests.support.storage import a_commit, commit
 
@@ -103,6 +103,23 @@ async def test_a_call_is_redirected_by_who_only_polls(stage: Stage) -> None:
     assert (shown["event"]["specversion"], shown["event"]["type"]) == ("1.0", INCOMING_CALL)
     await stage.redirect(contexts(events)[0], OUTSIDE)
     assert (await call.final(5.0)).status == 200
+
+
+async def test_a_resource_reads_by_a_token_of_entra_and_the_outcomes_too(stage: Stage) -> None:
+    target = await stage.phone("target", Answer())
+    outcomes = {"name": "outcomes", "channel": "outcomes", "delivery": "pull"}
+    server = await stage.serve(trunk=target.uri, filters=PULL, subscriptions=[outcomes], entra=[DEV_ISSUER])
+    bearer = {"Authorization": f"Bearer {await asyncio.to_thread(server.entra_token)}"}
+    url = f"{server.api_origin}{PATH}"
+    async with (
+        streaming(url, bearer, ssl=trust(stage)) as calls,
+        streaming(url.replace("/app/", "/outcomes/"), bearer, ssl=trust(stage)) as results,
+    ):
+        call = stage.call(await stage.caller())
+        await stage.redirect((await calls.next()).event["data"]["incomingCallContext"], OUTSIDE)
+        assert (await call.final(5.0)).status == 200
+        told = [(await results.next()) for _ in range(2)]
+    assert {each.type for each in told} == {"Strowger.Redirect.Ringing", "Strowger.Redirect.Answered"}
 
 
 async def test_the_example_redirects_and_listens_nowhere(stage: Stage) -> None:

@@ -171,7 +171,7 @@ class PullApi:
     def _join(self, subscription: str, request: Request) -> Reading:
         reading = Reading()
         if not self._queues.join(subscription, reading):
-            raise ReadersTooMany("Too many readers wait for the events of this subscription already.")
+            raise ReadersTooMany("No further reader can wait for the events of this subscription just now.")
         if request.when_gone is not None:
             request.when_gone(reading.end)
         return reading

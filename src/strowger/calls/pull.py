@@ -82,7 +82,7 @@ class PullQueues(Protocol):
         """The oldest events after a number that are not acknowledged and still matter. Raises StoreUnavailable."""
 
     def join(self, subscription: str, reader: Reader) -> bool:
-        """Wake this reader from now on, until `leave`; False when too many read already."""
+        """Wake this reader from now on, until `leave`; False when too many read already, or the server stops."""
 
     def leave(self, subscription: str, reader: Reader) -> None:
         """Wake it no more; one that is not there is no error."""

@@ -148,7 +148,7 @@ class Pull:
 
     def has(self, subscription: str) -> bool:
         """Whether there is such a subscription, and its events are fetched."""
-        return subscription in self._queues and not self._is_stopped
+        return subscription in self._queues
 
     def begin(self, after: int) -> int:
         """Where to read on for somebody who has everything up to `after`: there, or at the beginning if no event had
@@ -168,9 +168,9 @@ class Pull:
         return [_pulled(each, queue.subscription.schema) for each in found]
 
     def join(self, subscription: str, reader: Reader) -> bool:
-        """Wake this reader from now on, until `leave`; False when too many read already."""
+        """Wake this reader from now on, until `leave`; False when too many read already, or the server stops."""
         readers = self._queues[subscription].readers
-        if len(readers) >= self._limits.readers:
+        if self._is_stopped or len(readers) >= self._limits.readers:
             return False
         readers.append(reader)
         return True

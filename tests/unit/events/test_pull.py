@@ -289,10 +289,11 @@ def test_stopping_sends_everybody_away_and_lets_nobody_in():
     bench = Bench()
     reader = Listening()
     bench.pull.join(APP, reader)
-    assert bench.pull.has(APP)
+    bench.come("e1")
     bench.pull.stop()
     assert reader.ended == 1
-    assert not bench.pull.has(APP)
+    assert not bench.pull.join(APP, Listening())
+    assert (bench.pull.has(APP), bench.ids()) == (True, [1]), "who does not wait may still ask"
 
 
 def test_its_state_says_what_is_not_acknowledged_and_who_waits():
