@@ -231,6 +231,22 @@ async def test_an_ended_call_stays_ended(stage: Stage) -> None:
     assert len(target.received) == 2
 
 
+@pytest.mark.parametrize("by", ["caller", "target"])
+async def test_a_call_outside_that_is_hung_up_while_no_server_runs_ends_once_one_does(stage: Stage, by: str) -> None:
+    target = await stage.phone("target", Answer())
+    await stage.serve(trunk=target.uri)
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event())
+    assert (await call.final(SOON)).status == 200
+    leg = await target.leg(timeout_s=SOON)
+    await leg.reached(LegState.CONFIRMED, SOON)
+    stage.server.kill()
+    hanging_up = asyncio.ensure_future(call.hang_up() if by == "caller" else leg.hang_up())
+    await stage.server.start()
+    assert await hanging_up == 200
+    assert len(target.received) == 1
+
+
 async def test_a_server_that_is_told_to_stop_lets_calls_end(stage: Stage) -> None:
     target = await stage.phone("target", Answer())
     await stage.serve(trunk=target.uri)
