@@ -26,7 +26,7 @@ from strowger.calls.ports import OutboxEntry, Store
 from strowger.calls.pull import PullStore
 from strowger.calls.reports import Report
 from strowger.events.address_policy import AddressPolicy
-from strowger.events.announcement import EVENT_BYTES, announce
+from strowger.events.announcement import EVENT_BYTES, Announcing
 from strowger.events.attempts import Attempts
 from strowger.events.conclusion import Conclusions, Counters
 from strowger.events.dead_letters import DeadLetters, DeadReason
@@ -94,6 +94,9 @@ class EventDelivery:
         self._settings = settings or DeliverySettings()
         self.subscribers = Subscribers(self._settings.schedules)
         """Who is told just now: to look at, and to change by the methods here."""
+        self._announcing = Announcing(
+            self.subscribers, self._settings.schedules, self._too_large, self._settings.event_bytes
+        )
         self._reporting = Reporting(
             self.subscribers,
             ids.uuid4,
@@ -137,18 +140,7 @@ class EventDelivery:
 
     def compose(self, call: Call, context: str) -> tuple[OutboxEntry, ...]:
         """The outbox entries that announce the current hop; nothing is sent yet. Empty when nobody is to be told."""
-        hop = call.hop
-        if not hop.event_id:
-            return ()
-        wall = self._clock.wall()
-        entries: list[OutboxEntry] = []
-        topic, body = None, b""
-        for subscription in self.subscribers.told(call):
-            if subscription.topic != topic:
-                topic, body = subscription.topic, self._body(call, context, subscription.topic, wall)
-            if body:
-                entries.append(self._entry(call, subscription, body, wall))
-        return tuple(entries)
+        return self._announcing.entries(call, context, self._clock.wall())
 
     def tells_outcomes(self, resource: str) -> bool:
         """Whether anybody listens to the outcomes of a resource."""
@@ -358,23 +350,12 @@ class EventDelivery:
 
     # ---------------------------------------------------------------------------------------------- in and out of here
 
-    def _body(self, call: Call, context: str, topic: str, wall: float) -> bytes:
-        body, left_out = announce(call, context, topic, wall, self._settings.event_bytes)
-        if left_out:
-            self._too_large(call.call_id, left_out)
-        return body
-
     def _too_large(self, call_id: str, left_out: str) -> None:
         limit = self._settings.event_bytes
         _log.warning("event too large", call_id=call_id, left_out=left_out, event_bytes=limit)
 
     def _crowded_out(self, events: int) -> None:
         self.counters.dropped += events
-
-    def _entry(self, call: Call, subscription: Subscription, body: bytes, wall: float) -> OutboxEntry:
-        hop, lasts = call.hop, self._settings.schedules[subscription.profile].outlives_hop
-        expires_at = wall + subscription.terms.time_to_live_s if lasts else hop.open_until
-        return OutboxEntry(hop.event_id, subscription.key, call.call_id, body, wall, expires_at, lasts)
 
     def _admit(self, entry: OutboxEntry, now: float, wall: float) -> None:
         if self.pull.added(entry):
