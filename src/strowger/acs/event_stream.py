@@ -106,5 +106,6 @@ class EventStream:
 
 def frame(event: PulledEvent) -> bytes:
     """One event as it is sent."""
+    kind = b"".join(event.type.encode().split())  # a line break in it would begin a field of its own
     data = b"\ndata: ".join(event.body.splitlines())
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.type.encode(), data)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, kind, data)

@@ -39,6 +39,10 @@ def test_an_event_of_several_lines_stays_one_event() -> None:
     assert frame(PulledEvent(1, "t", lines)) == b'id: 1\nevent: t\ndata: {\ndata: "a":1,\ndata: "b":2}\n\n'
 
 
+def test_a_type_stays_on_its_line() -> None:
+    assert frame(PulledEvent(1, "a\ndata: b\r\n", b"{}")) == b"id: 1\nevent: adata:b\ndata: {}\n\n"
+
+
 def test_what_a_stream_says_besides() -> None:
     assert BEGINNING == b"retry: 1000\n\n"
     assert KEEP_ALIVE == b":\n\n"

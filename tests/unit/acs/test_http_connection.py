@@ -313,6 +313,26 @@ async def test_a_client_that_leaves_is_told_of_at_once_and_its_pieces_are_closed
 
 
 @pytest.mark.asyncio
+async def test_who_asks_late_is_told_of_a_client_that_left_before() -> None:
+    left, told = asyncio.Event(), asyncio.Event()
+
+    async def wait_and_ask(request: Request) -> Reply:
+        assert request.when_gone is not None
+        request.when_gone(left.set)
+        await left.wait()
+        request.when_gone(told.set)
+        await told.wait()
+        return Reply(200)
+
+    async with listening(wait_and_ask) as port:
+        async with connected(port) as client:
+            client.send(GET)
+            await client.writer.drain()
+        async with asyncio.timeout(5):
+            await told.wait()
+
+
+@pytest.mark.asyncio
 async def test_a_reader_of_pieces_that_does_not_read_is_cut_and_no_more_are_made() -> None:
     pieces = Scripted(b"x" * 65_536, endless=True)
     listener = HttpListener(Streaming(pieces).handle, wall=lambda: NOW, limits=HttpLimits(write_s=0.02))
