@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from strowger.phones.behaviours import Answer, NoAnswer
+from strowger.phones.incoming import LegState
 from tests.e2e.stage import Stage
 from tests.e2e.test_registration import register
 from tests.support.server import NUMBER, OUTSIDE, STROWGER, UNLIMITED, free_ports
@@ -128,3 +129,31 @@ async def until_states(stage: Stage, expected: dict[str, str]) -> None:
     async with asyncio.timeout(30):
         while states != expected:
             states = {trunk["name"]: trunk["state"] for trunk in await read(stage, "trunk", "list")}
+
+
+async def test_the_branches_of_a_call_while_it_rings_and_after_its_end(stage: Stage) -> None:
+    target = await stage.phone("target", NoAnswer())
+    await stage.serve(trunk=target.uri)
+    call = stage.call(await stage.caller())
+    event = await stage.application.event()
+    await stage.redirect(event)
+    leg = await target.leg(timeout_s=5.0)
+    await call.wait_for(180, 5.0)
+    await leg.reached(LegState.RINGING, 5.0)
+
+    async def branch() -> dict[str, Any]:
+        shown = await read(stage, "call", "show", event.correlation_id[:8])
+        (only,) = shown["hops"][1]["branches"]
+        return dict(only)
+
+    live = await branch()
+    assert live["rung_at"] < live["rang_at"]
+    assert (live["ended_at"], live["status"], live["cause"]) == (None, None, None)
+    leg.reject(486, headers=(("Reason", 'Q.850;cause=17;text="User busy"'),))
+    assert (await call.final(5.0)).status == 486
+    ended = await branch()
+    assert ended["rang_at"] == live["rang_at"] < ended["ended_at"]
+    assert (ended["status"], ended["reason"], ended["cause"]) == (486, "Busy Here", 17)
+    shown = await strowger(stage, "call", "show", event.correlation_id)
+    assert f"{ended['uri']} rings\n" in shown
+    assert f"{ended['uri']}: 486 Busy Here (Q.850 cause 17)\n" in shown
