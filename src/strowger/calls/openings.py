@@ -111,8 +111,9 @@ class Openings:
         if call.redirects >= self._limits.redirects_per_call:
             return Input.TOO_MANY, self._too_many()
         what, occurrence = self.open(live, plan, f"{because}redirect to {plan.to.raw_id}", opening)
-        if what is Input.RING and self._directory.sends_back(call.came_by, plan):
-            return Input.SEND_BACK, self._sending_back(call, plan, opening)
+        rung = occurrence.plan or plan  # a group is rung by us, and only here it is known that the target is one
+        if what is Input.RING and self._directory.sends_back(call.came_by, rung):
+            return Input.SEND_BACK, self._sending_back(call, rung, opening)
         return what, occurrence
 
     def _hold_s(self, to: Identifier, opening: Opening) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from strowger.calls.call import Failure, Opening
-from strowger.calls.identifier import phone_number
+from strowger.calls.groups import Group, Member, Mode
+from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ledger import LiveCall
 from strowger.calls.limits import Limits
 from strowger.calls.machine import Input
 from strowger.calls.ports import RingPlan
-from tests.support.exchange import NUMBER, OTHER_NUMBER, OUTSIDE, Bench
+from tests.support.exchange import ALICE, BOB, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench, user
 
 PLAN = RingPlan(phone_number(OTHER_NUMBER), announced=True)
 
@@ -51,3 +54,14 @@ def test_a_chain_is_as_long_as_it_may_get() -> None:
     bench = Bench(Limits(redirects_per_call=0))
     what, occurrence = bench.exchange._openings.redirect(a_live_call(bench), phone_number(NUMBER), Opening.REDIRECT)
     assert (what, occurrence.status, occurrence.plan) == (Input.TOO_MANY, 482, None)
+
+
+@pytest.mark.parametrize("to", [phone_number(OTHER_NUMBER), user(NOBODY)])
+@pytest.mark.parametrize("mode", Mode)
+def test_a_group_is_rung_by_us_whatever_the_trunk(to: Identifier, mode: Mode) -> None:
+    bench = Bench(groups=[Group(to, mode, (Member(user(ALICE)), Member(user(BOB))))])
+    live = bench.exchange._ledger._live[bench.arrive(came_by="back")]
+    what, occurrence = bench.exchange._openings.redirect(live, to, Opening.REDIRECT)
+    assert (what, occurrence.plan is not None and occurrence.plan.rings) == (Input.RING, True)
+    what, _ = bench.exchange._openings.redirect(live, user(BOB), Opening.REDIRECT)
+    assert what is Input.SEND_BACK
