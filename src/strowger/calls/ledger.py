@@ -257,12 +257,13 @@ class Ledger:
 
     def _committed(self, live: LiveCall, change: Change, error: CallError | None) -> None:
         live.committing = False
+        refusal = None if _cannot_be_refused(change.what) else error
         if change.answer is not None:
-            change.answer(Accepted(change.after.call_id) if error is None else error)
+            change.answer(refusal or Accepted(change.after.call_id))
         if error is None:
             self._announcer.publish(change.unit.events)
             self._take_effect(live, change)
-        elif _cannot_be_refused(change.what):
+        elif refusal is None:
             self._keep_unsaved(change.unit)
             self._take_effect(live, change)
         elif not live.call.hops:
@@ -287,9 +288,9 @@ class Ledger:
         elif change.what not in KEEPS_THE_HOP:  # every other input opened a hop
             time_s = change.occurrence.expires_at - change.occurrence.at
             self._deadlines.arm(call.call_id, change.decided_at + time_s)
+        self._observe(call, change.what.value)  # before a target that cannot be rung brings about the next change
         for effect in change.effects:
             self._carry_out(call, effect)
-        self._observe(call, change.what.value)
 
     def _carry_out(self, call: Call, effect: machine.Effect) -> None:
         match effect:

@@ -209,3 +209,18 @@ def test_a_default_that_was_due_during_a_restart_holds_after_it() -> None:
     second.later(0)
     assert second.take()[-1] == ("ring", 1, BOBS)
     assert second.store.stored(call_id).state is State.RINGING
+
+
+def test_a_store_that_refuses_a_default_which_was_refused_itself_ends_the_call_once() -> None:
+    bench = a_bench(phone_number("+999"))  # no route leads there
+    bench.recorder.wants_reports = True
+    call_id = bench.arrive()
+    bench.take()
+    bench.store.failure = StoreUnavailable("disk full")
+    bench.later(10)
+    assert bench.take() == [("withdraw", "id-0001"), ("finish", 480, None)]
+    bench.store.failure = None
+    bench.later(1)
+    call = bench.store.stored(call_id)
+    assert (call.state, len(bench.exchange)) == (State.EXPIRED, 0)
+    assert call.why.startswith(f"{SILENT}redirect to 4:+999, refused: ")
