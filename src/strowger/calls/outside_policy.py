@@ -144,13 +144,14 @@ class OutsidePolicy:
         for refusal in self.sift(call_id, attempts, now):
             if refusal is not None:
                 raise refusal
+        before = self._running.get(call_id, ())
         for attempt in attempts:
             self._note(attempt.resource, _key(attempt.caller), now)
         self._run(call_id, tuple(_Running(each.resource, _key(each.caller), now) for each in attempts))
 
         def told(outcome: Accepted | CallError) -> None:
             if isinstance(outcome, CallError):
-                self._undo(call_id)
+                self._undo(call_id, before)
             answer(outcome)
 
         return told
@@ -233,9 +234,12 @@ class OutsidePolicy:
     def _time_of(self, resource: str) -> TalkTime:
         return self._talk_of.setdefault(resource, TalkTime())
 
-    def _undo(self, call_id: str) -> None:
+    def _undo(self, call_id: str, before: tuple[_Running, ...]) -> None:
+        """What the call rang outside `before`, it rings on."""
         calls = self._running.get(call_id, ())
         self._end(call_id)
+        if before:
+            self._run(call_id, before)
         for call in calls:
             for log in (self._of_resources.get(call.resource), self._of_callers.get((call.resource, call.caller))):
                 if log is not None and call.began_at in log:

@@ -408,3 +408,31 @@ def test_a_call_written_before_there_were_groups_is_read() -> None:
     call_id = bench.arrive("alice")
     row = msgspec.json.decode(bench.store.rows[call_id][0].call)
     assert "group" not in row["hops"][0]
+
+
+def test_a_redirect_that_the_store_refuses_leaves_counted_who_rings_on_outside() -> None:
+    rules = OutsideRules(calls=3, calls_per_minute=3)
+    bench = all_at_once(member(BY_TWO_TRUNKS), member(OUTSIDE), rules=rules)
+    call_id = bench.arrive()
+    bench.store.failure = StoreUnavailable("disk full")
+    assert isinstance(redirect(bench, call_id, f"4:{OUTSIDE}"), StoreUnavailable)
+    assert bench.exchange.outside.running() == [("dev", 2)]
+    bench.store.failure = None
+    assert isinstance(redirect(bench, call_id, f"4:{OUTSIDE}"), Accepted)  # the third of the minute
+    assert bench.exchange.outside.running() == [("dev", 1)]
+    bench.exchange.cancel(call_id)
+    bench.store.flush()
+    assert bench.exchange.outside.running() == []
+
+
+def test_a_member_that_cannot_be_rung_at_all_takes_no_count_from_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = hunting(member(ALICE), member(OUTSIDE))
+
+    def unreachable(call: Call, hop_index: int) -> None:
+        if not hop_index:  # as the edge tells it: before `ring` returns
+            bench.exchange.hop_failed(call.call_id, 0, 503, "Service Unavailable", "no way to it", None)
+
+    monkeypatch.setattr(bench.recorder, "ring", unreachable)
+    call_id = bench.arrive()
+    assert stored(bench, call_id).hop.opening is Opening.HUNT
+    assert bench.exchange.outside.running() == [("dev", 1)]
