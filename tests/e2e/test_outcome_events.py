@@ -19,7 +19,7 @@ from strowger.phones.phone import Phone
 from tests.e2e.stage import Stage
 from tests.e2e.test_crash import assert_rung_once
 from tests.e2e.test_event_schemas import Receiver, running_receiver
-from tests.support.server import OUTSIDE, SECOND_NUMBER, free_ports, until, user_id
+from tests.support.server import NUMBER, OUTSIDE, SECOND_NUMBER, free_ports, until, user_id
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -145,6 +145,43 @@ async def test_a_call_that_is_not_redirected_has_no_outcome(stage: Stage) -> Non
     await stage.redirect(await stage.application.event(2), "bob")
     assert (await redirected.final(SOON)).status == 486
     await told(stage, "Failed")
+
+
+async def test_a_hunt_has_one_outcome(stage: Stage) -> None:
+    one, two = await stage.phone("one", NoAnswer()), await stage.phone("two", Answer(ring=True))
+    hunt = {"id": SECOND_NUMBER, "mode": "in-order", "members": ["one", "two"], "member_time": "1s"}
+    await serve(stage, users={"one": [one.uri], "two": [two.uri]}, group=[hunt])
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event(), SECOND_NUMBER)
+    assert (await call.final(SOON)).status == 200
+    await stage.application.report(2)
+    assert types_of(stage) == ["Answered", "Ringing", "Ringing"]
+    data = next(each["data"] for each in stage.application.reports if each["eventType"].endswith("Answered"))
+    assert (data["hopIndex"], data["target"]["rawId"]) == (1, f"4:{SECOND_NUMBER}")
+    assert data["answeredBy"]["target"]["rawId"] == user_id("two")
+    assert [(each["hopIndex"], each["target"]["rawId"]) for each in data["branches"]] == [
+        (1, user_id("one")),
+        (2, user_id("two")),
+    ]
+    assert await call.hang_up() == 200
+
+
+async def test_a_call_that_comes_back_has_failed_and_may_be_answered_then(stage: Stage) -> None:
+    busy, answering = await stage.phone("busy", Busy()), await stage.phone("answering", Answer())
+    phones = {"busy": [busy.uri], "answering": [answering.uri]}
+    numbers_only = {"subject_ends_with": f"recipient/4:{NUMBER}", **INCOMING_CALL_ONLY}
+    own = {"name": "outcomes", "endpoint": stage.application.url, "channel": "outcomes"}
+    again = {"on_failure": "application"}
+    await stage.serve(users=phones, subscriptions=[own], filters=numbers_only, number=again)
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event(0), "busy")
+    await stage.redirect(await stage.application.event(1), "answering")
+    assert (await call.final(SOON)).status == 200
+    await stage.application.report(2)
+    by_type = {each["eventType"].rpartition(".")[2]: each["data"] for each in stage.application.reports}
+    assert {name: data["hopIndex"] for name, data in by_type.items()} == {"Failed": 1, "Ringing": 3, "Answered": 3}
+    assert (by_type["Failed"]["sipCode"], by_type["Failed"]["target"]["rawId"]) == (486, user_id("busy"))
+    assert await call.hang_up() == 200
 
 
 # Kills ---------------------------------------------------------------------------------------------------------------
