@@ -26,6 +26,12 @@ class TalkTime:
         self._began = 0.0
         """Sum of the times at which those began that talk now."""
 
+    def copy(self) -> TalkTime:
+        """The same talk, to go on from there apart."""
+        found = TalkTime()
+        found._ended, found._talking, found._began = self._ended.copy(), self._talking, self._began
+        return found
+
     def begin(self, at: float) -> None:
         """A call was answered."""
         self._talking += 1

@@ -116,6 +116,24 @@ class OutsidePolicy:
         """What a resource may do."""
         return self._rules.get(resource, self._usual)
 
+    def apart(self, resource: str, caller: str) -> OutsidePolicy:
+        """One by the same rules, with all that a call of this caller is judged by. What it counts is for itself, and
+        nobody is told what it refuses.
+        """
+        found, key = OutsidePolicy(self._rules, self._usual), (resource, _key(caller))
+        found._numbers.update({each: self._numbers[each] for each in ((resource, ""), key) if each in self._numbers})
+        if resource in self._of_resources:
+            found._of_resources[resource] = self._of_resources[resource].copy()
+        if key in self._of_callers:
+            found._of_callers[key] = self._of_callers[key].copy()
+        found._talking.update((name, talk) for name, talk in self._talking.items() if talk.resource == resource)
+        found._running.update((name, self._running[name]) for name in found._talking if name in self._running)
+        found._silent_ends = [each for each in self._silent_ends if each[1] in found._talking]
+        heapq.heapify(found._silent_ends)
+        if resource in self._talk_of:
+            found._talk_of[resource] = self._talk_of[resource].copy()
+        return found
+
     def running(self) -> Iterable[tuple[str, int]]:
         """Calls outside, of each resource that has some."""
         return sorted((resource, number) for (resource, caller), number in self._numbers.items() if not caller)

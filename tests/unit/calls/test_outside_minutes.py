@@ -40,3 +40,12 @@ def test_an_end_before_the_beginning_adds_nothing() -> None:
     talk.begin(10.0)
     talk.end(10.0, 9.0)
     assert talk.used_s(20.0) == 0.0
+
+
+def test_a_copy_goes_on_apart() -> None:
+    talk = TalkTime()
+    talk.begin(0.0)
+    talk.add(60.0, 10.0)
+    copy = talk.copy()
+    copy.end(0.0, 20.0)
+    assert (talk.used_s(100.0), copy.used_s(100.0)) == (160.0, 80.0)

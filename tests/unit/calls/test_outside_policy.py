@@ -473,3 +473,36 @@ def test_how_many_targets_outside_a_hop_has() -> None:
     assert outside_targets(hop) == 0
     assert outside_targets(msgspec.structs.replace(hop, via="a")) == 1
     assert outside_targets(msgspec.structs.replace(hop, group=GroupStep(members))) == 2
+
+
+# Apart --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_one_apart_judges_as_this_one_and_counts_for_itself(limit: str) -> None:
+    bench = Bench(only(limit, 2))
+    bench.begin(10.0)
+    bench.begin(10.0, resource="other")
+    attempt = Attempt("dev", "4:+1", OUT)
+    apart = bench.policy.apart("dev", "4:+1")
+    apart.begin("apart", attempt, 11.0, lambda outcome: None)
+    with pytest.raises(CallThrottled):
+        apart.begin("apart too", attempt, 11.0, lambda outcome: None)
+    assert bench.policy.verdict(attempt, 11.0) is None
+    assert (bench.policy.refusals.total(), bench.told) == (0, [])
+    assert list(bench.policy.running()) == [("dev", 1), ("other", 1)]
+    assert bench.begin(11.0) == "call-3"
+    assert bench.begin(11.0) == limit
+
+
+def test_one_apart_knows_the_talk_of_the_day_and_when_it_ends() -> None:
+    bench = Bench(replace(FREE, minutes_per_day=1, calls=1, longest_call_s=90.0))
+    call_id = bench.begin(0.0)
+    bench.policy.answered(call_id, 0.0, is_followed=True)
+    apart = bench.policy.apart("dev", "4:+2")
+    attempt = Attempt("dev", "4:+2", OUT)
+    assert getattr(apart.verdict(attempt, 30.0), "code", "") == "8530"
+    assert getattr(apart.verdict(attempt, 90.0), "code", "") == "8529"  # its call is over there, and was too long
+    assert list(apart.running()) == []
+    assert list(bench.policy.running()) == [("dev", 1)]
+    assert bench.policy.apart("nobody", "4:+2").verdict(Attempt("nobody", "4:+2", OUT), 0.0) is None
