@@ -194,7 +194,7 @@ class Bench:
             directory=directory(presence),
             groups=groups,
             contexts=ContextSigner(b"s" * 32),
-            store=self.store,  # type: ignore[arg-type]
+            store=self.store,
             announcer=self.recorder,
             clock=self.clock,
             deadlines=TimerHeap(),

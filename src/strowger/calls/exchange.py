@@ -35,7 +35,7 @@ from strowger.calls.machine import Input, Occurrence
 from strowger.calls.openings import Openings
 from strowger.calls.outcomes import ringing
 from strowger.calls.outside_policy import OutsidePolicy, attempt_of
-from strowger.calls.ports import Announcer, Arrival, Receipt, RingPlan, Store, StoredCall, Telephony
+from strowger.calls.ports import Announcer, Arrival, Journal, Receipt, RingPlan, StoredCall, Telephony
 from strowger.calls.reports import is_between_users
 from strowger.calls.standing import not_found, require_open, require_own
 from strowger.calls.succession import SecondChance, SilentApplication, Succession, out_of_time
@@ -52,7 +52,7 @@ class Exchange:
         *,
         directory: Directory,
         contexts: ContextSigner,
-        store: Store,
+        store: Journal,
         announcer: Announcer,
         clock: Clock,
         deadlines: Deadlines,

@@ -25,7 +25,7 @@ from strowger.calls.decision import Accepted, Answer
 from strowger.calls.errors import CallError, HopClosed, StoreUnavailable
 from strowger.calls.machine import KEEPS_THE_HOP, Input, Occurrence
 from strowger.calls.outcomes import reports_of
-from strowger.calls.ports import Announcer, Commit, OutboxEntry, Receipt, Store, Telephony
+from strowger.calls.ports import Announcer, Commit, Journal, OutboxEntry, Receipt, Telephony
 from strowger.calls.reports import Report
 
 INPUTS_WAITING_PER_CALL: Final = 64
@@ -100,7 +100,7 @@ class Ledger:
     def __init__(
         self,
         *,
-        store: Store,
+        store: Journal,
         announcer: Announcer,
         contexts: ContextSigner,
         clock: Clock,

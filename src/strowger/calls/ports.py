@@ -91,14 +91,18 @@ Done = Callable[[CallError | None], None]
 `HopClosed`."""
 
 
-class Store(Protocol):
-    """Where calls, undelivered events, receipts and secrets are kept."""
+class Journal(Protocol):
+    """Where changes of calls are written."""
 
     def commit(self, unit: Commit, done: Done) -> None:
         """Write one decision; `done(None)` only once it is durable."""
 
     def add_events(self, entries: Sequence[OutboxEntry], done: Done) -> None:
         """Keep events that come with no change of a call."""
+
+
+class Store(Journal, Protocol):
+    """Where calls, undelivered events, receipts and secrets are kept."""
 
     def save_receipt(self, receipt: Receipt, done: Done) -> None:
         """Keep the answer to a request that changed no call (a 4xx)."""
