@@ -245,6 +245,18 @@ class EventFilter:
             and all(each.matches(event, on_arrays=self._on_arrays) for each in self._advanced)
         )
 
+    def why_not(self, event: Mapping[str, object]) -> str:
+        """The first condition that an event does not fulfil, in words; empty where it passes."""
+        subject = self._cased(str(event["subject"]))
+        if self._types and str(event["eventType"]).lower() not in self._types:
+            return "included_event_types has not its type"
+        if not subject.startswith(self._begins):
+            return f"its subject does not begin with subject_begins_with, {_shown(self._begins)}"
+        if not subject.endswith(self._ends):
+            return f"its subject does not end with subject_ends_with, {_shown(self._ends)}"
+        failing = (each for each in self._advanced if not each.matches(event, on_arrays=self._on_arrays))
+        return next((f"{each.key} does not fulfil {each.operator} of advanced_filters" for each in failing), "")
+
     def _cased(self, text: str) -> str:
         return text if self._is_case_sensitive else text.lower()
 

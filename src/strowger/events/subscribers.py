@@ -119,6 +119,15 @@ class Subscribers:
             if subscription.filter.matches(event):
                 yield subscription
 
+    def judged(self, call: Call) -> Iterator[tuple[Subscriber, str]]:
+        """Every subscription of the call's resource, and why the IncomingCall of its current hop is not for it; empty
+        for those whom it is for.
+        """
+        told = {subscription.key for subscription in self.told(call)}
+        for subscriber in self._of_resource.get(call.resource, {}).values():
+            is_told = subscriber.subscription.key in told
+            yield subscriber, "" if is_told else _why_not(subscriber, call)
+
     def listening(self, resource: str, channel: Channel) -> Iterator[Subscription]:
         """Whom events of a channel may be for, whatever their filters say."""
         for subscriber in self._of_resource.get(resource, {}).values():
@@ -130,3 +139,14 @@ class Subscribers:
         self._by_key[subscription.key] = subscriber
         self._of_resource.setdefault(subscription.resource, {})[subscription.key] = subscriber
         return subscriber
+
+
+def _why_not(subscriber: Subscriber, call: Call) -> str:
+    subscription = subscriber.subscription
+    if not subscriber.is_served:
+        return "its handshake failed: strowger subscription validate begins it anew"
+    if subscriber.is_paused:
+        return "it is paused: strowger subscription resume ends that"
+    if subscription.channel is not Channel.ACS:
+        return f"its channel is {subscription.channel}: it is told of outcomes only"
+    return f"its filters: {subscription.filter.why_not(request.filterable(call, subscription.topic))}"

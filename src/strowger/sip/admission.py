@@ -64,7 +64,7 @@ class Admission:
 
         Credentials are checked wherever they come from: what somebody claims to prove is true, or refused.
         """
-        by_address = self._by_address(flow)
+        by_address = self.by_address(flow)
         use = TokenUse.on(flow)
         # RFC 8898 §2.3 has a token in Proxy-Authorization; JsSIP writes it in Authorization, unasked.
         given = [*invite.all(PROXY.credentials), *tokens(invite.all(ORIGIN.credentials))]
@@ -91,7 +91,8 @@ class Admission:
             for name in ASSERTIONS:
                 invite.remove(name)
 
-    def _by_address(self, flow: Flow) -> Sender | None:
+    def by_address(self, flow: Flow) -> Sender | None:
+        """Who sends an INVITE without credentials that comes by this flow; None for somebody who is asked for some."""
         trunk = self._origins.trunk_of(flow.received) if flow.is_of_its_host else None
         if trunk is not None:
             return Sender(trunk=self._trunks[trunk])

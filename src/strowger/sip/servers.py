@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from strowger.base.tasks import spawn
@@ -43,6 +43,12 @@ class Servers:
             found(known, "")
         else:
             spawn(self._ask(uri, keyed_draw(self._key, what), found), f"locate {printable(uri)}")
+
+    def known(self, uri: str, what: str) -> Sequence[Destination]:
+        """Where a URI is served, as far as nobody has to be asked: nothing where somebody would have to be. Raises
+        Unlocatable.
+        """
+        return self._locator.known(uri, keyed_draw(self._key, what)) or ()
 
     def avoid(self, destination: Destination, seconds: float | None = None) -> None:
         """Others are tried before it for a while."""

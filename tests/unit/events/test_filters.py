@@ -310,3 +310,21 @@ def test_what_asks_nothing_is_open() -> None:
 )
 def test_a_filter_as_it_is_written(operator: str, values: list[object], written: dict[str, object]) -> None:
     assert advanced_filter(operator_of(operator), "data.A", values).written() == written
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"event_types": ["Microsoft.Communication.CallStarted"]}, "included_event_types has not its type"),
+        ({"subject_begins_with": "/x"}, "its subject does not begin with subject_begins_with, '/x'"),
+        ({"subject_ends_with": "bob"}, "its subject does not end with subject_ends_with, 'bob'"),
+        (
+            {"advanced": [advanced_filter(Operator.NUMBER_IN, "data.number", [4])]},
+            "data.number does not fulfil NumberIn of advanced_filters",
+        ),
+    ],
+)
+def test_the_first_condition_that_does_not_hold_is_told(changes: dict[str, Any], why: str) -> None:
+    asked = EventFilter(**changes)
+    assert (asked.why_not(EVENT), asked.matches(EVENT)) == (why, not why)

@@ -102,3 +102,22 @@ def test_who_listens_to_a_channel(new_call):
     assert [each.name for each in made.listening("dev", Channel.OUTCOMES)] == ["own"]
     assert [each.name for each in made.listening("dev", Channel.ACS)] == ["a"]
     assert list(made.listening("prod", Channel.ACS)) == []
+
+
+def test_why_the_others_are_not_told(new_call):
+    nobody = EventFilter(subject_ends_with="nobody")
+    made = subscribers(
+        *(subscription(name) for name in ("told", "failed")),
+        subscription("paused", is_paused=True),
+        subscription("outcomes", channel=Channel.OUTCOMES),
+        subscription("filtered", filter=nobody),
+        subscription("elsewhere", "prod"),
+    )
+    the(made, "dev/failed").is_served = False
+    assert {each.subscription.name: why for each, why in made.judged(new_call())} == {
+        "told": "",
+        "failed": "its handshake failed: strowger subscription validate begins it anew",
+        "paused": "it is paused: strowger subscription resume ends that",
+        "outcomes": "its channel is outcomes: it is told of outcomes only",
+        "filtered": "its filters: its subject does not end with subject_ends_with, 'nobody'",
+    }

@@ -99,3 +99,12 @@ async def test_what_did_not_serve_comes_last_for_a_while() -> None:
     asker.ask()
     assert asker.answers.pop()[0][0] == first
     asker.servers.stop()
+
+
+async def test_what_is_known_is_told_without_asking() -> None:
+    asker = Asker()
+    assert [each.host for each in asker.servers.known("sip:1@192.0.2.7", "call")] == ["192.0.2.7"]
+    assert asker.servers.known("sip:1@sbc.example:5060", "call") == ()
+    asker.ask()
+    await asker.answered()
+    assert len(asker.servers.known("sip:1@sbc.example:5060", "call")) == 3
