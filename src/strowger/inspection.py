@@ -17,9 +17,11 @@ from strowger.calls.outside_refusal import REASONS as ALERTS
 from strowger.calls.ports import Store
 from strowger.console.metrics import Sample
 from strowger.console.queries import OK, RouteQuestion, Watcher
+from strowger.console.simulation import SimulationQuestion, SimulationView
 from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
 from strowger.events.dead_letters import DeadReason
 from strowger.events.delivery import EventDelivery
+from strowger.simulation import Simulation
 from strowger.sip.driver import Driver
 from strowger.sip.overload import REASONS as OVERLOADS
 from strowger.sip.rate_limits import REASONS as RATES
@@ -42,6 +44,7 @@ class Inspection:
         transports: Transports,
         throttle: Throttle,
         sip: SipInspection,
+        simulation: Simulation,
     ) -> None:
         self._exchange = exchange
         self._store = store
@@ -50,6 +53,7 @@ class Inspection:
         self._transports = transports
         self._throttle = throttle
         self._sip = sip
+        self._simulation = simulation
         self._watchers: list[Watcher] = []
         self._ended: Counter[str] = Counter()
         self._decided: Counter[str] = Counter()
@@ -97,6 +101,10 @@ class Inspection:
     def test_route(self, question: RouteQuestion) -> RouteTestView:
         """What a redirect to a target would do now. Raises QueryInvalid."""
         return self._sip.routes.test_route(question)
+
+    def simulate(self, question: SimulationQuestion) -> SimulationView:
+        """What would become of a call. Raises BodyInvalid."""
+        return self._simulation.simulate(question)
 
     def readiness(self) -> dict[str, str]:
         """Each part that must work before calls are taken: OK, or why it does not."""

@@ -107,6 +107,15 @@ class RouteInspection:
             return Identifier(Kind.PHONE_NUMBER, ANONYMOUS_CALLER)
         return self._target(text, "")[1]
 
+    def target(self, text: str) -> Identifier:
+        """Who is meant by a number, a raw id or the name of a user. Raises QueryInvalid."""
+        return self._target(text, "")[1]
+
+    def ways(self, target: Identifier, caller: str) -> tuple[tuple[RouteView, ...], tuple[WayView, ...], bool]:
+        """The routes to a target outside, their trunks, and whether equals among these are drawn; `caller` as shown."""
+        found = self._explained(target)
+        return _routes(found), tuple(_way(way, caller) for way in found.ways), found.is_drawn
+
     # What is said ----------------------------------------------------------------------------------------------------
 
     def _says_outside(self, target: Identifier) -> str:
@@ -138,7 +147,7 @@ class RouteInspection:
             code=code,
             is_announced=is_told,
             ring=plan.ring if outcome == OURS else (),
-            routes=tuple(RouteView(route.kind, route.match, route.to) for route in found.routes),
+            routes=_routes(found),
             ways=tuple(_way(way, question.caller) for way in found.ways),
             is_drawn=found.is_drawn,
         )
@@ -195,6 +204,10 @@ def _member(prospect: Prospect, group: Group) -> MemberView:
     who = prospect.member.who
     time_s = prospect.member.time_s if group.mode is Mode.IN_ORDER else 0.0
     return MemberView(PartyView(who.kind.value, who.raw_id), prospect.uris, time_s, prospect.why)
+
+
+def _routes(found: Explanation) -> tuple[RouteView, ...]:
+    return tuple(RouteView(route.kind, route.match, route.to) for route in found.routes)
 
 
 def _way(way: Way, caller: str) -> WayView:

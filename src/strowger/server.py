@@ -14,6 +14,7 @@ import secrets
 import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -43,15 +44,18 @@ from strowger.console.secret_file import ADMIN_TOKEN, kept
 from strowger.dead_letters import DeadLetterOffice
 from strowger.events.dead_letters import DeadLetters
 from strowger.events.delivery import EventDelivery
+from strowger.events.foretelling import Foretelling
 from strowger.inspection import Inspection
 from strowger.issuers import Issuers
 from strowger.outside_log import log_refusal
 from strowger.resource_keys import ResourceKeys
 from strowger.route_inspection import RouteInspection
 from strowger.settings import Listener, Settings
+from strowger.simulation import Rules, Simulation
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.driver import Driver, Sockets
 from strowger.sip.edge import Edge
+from strowger.sip.foreseeing import Ways
 from strowger.sip.location.dns import Dns
 from strowger.sip.location.limits import LocationLimits
 from strowger.sip.location.locator import Locator
@@ -172,9 +176,10 @@ class Server:
             self.settings, self.store.subscriptions, self.delivery, self._clock, self._test_context
         )
         self.subscriptions.restore()
-        self.inspection = self._inspection()
         self.servers = self._servers()
-        self.edge = self._edge(trunks)
+        self._make_sip(trunks)
+        self.inspection = self._inspection(trunks)
+        self.edge = self._edge()
         self.exchange.telephony = self.edge
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
         self._stack.callback(self.driver.stop)
@@ -297,18 +302,21 @@ class Server:
             self.registration.forget(user)
 
     def _exchange(self) -> Exchange:
-        return Exchange(
+        self.make_exchange = partial(
+            Exchange,
             directory=assembly.the_directory(self.settings, self.registration, self._ways_out(), self.identities),
+            limits=assembly.exchange_limits(self.settings),
+            fallbacks=assembly.fallbacks(self.settings),
+            groups=assembly.groups(self.settings),
+        )
+        return self.make_exchange(
             contexts=self.contexts,
             store=self.store,
             announcer=self.delivery,
             clock=self._clock,
             deadlines=TimerHeap(),
             new_id=self._ids.uuid4,
-            limits=assembly.exchange_limits(self.settings),
             outside=assembly.outside_policy(self.settings, log_refusal),
-            fallbacks=assembly.fallbacks(self.settings),
-            groups=assembly.groups(self.settings),
             observe=lambda call, what: self.inspection.observe(call, what),  # noqa: PLW0108 - made after the exchange
         )
 
@@ -326,7 +334,7 @@ class Server:
             changed=log_change,
         )
 
-    def _inspection(self) -> Inspection:
+    def _inspection(self, trunks: Sequence[Trunk]) -> Inspection:
         resources = [row.name for row in self.settings.resources]
         monotonic, told, outside = self._clock.monotonic, self.delivery.is_told, self.exchange.outside
         directory, groups = self.exchange.directory, self.exchange.groups
@@ -342,7 +350,36 @@ class Server:
             routes,
             self.exchange.ringing_through,
         )
-        return Inspection(self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip)
+        simulation = self._simulation(trunks, routes)
+        return Inspection(
+            self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip, simulation
+        )
+
+    def _simulation(self, trunks: Sequence[Trunk], routes: RouteInspection) -> Simulation:
+        manners, known = sip_assembly.manners(self.settings), self.accounts
+        rules = Rules(
+            self.exchange,
+            self.make_exchange,
+            assembly.exchange_limits(self.settings).ring_budget_s,
+            self.admission,
+            known.users,
+            known.with_password,
+            {trunk.name: trunk for trunk in trunks},
+        )
+        ways = Ways(
+            self.network,
+            self.forwarding,
+            self.trunk_calls,
+            self.servers.known,
+            self.registration.way,
+            manners.record_route,
+            manners.udp_request_bytes,
+            manners.timer_c_s,
+        )
+        event_bytes = assembly.delivery_settings(self.settings).event_bytes
+        delivery = self.delivery
+        foretelling = Foretelling(delivery.subscribers, delivery.states, event_bytes=event_bytes)
+        return Simulation(rules, routes, ways, foretelling, self._clock)
 
     async def _leave_trunks(self) -> None:
         """Calls for a registration that is left behind would come here, and nobody would take them."""
@@ -361,17 +398,24 @@ class Server:
         self._stack.callback(servers.stop)
         return servers
 
-    def _edge(self, trunks: Sequence[Trunk]) -> Edge:
+    def _make_sip(self, trunks: Sequence[Trunk]) -> None:
+        """What real calls and those that nobody makes have in common."""
+        self.network = Sockets(self.transports, self.driver.touch, self.driver.asked)
+        self.forwarding = Forwarding(self._secret("forwarding"))
+        self.trunk_calls = TrunkCalls(trunks, self.trunks, self._ids.token, sip_assembly.origins(self.settings))
+        self.admission = sip_assembly.admission(self.settings, self.accounts, self.authenticator)
+
+    def _edge(self) -> Edge:
         return Edge(
             exchange=self.exchange,
             layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
-            network=Sockets(self.transports, self.driver.touch, self.driver.asked),
-            forwarding=Forwarding(self._secret("forwarding")),
+            network=self.network,
+            forwarding=self.forwarding,
             monotonic=self._clock.monotonic,
             location=self.servers,
-            trunks=TrunkCalls(trunks, self.trunks, self._ids.token, sip_assembly.origins(self.settings)),
+            trunks=self.trunk_calls,
             manners=sip_assembly.manners(self.settings),
-            admission=sip_assembly.admission(self.settings, self.accounts, self.authenticator),
+            admission=self.admission,
             registration=self.registration,
             throttle=self.throttle,
             ignored=self.driver.ignored,

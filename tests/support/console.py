@@ -20,6 +20,7 @@ from strowger.console.console import Administration, Console
 from strowger.console.dead_letters import DeadLettersView, DeadLetterView, LetterGoneView, WholeLetterView
 from strowger.console.errors import QueryInvalid
 from strowger.console.queries import OK, RouteQuestion, Watcher
+from strowger.console.simulation import AdmissionView, SimulationQuestion, SimulationView
 from strowger.console.sip_views import (
     OUTSIDE,
     RegistrationsView,
@@ -172,6 +173,27 @@ def a_subscription(**changes: Any) -> SubscriptionView:
     return SubscriptionView(**(values | changes))
 
 
+def a_simulation(**changes: Any) -> SimulationView:
+    """A call to a number of ours that nobody decides about."""
+    party = PartyView("phoneNumber", "4:+31612345678")
+    values: dict[str, Any] = {
+        "is_refused": False,
+        "admission": AdmissionView("admitted", 0, "It may call."),
+        "caller": party,
+        "display_name": "",
+        "to": PartyView("phoneNumber", "4:+31201110001"),
+        "resource": "dev",
+        "custom_headers": {},
+        "headers_left_out": (),
+        "ring_budget_s": 180.0,
+        "silent": None,
+        "decided": None,
+        "refusals": (),
+        "notes": (),
+    }
+    return SimulationView(**(values | changes))
+
+
 class ScriptedSubscriptions:
     """Subscriptions that remember what was asked of them, and answer with the one that a test gives them."""
 
@@ -281,6 +303,8 @@ class ScriptedQueries:
         self.known_trunks: tuple[TrunkView, ...] = ()
         self.questions: list[RouteQuestion] = []
         self.route_test = a_route_test()
+        self.simulations: list[SimulationQuestion] = []
+        self.simulation = a_simulation()
         self.parts: dict[str, str] = {"store": OK}
         self.codes: set[str] = set()
         self.watchers: list[Watcher] = []
@@ -321,6 +345,10 @@ class ScriptedQueries:
         if question.kind == "fax":
             raise QueryInvalid("There is no kind 'fax'.")
         return self.route_test
+
+    def simulate(self, question: SimulationQuestion) -> SimulationView:
+        self.simulations.append(question)
+        return self.simulation
 
     def readiness(self) -> Mapping[str, str]:
         return self.parts

@@ -68,7 +68,8 @@ def an_inspection(overload: Overload | None = None) -> tuple[Inspection, Bench, 
     overload = overload or Overload(OverloadLimits(), lambda: 0)
     throttle = Throttle(RateLimits(Rates(), lambda host: False), overload, chance=lambda: 0.0)
     throttle.refused["calls_per_source"] = 12
-    parts: Any = (bench.exchange, store, delivery, driver, transports, throttle, sip)
+    simulation = SimpleNamespace(simulate=lambda question: question.to)
+    parts: Any = (bench.exchange, store, delivery, driver, transports, throttle, sip, simulation)
     return Inspection(*parts), bench, store
 
 

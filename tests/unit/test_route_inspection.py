@@ -63,7 +63,19 @@ def asked(
     rules: OutsideRules | None = None,
     group: Group | None = None,
     **more: str,
-):
+) -> RouteTestView:
+    inspection = an_inspection(told=told, holds=holds, may_dial_out=may_dial_out, rules=rules, group=group)
+    return inspection.test_route(RouteQuestion(target, **more))
+
+
+def an_inspection(
+    *,
+    told: bool | Callable[[Call], bool] = True,
+    holds: tuple[str, ...] = (),
+    may_dial_out: bool = True,
+    rules: OutsideRules | None = None,
+    group: Group | None = None,
+) -> RouteInspection:
     roster = Roster((Entry(trunk.name, HealthPolicy()) for trunk in TRUNKS), 0.0, lambda: 0.0)
     for name in holds:
         roster[name].call_answered(503, 20.0, 0.0)
@@ -73,8 +85,7 @@ def asked(
     is_told = told if callable(told) else lambda call: told
     outside = OutsidePolicy(usual=rules)
     groups = Groups([group] if group is not None else [], directory, outside)
-    inspection = RouteInspection(selection, directory, lambda: 5.0, ["dev", "other"], is_told, outside, groups)
-    return inspection.test_route(RouteQuestion(target, **more))
+    return RouteInspection(selection, directory, lambda: 5.0, ["dev", "other"], is_told, outside, groups)
 
 
 def test_a_number_outside() -> None:
@@ -273,3 +284,11 @@ def test_a_group_of_which_nobody_rings(ends: str, *, told: bool) -> None:
     group = Group(phone_number(NUMBER), Mode.ALL, (Member(from_raw_id(NOBODY)),))
     says = f"{NUMBER} is a group of dev of which nobody can be rung just now: {ends}"
     assert asked(NUMBER, told=told, group=group).says == says
+
+
+def test_the_ways_to_somebody_who_is_named() -> None:
+    inspection = an_inspection()
+    assert inspection.target("alice").raw_id == ALICE
+    routes, ways, is_drawn = inspection.ways(inspection.target("+31612345678"), "anonymous")
+    assert ([each.match for each in routes], is_drawn) == (["+316", "+3"], True)
+    assert [(way.trunk, way.caller) for way in ways] == [(name, "anonymous") for name in "abc"]

@@ -19,6 +19,8 @@ from strowger.console.dead_letters import PATH as DEAD_LETTERS
 from strowger.console.dead_letters import DeadLettersView, LetterGoneView, WholeLetterView
 from strowger.console.errors import Detail
 from strowger.console.secret_file import ADMIN_TOKEN, read
+from strowger.console.simulation import PATH as SIMULATE
+from strowger.console.simulation import SimulationView
 from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
 from strowger.console.subscriptions import PATH as SUBSCRIPTIONS
 from strowger.console.subscriptions import RemovedView, SubscriptionsView, SubscriptionView, TestView
@@ -101,6 +103,10 @@ class Admin:
         """What a redirect would do: to `target`, of this `kind`, for a call `from` somebody to this `resource`."""
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in question.items() if value)
         return await self._get(f"/admin/routes:test?{query}", RouteTestView)
+
+    async def simulate(self, document: Mapping[str, object]) -> SimulationView:
+        """What would become of a call that nobody makes."""
+        return await self._ask("POST", SIMULATE, SimulationView, document)
 
     async def subscriptions(self) -> SubscriptionsView:
         """Every subscription and how it is."""

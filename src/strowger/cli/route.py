@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from strowger.base.text import printable
 from strowger.cli.asking import admin_of, admin_options, ask, print_json
+from strowger.cli.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from strowger.cli.admin import Admin
     from strowger.console.sip_views import MemberView, RouteTestView, WayView
 
 SAYS_LIMIT: Final = 1_000
@@ -25,28 +28,68 @@ def route() -> None:
 
 @route.command()
 @admin_options
-@click.argument("target", metavar="TARGET")
+@click.argument("targets", metavar="[TARGET]…", nargs=-1)
 @click.option("--kind", metavar="KIND", default="", help="phoneNumber, microsoftTeamsUser, …; guessed if not given.")
 @click.option("--from", "caller", metavar="WHO", default="", help="Who calls: a number, a user, or anonymous.")
 @click.option("--resource", metavar="NAME", default="", help="Whose call is redirected, where that makes a difference.")
+@click.option("--to", metavar="WHO", default="", help="Play a call to this number or user, to its end.")
+@click.option("--trunk", metavar="NAME", default="", help="With --to: the trunk that it comes by.")
+@click.option("--source", metavar="ADDRESS", default="", help="With --to: the address that it comes from.")
+@click.option("--display-name", metavar="TEXT", default="", help="With --to: the caller's name.")
+@click.option("--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="With --to: one more of its headers.")
 @click.pass_context
-def test(
-    context: click.Context, /, as_json: bool, target: str, kind: str, caller: str, resource: str, **where: Any
-) -> None:
-    """Say what a redirect to TARGET would do now, and why. Nobody is rung.
+def test(context: click.Context, /, as_json: bool, targets: tuple[str, ...], **given: Any) -> None:
+    """Say what a redirect to TARGET would do now, and why; with --to what would become of a whole call that is
+    redirected to one TARGET after the other. Nobody is rung, nothing is sent, written or counted.
 
-    TARGET is a number like +31612345678, a raw id, or the name of a user. The exit code is 1 if it would be refused.
+    TARGET is a number like +31612345678, a raw id, or the name of a user. The exit code is 1 if it, or the call, would
+    be refused.
     """
-    from strowger.console.sip_views import REFUSED
-
-    admin, _ = admin_of(**where)
-    question = {"target": target, "kind": kind, "from": caller, "resource": resource}
-    found = ask(admin, lambda: admin.test_route(**question))
+    question = {name: given.pop(name) for name in _OF_THE_QUESTION}
+    admin, _ = admin_of(**given)
+    if question["to"]:
+        found, lines, is_refused = _played(admin, targets, question)
+    else:
+        found, lines, is_refused = _tested(admin, targets, question)
     if as_json:
         print_json(found)
     else:
-        click.echo("\n".join(story(found)))
-    context.exit(REFUSED_EXIT if found.outcome == REFUSED else 0)
+        click.echo("\n".join(lines))
+    context.exit(REFUSED_EXIT if is_refused else 0)
+
+
+_OF_THE_QUESTION: Final = ("kind", "caller", "resource", "to", "trunk", "source", "display_name", "headers")
+
+
+def _tested(admin: Admin, targets: Sequence[str], given: Mapping[str, Any]) -> tuple[object, list[str], bool]:
+    from strowger.console.sip_views import REFUSED
+
+    if len(targets) != 1 or any(given[name] for name in ("trunk", "source", "display_name", "headers")):
+        raise Misconfigured("Give one TARGET; or --from and --to, and any number of targets, for a whole call.")
+    question = {"target": targets[0], "kind": given["kind"], "from": given["caller"], "resource": given["resource"]}
+    found = ask(admin, lambda: admin.test_route(**question))
+    return found, story(found), found.outcome == REFUSED
+
+
+def _played(admin: Admin, targets: Sequence[str], given: Mapping[str, Any]) -> tuple[object, list[str], bool]:
+    from strowger.cli import dry_run
+
+    if given["kind"] or not given["caller"]:
+        raise Misconfigured("A call --to somebody needs --from, and takes no --kind: give targets as raw ids.")
+    named = {"from": "caller", "to": "to", "trunk": "trunk", "source": "source", "resource": "resource"}
+    document: dict[str, Any] = {name: given[of] for name, of in named.items() if given[of]}
+    if given["display_name"]:
+        document["displayName"] = given["display_name"]
+    document |= {"targets": list(targets), "headers": dict(map(_header, given["headers"]))}
+    found = ask(admin, lambda: admin.simulate(document))
+    return found, dry_run.story(found), found.is_refused
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise Misconfigured(f"--header takes 'Name: value', and not {text!r}.")
+    return name.strip(), value.strip()
 
 
 def story(found: RouteTestView) -> list[str]:

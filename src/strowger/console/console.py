@@ -11,6 +11,7 @@
     GET /admin/registrations?user=     the phones that are registered
     GET /admin/trunks                  the trunks, and how they are
     GET /admin/routes:test?target=     what a redirect would do; also kind=, from=, resource=
+    POST /admin/simulate               what would become of a call: see `simulation`
     /admin/subscriptions…              who is told of calls, and who else shall be: see `subscriptions`
     /admin/dead-letters…               events that were given up: see `dead_letters`
     GET /sip                           a WebSocket for phones, where the server gives us one (RFC 7118)
@@ -46,6 +47,8 @@ from strowger.console.errors import (
 )
 from strowger.console.listener import Listener, ListenerLimits, serve_websocket
 from strowger.console.queries import OK, Queries, RouteQuestion
+from strowger.console.simulation import PATH as SIMULATE
+from strowger.console.simulation import SimulationPath
 from strowger.console.subscriptions import PATH as SUBSCRIPTIONS
 from strowger.console.subscriptions import SubscriptionPaths, Subscriptions
 from strowger.console.views import CallsView, WhyView, view
@@ -95,6 +98,7 @@ class Console:
         self._wall = wall
         self._subscriptions = SubscriptionPaths(administration.subscriptions, body or BodyLimits())
         self._dead_letters = DeadLetterPaths(administration.dead_letters, body or BodyLimits())
+        self._simulation = SimulationPath(queries.simulate, body)
         self._names = OWN_NAMES | {host.lower() for host in hosts}
         self._listener = Listener(self._answer, limits)
         self._watch_limits = watch or WatchLimits()
@@ -144,6 +148,8 @@ class Console:
             return {"GET": self._watch}
         if request.path.startswith("/admin/calls/"):
             return _read_with(self._why if request.path.endswith("/why") else self._call)
+        if request.path == SIMULATE:
+            return {"POST": self._simulation.answer}
         if request.path == SUBSCRIPTIONS or request.path.startswith(f"{SUBSCRIPTIONS}/"):
             found = self._subscriptions.methods(request)
         elif request.path == DEAD_LETTERS or request.path.startswith(f"{DEAD_LETTERS}/"):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from strowger.calls.call import Call
+from strowger.console.simulation import SimulationQuestion, SimulationView
 from strowger.console.sip_views import RegistrationsView, RouteTestView, TrunksView
 
 Watcher = Callable[[Call, str], None]
@@ -53,6 +54,9 @@ class Queries(Protocol):
 
     def test_route(self, question: RouteQuestion) -> RouteTestView:
         """What a redirect to a target would do now; nobody is rung. Raises QueryInvalid for what cannot be asked."""
+
+    def simulate(self, question: SimulationQuestion) -> SimulationView:
+        """What would become of a call; nobody is rung. Raises BodyInvalid for what cannot be asked."""
 
     def readiness(self) -> Mapping[str, str]:
         """Each part of the server that must work before calls are taken: OK, or why it does not."""

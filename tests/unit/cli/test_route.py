@@ -9,9 +9,10 @@ import pytest
 
 from strowger.cli.route import story
 from strowger.console.queries import RouteQuestion
+from strowger.console.simulation import SimulationQuestion
 from strowger.console.sip_views import OURS, REFUSED, MemberView, RouteView
 from strowger.console.views import PartyView
-from tests.support.console import Bench, a_route_test, a_way, invoke
+from tests.support.console import Bench, a_route_test, a_simulation, a_way, invoke
 
 pytestmark = pytest.mark.asyncio
 
@@ -91,3 +92,38 @@ async def test_a_group() -> None:
         "  rings    +31612345678  sip:+31612345678@sbc.test",
         "  not now  8:acs:res_ann  no phone of this user is registered",
     ]
+
+
+async def test_a_whole_call(bench: Bench, token_file: Path) -> None:
+    options = ["--from", "+31612345678", "--to", "+31201110001", "--trunk", "carrier", "--display-name", "Ann"]
+    result = await invoke(bench, token_file, "route", "test", *options, "--header", "X-A: b:c", "alice", "bob")
+    assert (result.exit_code, result.output.splitlines()[0]) == (0, "It may call.")
+    least = await invoke(bench, token_file, "route", "test", "--from", "1", "--to", "2", "--source", "::1", "--json")
+    assert (least.exit_code, json.loads(least.output)["resource"]) == (0, "dev")
+    assert bench.queries.simulations == [
+        SimulationQuestion(
+            "+31612345678", "+31201110001", ("alice", "bob"), "carrier", "", "", "Ann", (("X-A", "b:c"),)
+        ),
+        SimulationQuestion("1", "2", source="::1"),
+    ]
+
+
+async def test_a_call_that_would_be_refused(bench: Bench, token_file: Path) -> None:
+    bench.queries.simulation = a_simulation(is_refused=True, refusals=("no",))
+    assert (await invoke(bench, token_file, "route", "test", "--from", "1", "--to", "2")).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Give one TARGET"),
+        (["a", "b"], "Give one TARGET"),
+        (["a", "--trunk", "carrier"], "Give one TARGET"),
+        (["--to", "2"], "needs --from"),
+        (["--to", "2", "--from", "1", "--kind", "phoneNumber"], "takes no --kind"),
+        (["--to", "2", "--from", "1", "--header", "X-A"], "--header takes 'Name: value', and not 'X-A'."),
+    ],
+)
+async def test_what_cannot_be_asked_together(bench: Bench, token_file: Path, arguments: list[str], said: str) -> None:
+    result = await invoke(bench, token_file, "route", "test", *arguments)
+    assert (result.exit_code, said in result.output) == (2, True)

@@ -45,7 +45,7 @@ async def test_a_subscription_is_validated_by_its_code(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["calls", f"calls/{ID}", "calls:watch", "registrations", "trunks", "routes:test", "nothing"]
+    "path", ["calls", f"calls/{ID}", "calls:watch", "registrations", "trunks", "routes:test", "simulate", "nothing"]
 )
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 async def test_admin_needs_the_token(bench: Bench, path: str, authorization: str) -> None:
