@@ -1,4 +1,4 @@
-"""Delivery of events: the shell that joins handshakes, outbox, retry table and HTTP, and implements `Announcer`.
+"""Delivery of events: the shell that joins consent, outbox, retry table and HTTP, and implements `Announcer`.
 
 At least once per subscription while the hop is open, or for as long as the profile has it (Event Grid: delivery and
 retry), in no particular order. A decision may arrive while the delivery of its own event is unanswered; what an
@@ -13,6 +13,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -29,11 +30,11 @@ from strowger.events.address_policy import AddressPolicy
 from strowger.events.announcement import EVENT_BYTES, Announcing
 from strowger.events.attempts import Attempts
 from strowger.events.conclusion import Conclusions, Counters
+from strowger.events.consent import Consent
 from strowger.events.dead_letters import DeadLetters, DeadReason
 from strowger.events.errors import SubscriptionInvalid
 from strowger.events.handshake import POLICIES, HandshakePolicy, State
 from strowger.events.outbox import Delivery, Outbox, OutboxLimits
-from strowger.events.pace import Pace
 from strowger.events.pull import Pull, PullLimits
 from strowger.events.reporting import KEPT_FOR_S, Reporting
 from strowger.events.retry import NOT_RETRIED, SCHEDULES, Profile, Schedule
@@ -108,11 +109,12 @@ class EventDelivery:
         """Where applications fetch their events."""
         self._outbox = Outbox(self._settings.outbox)
         self._client = WebhookClient(self._settings.addresses)
-        self._validation = Validation(self._settings.policies, self._client, clock, ids, validation_url, self._settled)
         self._single = Single(self._client, clock, ids)
         self.dead_letters = dead_letters
         """What was given up."""
         self._conclusions = Conclusions(store, dead_letters, clock)
+        handshakes = partial(Validation, self._settings.policies, self._client, clock, ids, validation_url)
+        self._consent = Consent(self.subscribers, self._outbox, self._conclusions, handshakes)
         self._attempts = Attempts(
             self._client,
             self._outbox,
@@ -120,8 +122,8 @@ class EventDelivery:
             self._conclusions,
             clock,
             not_retried=self._settings.not_retried,
-            consents=self._validation.consents,
-            retired=self._retire,
+            consents=self._consent.handshakes.consents,
+            retired=self._consent.retire,
         )
         self._tasks: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -183,7 +185,7 @@ class EventDelivery:
 
     def validate_manually(self, code: str) -> bool:
         """Somebody opened the validation URL: whether the code is one of ours and its subscription is valid now."""
-        is_valid = self._validation.confirm(code)
+        is_valid = self._consent.handshakes.confirm(code)
         self._pump(self._clock.monotonic())
         return is_valid
 
@@ -197,11 +199,12 @@ class EventDelivery:
 
     def manual_url(self, key: str) -> str:
         """Where consent can be given to a subscription by hand; empty where it need not, or cannot. Raises KeyError."""
-        return "" if key in self.pull else self._validation.manual_url(key)
+        return "" if key in self.pull else self._consent.handshakes.manual_url(key)
 
     def states(self) -> dict[str, tuple[State, str]]:
         """Each subscription's handshake by `resource/name`: its state and what came of the last attempt, in words."""
-        return self._validation.states() | {key: (State.VALID, detail) for key, detail in self.pull.states().items()}
+        fetched = {key: (State.VALID, detail) for key, detail in self.pull.states().items()}
+        return self._consent.handshakes.states() | fetched
 
     # -------------------------------------------------------------------------------- subscriptions that come and go
 
@@ -215,31 +218,19 @@ class EventDelivery:
         if subscription.is_pull:
             self.pull.serve(subscription)
         else:
-            self._outbox.add_lane(subscription.key, subscription.terms.batch)
-            self._validation.add(subscription)
-            if subscription.failover is not None:
-                self._validation.add(subscription.failover)
+            self._consent.begin(subscription)
 
     def replace(self, subscription: Subscription) -> None:
         """Change the one of this key; what waits for it stays. Its endpoint is asked anew where it could tell the
         difference. Raises `SubscriptionInvalid`, and nothing changed.
         """
         before = self._known(subscription.key)
-        is_same = subscription.is_asked_like(before.subscription)
         self.subscribers.replace(subscription)
         if subscription.is_pull or before.subscription.is_pull:
             self._hand_over(before.subscription, subscription)
-            return
-        self._outbox.change_lane(subscription.key, subscription.terms.batch)
-        if before.subscription.failover != subscription.failover:
-            self._validation.remove(subscription.failover_key)
-            if subscription.failover is not None:
-                self._validation.add(subscription.failover)
-        if is_same:
-            self._validation.replace(subscription)
-            self._pump(self._clock.monotonic())
         else:
-            self.validate_again(subscription.key)
+            self._consent.change(before.subscription, subscription)
+            self._pump(self._clock.monotonic())
 
     def _hand_over(self, before: Subscription, after: Subscription) -> None:
         """The events that wait are fetched from now on, or are posted from now on."""
@@ -250,12 +241,11 @@ class EventDelivery:
             self.pull.forget(before.key)
         else:
             self._outbox.remove_lane(before.key)
-            self._validation.remove(before.key)
-            self._validation.remove(before.failover_key)
+            self._consent.end(before)
         self._serve(after)
         subscriber = self._known(after.key)
         subscriber.is_served = True  # a handshake that failed was with the endpoint of before
-        self._set_paused(subscriber)
+        self._set_paused(subscriber, is_paused=subscriber.is_paused)
         self.publish(entry for entry in self._store.pending_events() if entry.subscription == after.key)
 
     def remove(self, key: str) -> Removed:
@@ -267,8 +257,8 @@ class EventDelivery:
         dropped = self._outbox.remove_lane(key)
         for entry in dropped:
             self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription was removed")
-        self._validation.remove(subscriber.subscription.failover_key)
-        is_told = self._validation.remove(key) is State.VALID and has_farewell(subscriber.subscription)
+        had_consented = self._consent.end(subscriber.subscription) is State.VALID
+        is_told = had_consented and has_farewell(subscriber.subscription)
         if is_told and self._running:
             spawn(self._single.farewell(subscriber), "farewell", self._tasks)
         return Removed(len(dropped), is_told)
@@ -279,45 +269,34 @@ class EventDelivery:
 
     def pause(self, key: str) -> None:
         """Tell it of nothing more for now: what waits for it waits on, until its time is over."""
-        subscriber = self._known(key)
-        subscriber.is_paused = True
-        self._set_paused(subscriber)
+        self._set_paused(self._known(key), is_paused=True)
         self._pump(self._clock.monotonic())
 
     def resume(self, key: str) -> None:
         """Tell it again, first of what waited and is still in time."""
-        subscriber = self._known(key)
-        subscriber.is_paused = False
-        self._set_paused(subscriber)
+        self._set_paused(self._known(key), is_paused=False)
         self._pump(self._clock.monotonic())
 
-    def _set_paused(self, subscriber: Subscriber) -> None:
-        key = subscriber.subscription.key
+    def _set_paused(self, subscriber: Subscriber, *, is_paused: bool) -> None:
+        subscriber.is_paused = is_paused
         if subscriber.subscription.is_pull:
-            self.pull.set_paused(key, is_paused=subscriber.is_paused)
-        elif subscriber.is_paused:
-            self._outbox.shut_lane(key)
+            self.pull.set_paused(subscriber.subscription.key, is_paused=is_paused)
         else:
-            self._open_lane(subscriber)
+            self._consent.set_paused(subscriber)
 
     def validate_again(self, key: str) -> None:
         """Begin its handshake anew, whatever came of the last one; until it consents, its events wait. Whose events
         are fetched has none: who fetches them consents.
         """
-        subscriber = self._known(key)
-        if subscriber.subscription.is_pull:
-            return
-        subscriber.is_served = True
-        self._outbox.shut_lane(key)
-        self._validation.add(subscriber.subscription)
-        self._open_lane(subscriber)
-        self._pump(self._clock.monotonic())
+        if not self._known(key).subscription.is_pull:
+            self._consent.again(key)
+            self._pump(self._clock.monotonic())
 
     def validate_failover_again(self, key: str) -> None:
         """The same of its failover endpoint, if it has one."""
         failover = self._known(key).subscription.failover
         if failover is not None:
-            self._validation.add(failover)
+            self._consent.handshakes.add(failover)
             self._pump(self._clock.monotonic())
 
     def _known(self, key: str) -> Subscriber:
@@ -331,12 +310,12 @@ class EventDelivery:
     async def start(self) -> None:
         """Take up the store's undelivered entries and shake hands with every endpoint; waits for none of them."""
         await self._client.open()
-        self._running = self._attempts.is_running = True
+        self._running = self._attempts.is_running = self._consent.is_running = True
         self.publish(self._store.pending_events())
 
     async def stop(self) -> None:
         """Start nothing more, give what is in flight a moment, then cut it off. What is undelivered stays stored."""
-        self._running = self._attempts.is_running = False
+        self._running = self._attempts.is_running = self._consent.is_running = False
         self._outbox.shut()
         if self._timer is not None:
             self._timer.cancel()
@@ -372,42 +351,6 @@ class EventDelivery:
             if pushed_out is not None:
                 self._conclusions.dropped(pushed_out, DeadReason.CROWDED_OUT, "too many events wait")
 
-    def _settled(self, subscription: Subscription, *, is_valid: bool) -> None:
-        subscriber = self.subscribers.get(f"{subscription.resource}/{subscription.name}")
-        if subscriber is None:
-            return
-        if is_valid:
-            rate = self._validation.allowed_rate(subscription.key)
-            if subscription.is_failover:
-                subscriber.failover_pace = Pace(rate) if rate else None
-            else:
-                self._outbox.pace(subscription.key, rate)
-            self._open_lane(subscriber)
-        elif self._running and not self._may_consent(subscriber.subscription):
-            # Else cut off by our own stop, which says nothing of the endpoint: what waits stays stored.
-            subscriber.is_served = False
-            for entry in self._outbox.discard(subscriber.subscription.key):
-                self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription failed")
-
-    def _may_consent(self, subscription: Subscription) -> bool:
-        """Whether its endpoint, or its failover, is valid or may yet be."""
-        keys = [subscription.key, *([subscription.failover_key] if subscription.failover_endpoint else [])]
-        return any(self._validation.state(key) is not State.FAILED for key in keys)
-
-    def _open_lane(self, subscriber: Subscriber) -> None:
-        subscription = subscriber.subscription
-        may_go = self._validation.consents(subscription.key)
-        if not may_go and subscription.failover_endpoint:
-            may_go = self._validation.consents(subscription.failover_key)
-        if may_go and not subscriber.is_paused:
-            self._outbox.open(subscription.key)
-
-    def _retire(self, subscriber: Subscriber) -> None:
-        """Its endpoint says that it is gone: nothing more is sent there until it consents anew."""
-        key = subscriber.subscription.key
-        if self.subscribers.get(key) is subscriber and self._validation.consents(key):
-            self.validate_again(key)
-
     # ------------------------------------------------------------------------------------------------------- attempts
 
     async def _attempt(self, batch: list[Delivery], subscriber: Subscriber) -> None:
@@ -424,7 +367,7 @@ class EventDelivery:
         """Do everything that is due, then set the timer for what comes next."""
         if not self._running:
             return
-        for asked in self._validation.advance(now):
+        for asked in self._consent.handshakes.advance(now):
             spawn(self._ask(asked), "event handshake", self._tasks)
         for entry in self._outbox.advance(now):
             self._conclusions.expired(entry)
@@ -434,11 +377,13 @@ class EventDelivery:
         self._set_timer(now)
 
     async def _ask(self, asked: Asked) -> None:
-        await self._validation.ask(asked)
+        await self._consent.handshakes.ask(asked)
         self._pump(self._clock.monotonic())
 
     def _set_timer(self, now: float) -> None:
-        at = _earlier(self._outbox.next_deadline(), self._validation.next_deadline())
+        at, asked_at = self._outbox.next_deadline(), self._consent.handshakes.next_deadline()
+        if at is None or (asked_at is not None and asked_at < at):
+            at = asked_at
         if at is None:
             return
         if self._timer is not None:
@@ -452,9 +397,3 @@ class EventDelivery:
     def _wake(self) -> None:
         self._timer = None
         self._pump(self._clock.monotonic())
-
-
-def _earlier(first: float | None, second: float | None) -> float | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return min(first, second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from strowger.calls.dead_letters import DeadLetter, Kept
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.calls.ports import Done, OutboxEntry
+from strowger.events.delivery import EventDelivery
+from tests.support.deliveries import make
 
 PATIENCE_S = 5.0
 """How long a test waits for something that comes in milliseconds."""
@@ -226,3 +229,17 @@ def new_call() -> Callable[..., Call]:
         return call
 
     return make
+
+
+@pytest_asyncio.fixture
+async def started() -> AsyncIterator[Callable[..., Awaitable[EventDelivery]]]:
+    """Starts a delivery and stops it after the test; see `deliveries.make`."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*args: Any, **kwargs: Any) -> EventDelivery:
+            delivery = make(*args, **kwargs)
+            await delivery.start()
+            stack.push_async_callback(delivery.stop)
+            return delivery
+
+        yield start

@@ -3,90 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from structlog.testing import capture_logs
 
 from strowger.base.clock import SystemClock, VirtualClock
-from strowger.base.ids import SeededIds
 from strowger.calls.call import GroupStep
 from strowger.calls.identifier import phone_number
 from strowger.calls.ports import Announcer, OutboxEntry
 from strowger.events import schema, signature
-from strowger.events.address_policy import AddressPolicy
-from strowger.events.dead_letters import DeadLetterLimits, DeadLetters
-from strowger.events.delivery import DeliverySettings, EventDelivery
+from strowger.events.delivery import DeliverySettings
 from strowger.events.delivery_headers import Header
-from strowger.events.errors import SubscriptionInvalid
 from strowger.events.filters import EventFilter, Operator, advanced_filter
-from strowger.events.handshake import HandshakePolicy, State
 from strowger.events.outbox import OutboxLimits
 from strowger.events.retry import Profile, Schedule
-from strowger.events.subscribers import Removed
 from strowger.events.subscription import Channel, Schema, Subscription
-from strowger.storage.pull import MemoryPull
 from tests.support import reports
+from tests.support.deliveries import POLICIES, QUICK, SETTINGS, counts, entry, make, subscription
 
 pytestmark = pytest.mark.asyncio
-
-QUICK = Schedule(5.0, (0.01,))
-POLICIES = {
-    Profile.TELEPHONY: HandshakePolicy(5.0, (0.01,), for_ever=True, manual_s=60.0),
-    Profile.EVENT_GRID: HandshakePolicy(5.0, (0.01,), for_ever=False, manual_s=60.0),
-}
-SETTINGS = DeliverySettings(schedules=dict.fromkeys(Profile, QUICK), policies=POLICIES)
-
-
-def subscription(name: str, url: str, **changes) -> Subscription:
-    return Subscription("dev", name, url, "/topic", **changes)
-
-
-def validation_url(code: str) -> str:
-    return f"https://localhost:7444/validate?code={code}"
-
-
-def make(store, *subscriptions, clock=None, settings=SETTINGS, fetched=None) -> EventDelivery:
-    clock = clock or SystemClock()
-    settings = dataclasses.replace(settings, addresses=AddressPolicy(allows_all=True))  # receivers are on loopback
-    ids = SeededIds()
-    return EventDelivery(
-        subscriptions,
-        store,
-        clock,
-        ids,
-        dead_letters=DeadLetters(store, clock, ids, DeadLetterLimits()),
-        validation_url=validation_url,
-        fetched=fetched or MemoryPull(lambda done: done(), lambda key: None),
-        settings=settings,
-    )
-
-
-@pytest_asyncio.fixture
-async def started():
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def start(*args, **kwargs) -> EventDelivery:
-            delivery = make(*args, **kwargs)
-            await delivery.start()
-            stack.push_async_callback(delivery.stop)
-            return delivery
-
-        yield start
-
-
-def entry(event_id: str = "e-1", name: str = "a", ring_s: float = 30.0) -> OutboxEntry:
-    wall = SystemClock().wall()
-    return OutboxEntry(event_id, f"dev/{name}", "call", f'{{"id":"{event_id}"}}'.encode(), wall, wall + ring_s)
-
-
-def counts(delivery: EventDelivery) -> tuple[int, int, int, int, int]:
-    counters = delivery.counters
-    return counters.attempts, counters.delivered, counters.failed, counters.expired, counters.dropped
 
 
 # ---------------------------------------------------------------------------------------------------------- composing
@@ -204,11 +142,6 @@ async def test_an_event_that_cannot_be_made_small_enough_is_not_sent(store, new_
     settings = DeliverySettings(event_bytes=100)
     delivery = make(store, subscription("a", "http://localhost:9/"), settings=settings)
     assert delivery.compose(new_call(), "ctx") == ()
-
-
-async def test_a_name_is_there_once(store):
-    with pytest.raises(SubscriptionInvalid, match="dev/a is there twice"):
-        make(store, subscription("a", "http://localhost:9/"), subscription("a", "http://localhost:10/"))
 
 
 # --------------------------------------------------------------------------------------------------------- delivering
@@ -456,283 +389,6 @@ async def test_failures_are_told_in_one_line(store, receiver, started, scripted)
     assert line["why"] == "answered 500"
     assert line["endpoint"] == f"http://127.0.0.1:{receiver.port}/api/incomingCall"
     assert line["log_level"] == "warning"
-
-
-# --------------------------------------------------------------------------------------------------------- handshakes
-
-
-async def test_an_endpoint_that_comes_up_late_gets_handshake_then_event(store, receiver, started, eventually):
-    await receiver.stop()
-    delivery = await started(store, subscription("a", receiver.url))
-    delivery.publish([entry()])
-    await eventually(lambda: delivery.states()["dev/a"][1] != "")
-    assert delivery.states()["dev/a"][0] in (State.PENDING, State.VALIDATING)
-    await receiver.start()
-    await store.until_done(1)
-    assert [received.is_validation for received in receiver.received] == [True, False]
-    assert counts(delivery) == (1, 1, 0, 0, 0)
-
-
-async def test_an_endpoint_that_does_not_consent_gets_no_event(store, receiver, started):
-    async def answer(received):
-        return web.Response(text="OK")
-
-    receiver.answer = answer
-    delivery = await started(store, subscription("a", receiver.url))
-    delivery.publish([entry(ring_s=0.1)])
-    await store.until_done(1)
-    assert receiver.events == []
-    assert counts(delivery) == (0, 0, 0, 1, 0)
-
-
-async def test_opening_the_validation_url_releases_the_events(store, receiver, started):
-    async def answer(received):
-        return web.Response(text="OK")
-
-    receiver.answer = answer
-    delivery = await started(store, subscription("a", receiver.url))
-    delivery.publish([entry()])
-    await receiver.until(lambda: len(receiver.received) == 1)
-    assert not delivery.validate_manually("guess")
-    assert receiver.events == []
-    assert delivery.validate_manually(receiver.received[0].event["data"]["validationCode"])
-    await store.until_done(1)
-    assert len(receiver.events) == 1
-
-
-async def test_a_failed_subscription_is_nobody(store, receiver, started, new_call):
-    await receiver.stop()
-    delivery = await started(store, subscription("a", receiver.url, profile=Profile.EVENT_GRID))
-    delivery.publish([entry()])
-    await store.until_done(1)
-    assert delivery.states()["dev/a"][0] is State.FAILED
-    assert not delivery.is_told(new_call())
-    assert delivery.compose(new_call(), "ctx") == ()
-    delivery.publish([entry("e-2")])
-    assert counts(delivery) == (0, 0, 0, 0, 2)
-    assert delivery.pending() == 0
-
-
-# ------------------------------------------------------------------------------------- subscriptions that come and go
-
-
-async def test_a_subscription_that_is_added_is_asked_and_told(store, receiver, started, new_call):
-    delivery = await started(store)
-    assert not delivery.is_told(new_call())
-    delivery.add(subscription("a", receiver.url))
-    assert delivery.is_told(new_call())
-    delivery.publish([entry()])
-    await store.until_done(1)
-    assert [received.is_validation for received in receiver.received] == [True, False]
-    with pytest.raises(SubscriptionInvalid, match="dev/a is there twice"):
-        delivery.add(subscription("a", "http://localhost:9/"))
-    assert delivery.subscribers.get("dev/a").subscription.endpoint == receiver.url
-
-
-async def test_who_is_paused_is_nobody_and_gets_what_waited_when_it_is_resumed(
-    store, receiver, started, scripted, new_call, eventually
-):
-    receiver.answer = scripted(503, 200)
-    delivery = await started(store, subscription("a", receiver.url))
-    delivery.publish([entry()])
-    await receiver.until(lambda: len(receiver.events) == 1)
-    delivery.pause("dev/a")
-    assert not delivery.is_told(new_call())
-    assert delivery.compose(new_call(), "ctx") == ()
-    delivery.publish([entry("e-2"), entry("late", ring_s=0.05)])
-    await store.until_done(1)
-    await eventually(lambda: not delivery._outbox._in_flight)
-    assert ([done.event_id for done in store.done], delivery.pending()) == (["late"], 2)
-    assert len(receiver.events) == 1
-    delivery.resume("dev/a")
-    assert delivery.is_told(new_call())
-    await store.until_done(3)
-    assert {done.event_id for done in store.done[1:]} == {"e-1", "e-2"}
-    assert counts(delivery) == (3, 2, 0, 1, 0)
-
-
-async def test_a_pause_during_the_handshake_outlasts_it(store, receiver, started, consenting):
-    asked, answered = asyncio.Event(), asyncio.Event()
-
-    async def answer(received):
-        asked.set()
-        await answered.wait()
-        return await consenting(received)
-
-    receiver.answer = answer
-    delivery = await started(store, subscription("a", receiver.url))
-    delivery.publish([entry(), entry("e-2", ring_s=0.05)])
-    await asked.wait()
-    delivery.pause("dev/a")
-    answered.set()
-    await store.until_done(1)
-    assert delivery.states()["dev/a"] == (State.VALID, "echoed the code")
-    assert (receiver.events, store.done[0].event_id) == ([], "e-2")
-    delivery.resume("dev/a")
-    await store.until_done(2)
-    assert len(receiver.events) == 1
-
-
-async def test_a_resumed_subscription_still_has_to_consent(store, receiver, started):
-    async def answer(received):
-        return web.Response(text="OK")
-
-    receiver.answer = answer
-    delivery = await started(store, subscription("a", receiver.url, is_paused=True))
-    delivery.publish([entry(ring_s=0.05)])
-    delivery.resume("dev/a")
-    await store.until_done(1)
-    assert counts(delivery) == (0, 0, 0, 1, 0)
-
-
-async def test_what_waits_is_dropped_with_its_subscription_and_an_attempt_ends_by_itself(
-    store, receiver, started, consenting, eventually, new_call
-):
-    release = asyncio.Event()
-
-    async def slowly(received):
-        if not received.is_validation:
-            await release.wait()
-        return await consenting(received)
-
-    receiver.answer = slowly
-    settings = DeliverySettings(OutboxLimits(concurrency=1), schedules={Profile.TELEPHONY: QUICK}, policies=POLICIES)
-    delivery = await started(store, subscription("a", receiver.url), settings=settings)
-    delivery.publish([entry(), entry("e-2")])
-    await receiver.until(lambda: len(receiver.events) == 1)
-    with capture_logs() as lines:
-        assert delivery.remove("dev/a") == Removed(2, is_told=True)
-    assert [(line["event"], line["why"]) for line in lines] == [("event dropped", "its subscription was removed")]
-    assert [done.event_id for done in store.done] == ["e-2", "e-1"]
-    assert (delivery.states(), delivery.is_told(new_call())) == ({}, False)
-    with pytest.raises(KeyError):
-        delivery.remove("dev/a")
-    delivery.add(subscription("a", receiver.url))
-    delivery.publish([entry("e-3")])
-    release.set()
-    await store.until_done(3)
-    await eventually(lambda: delivery.pending() == 0)
-    kinds = [(received.headers["aeg-event-type"], received.event["id"]) for received in receiver.events]
-    assert [event_id for kind, event_id in kinds if kind == "Notification"] == ["e-1", "e-3"]
-    assert [kind for kind, _ in kinds].count("SubscriptionDeletion") == 1
-    assert counts(delivery) == (2, 2, 0, 0, 2)
-
-
-async def test_an_endpoint_that_had_consented_is_told_of_the_end_once_and_in_event_grid_only(
-    store, receiver, started, eventually, scripted
-):
-    receiver.answer = scripted(503)
-    delivery = await started(
-        store,
-        subscription("a", receiver.url, headers=(Header("X-Key", "s3cret"),)),
-        subscription("cloud", receiver.url, schema=Schema.CLOUD_EVENTS),
-        subscription("silent", "http://127.0.0.1:9/"),
-    )
-    await eventually(lambda: [each[0] for each in delivery.states().values()].count(State.VALID) == 2)
-    with capture_logs() as lines:
-        assert delivery.remove("dev/silent") == delivery.remove("dev/cloud") == Removed(0, is_told=False)
-        assert delivery.remove("dev/a") == Removed(0, is_told=True)
-        await receiver.until(lambda: len(receiver.events) == 1)
-        await eventually(lambda: any(line["event"] == "subscription removed" for line in lines))
-    (received,) = receiver.events
-    event = received.event
-    assert (event["eventType"], event["topic"], event["subject"]) == (
-        "Microsoft.EventGrid.SubscriptionDeletedEvent", "/topic", "",
-    )  # fmt: skip
-    assert event["data"] == {"eventSubscriptionId": "/topic/providers/Microsoft.EventGrid/eventSubscriptions/a"}
-    assert (event["dataVersion"], event["metadataVersion"]) == ("1", "1")
-    sent = received.headers
-    assert (sent["aeg-event-type"], sent["aeg-subscription-name"]) == ("SubscriptionDeletion", "A")
-    assert (sent["X-Key"], sent["aeg-output-event-id"], sent["aeg-delivery-count"]) == ("s3cret", event["id"], "0")
-    (line,) = [line for line in lines if line["event"] == "subscription removed"]
-    assert (line["why"], line["subscription"]) == ("answered 503", "dev/a")
-    assert counts(delivery) == (0, 0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("schema", Schema)
-async def test_an_endpoint_is_tried_however_its_subscription_is(store, receiver, started, schema):
-    receiver.answer = plain
-    nobody = EventFilter(subject_ends_with="nobody")
-    changes = {"schema": schema, "is_paused": True, "filter": nobody, "headers": (Header("X-Key", "s3cret"),)}
-    delivery = await started(store, subscription("a", receiver.url, **changes))
-    calls = []
-
-    def context(call):
-        calls.append(call)
-        return "ctx"
-
-    trial = await delivery.try_out("dev/a", context)
-    (received,) = [each for each in receiver.received if "aeg-output-event-id" in each.headers]
-    event = json.loads(received.body) if schema is Schema.CLOUD_EVENTS else received.event
-    assert (trial.status, trial.is_delivered, trial.answer_octets, trial.why) == (200, True, 2, "answered 200")
-    assert trial.event_id == event["id"] == received.headers["aeg-output-event-id"]
-    assert event["id"].startswith("test-")
-    assert event["data"]["incomingCallContext"] == "ctx"
-    assert event["data"]["correlationId"] == calls[0].call_id
-    assert calls[0].call_id.startswith("test-")
-    assert (event["data"]["from"]["rawId"], event["data"]["to"]["rawId"]) == ("4:+99900000001", "4:+99900000002")
-    assert received.headers["X-Key"] == "s3cret"
-    assert (delivery.states()["dev/a"][0] is State.VALID, counts(delivery)) == (False, (0, 0, 0, 0, 0))
-    assert delivery.subscribers.get("dev/a").is_paused
-
-
-async def test_an_endpoint_that_cannot_be_reached_is_told_of(store, receiver, started):
-    await receiver.stop()
-    delivery = await started(store, subscription("a", receiver.url))
-    trial = await delivery.try_out("dev/a", lambda call: "ctx")
-    assert (trial.status, trial.is_delivered, trial.answer_octets) == (None, False, 0)
-    assert trial.why.startswith("cannot connect")
-
-
-async def plain(received):
-    return web.Response(text="OK")
-
-
-async def test_what_is_on_its_way_to_each(store, receiver, started):
-    await receiver.stop()
-    delivery = await started(store, subscription("a", receiver.url), subscription("b", receiver.url))
-    delivery.publish([entry(), entry("e-2"), entry("e-1", "b")])
-    assert delivery.waiting() == {"dev/a": 2, "dev/b": 1}
-    assert delivery.manual_url("dev/a").startswith("https://localhost:7444/validate?code=")
-
-
-async def test_a_subscription_that_failed_can_be_asked_again(store, receiver, started, new_call, eventually):
-    await receiver.stop()
-    delivery = await started(store, subscription("a", receiver.url, profile=Profile.EVENT_GRID))
-    await eventually(lambda: delivery.states()["dev/a"][0] is State.FAILED)
-    assert not delivery.is_told(new_call())
-    await receiver.start()
-    delivery.validate_again("dev/a")
-    assert delivery.is_told(new_call())
-    delivery.publish([entry()])
-    await store.until_done(1)
-    assert counts(delivery) == (1, 1, 0, 0, 0)
-
-
-async def test_what_waits_goes_to_the_endpoint_that_a_changed_subscription_names(
-    store, receiver, new_receiver, started, consenting, scripted
-):
-    receiver.answer = scripted(503)
-    delivery = await started(store, subscription("a", receiver.url))
-    delivery.publish([entry()])
-    await receiver.until(lambda: len(receiver.events) == 1)
-    other = new_receiver()
-    await other.start()
-    delivery.replace(subscription("a", other.url))
-    await store.until_done(1)
-    assert [received.is_validation for received in other.received] == [True, False]
-    delivery.replace(subscription("a", other.url, filter=EventFilter(subject_ends_with="1")))
-    assert delivery.states()["dev/a"] == (State.VALID, "echoed the code")
-    await other.stop()
-
-
-async def test_only_a_subscription_that_is_there_can_be_changed(store):
-    delivery = make(store)
-    for change in (delivery.pause, delivery.resume, delivery.validate_again):
-        with pytest.raises(KeyError):
-            change("dev/a")
-    with pytest.raises(KeyError):
-        delivery.replace(subscription("a", "http://localhost:9/"))
 
 
 # -------------------------------------------------------------------------------------------------- starting, stopping

@@ -283,9 +283,7 @@ def test_event_types(types: list[str], expected: bool) -> None:
     ],
 )
 def test_subjects(begins: str, ends: str, case_sensitive: bool, expected: bool) -> None:
-    chosen = EventFilter(
-        subject_begins_with=begins, subject_ends_with=ends, subject_case_sensitive=case_sensitive
-    )
+    chosen = EventFilter(subject_begins_with=begins, subject_ends_with=ends, subject_case_sensitive=case_sensitive)
     assert chosen.matches(EVENT) is expected
 
 
