@@ -421,9 +421,9 @@ class Edge:
         """Every branch ended: the best final response goes to the exchange."""
         said = attempt.trouble or arrival.OWN_CONCLUSIONS.get(status, str(status))
         if response is not None:
-            said = f"{response.status} {printable(response.reason)}"
+            said = f"{response.status} {response.reason}"
         reason = printable(response.reason) if response else REASONS.get(status, "")
-        why = f"{attempt.branch.uri}: {said}"
+        why = f"{printable(attempt.branch.uri)}: {printable(said)}"
         cause = q850_cause(response) if response is not None else 0
         self._exchange.hop_failed(fork.call_id, fork.hop_index, status, reason, why, response, cause)
 

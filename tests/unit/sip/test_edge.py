@@ -196,6 +196,22 @@ def test_a_target_that_cannot_be_reached_gives_the_call_back() -> None:
     assert f"{ANN} 500 INVITE" in edge.later(30)
 
 
+def test_a_target_that_cannot_be_reached_says_why_in_few_words_on_one_line() -> None:
+    edge, out = returning()
+    said = "No\x1b[2Jway" + "\x07" * 8_000
+    edge.feed(out_of(out, 503, said), Flow("UDP", "127.0.0.1", 5090, 0, 0))
+    call = edge.bench.store.stored(next(iter(edge.bench.store.rows)))
+    assert call.hop.failure is not None
+    assert call.hop.failure.why.startswith(f"{OUT_URI}: 503 No\\x1b[2Jway\\x07\\x07")
+    assert len(call.hop.failure.why) <= len(f"{OUT_URI}: ") + 200
+
+
+def out_of(invite: Request, status: int, reason: str) -> bytes:
+    headers = [("Via", via) for via in invite.vias]
+    headers += [(name, invite.first(name) or "") for name in ("From", "To", "Call-ID", "CSeq")]
+    return Response.make(status, reason, headers).to_bytes()
+
+
 def test_a_challenge_of_the_target_is_the_callers() -> None:
     edge, out = returning()
     assert f"{ANN} 407 INVITE" in edge.answer(out, 407)
