@@ -9,16 +9,19 @@ outcome, as durable as its end.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from strowger.calls.call import FINAL_STATES, Branch, Opening, State
+from strowger.calls.call import FINAL_STATES, Branch, Call, Opening, State
 from strowger.calls.decision import Accepted, RedirectCall, RejectCall
 from strowger.calls.errors import CallError, StoreUnavailable
 from strowger.calls.fallbacks import Default, Fallbacks
+from strowger.calls.groups import Group
 from strowger.calls.identifier import Identifier, phone_number
 from strowger.calls.ledger import SAVE_AGAIN_S
 from strowger.calls.limits import Limits
@@ -34,36 +37,59 @@ ROUNDING_S = 1e-6
 LIMITS = Limits(hold_s=30, ring_s=60, ring_budget_s=100, redirects_per_call=3)
 
 
+class World(NamedTuple):
+    """What a call meets."""
+
+    at_once: bool
+    is_stubborn: bool
+    """Nobody hangs up, rejects or answers, so that the chain gets long."""
+    wants_reports: bool
+    came_by: str
+    unreachable: frozenset[int]
+    """Hops that fail as soon as they ring."""
+
+
+WORLDS = st.builds(
+    World,
+    at_once=AT_ONCE,
+    is_stubborn=st.booleans(),
+    wants_reports=st.booleans(),
+    came_by=st.sampled_from(["", "", "", "", "back"]),
+    unreachable=st.one_of(st.just(frozenset[int]()), st.frozensets(st.integers(0, 6))),
+)
+
+
 class Calls(RuleBasedStateMachine):
     """One call on one exchange; the model is what a reader of the wire would conclude."""
 
     fallbacks = Fallbacks()
+    groups: Sequence[Group] = ()
 
     def make(self) -> Bench:
-        bench = Bench(LIMITS, self.store, self.clock, fallbacks=self.fallbacks)
+        bench = Bench(LIMITS, self.store, self.clock, groups=self.groups, fallbacks=self.fallbacks)
         bench.recorder.wants_reports, bench.recorder.reports = self.wants_reports, self.reports
+        bench.recorder.rings = self._rings
         return bench
 
-    @initialize(
-        dialled=st.sampled_from([NUMBER, "bob", "nobody"]),
-        at_once=AT_ONCE,
-        is_stubborn=st.booleans(),
-        wants_reports=st.booleans(),
-    )
-    def arrives(self, dialled: str, *, at_once: bool, is_stubborn: bool, wants_reports: bool) -> None:
-        """`is_stubborn`: nobody hangs up, rejects or answers, so that the chain gets long."""
-        self.is_stubborn = is_stubborn
+    def _rings(self, call: Call, hop_index: int) -> None:
+        """The edge tells before `ring` returns that nobody there can be rung."""
+        if hop_index in self.unreachable:
+            self.bench.exchange.hop_failed(call.call_id, hop_index, 500, "", "", None)
+
+    @initialize(dialled=st.sampled_from([NUMBER, "bob", "nobody"]), world=WORLDS)
+    def arrives(self, dialled: str, world: World) -> None:
+        self.is_stubborn, self.unreachable = world.is_stubborn, world.unreachable
         self.store, self.clock = HandStore(), HandClock()
-        self.wants_reports, self.reports = wants_reports, list[Report]()
+        self.wants_reports, self.reports = world.wants_reports, list[Report]()
         self.bench = self.make()
-        self.call_id = self.bench.arrive(dialled, flush=False)
+        self.call_id = self.bench.arrive(dialled, flush=False, came_by=world.came_by)
         self.contexts: dict[int, str] = {}
         self.accepted: dict[int, str] = {}
         self.final: list[tuple[object, ...]] = []
         self.rung: list[int] = []
         self.answers: list[Accepted | CallError] = []
         self.refused: list[int] = []
-        if at_once:
+        if world.at_once:
             self.commits()
 
     def _hop(self, back: int) -> int:
@@ -78,6 +104,11 @@ class Calls(RuleBasedStateMachine):
         )
         if at_once:
             self.commits()
+
+    @rule(goal=st.sampled_from(TARGETS))
+    def redirect_and_store_fail(self, goal: Identifier) -> None:
+        self.redirect(goal, 0, at_once=False)
+        self.store_fails_once()
 
     @precondition(lambda self: not self.is_stubborn)
     @rule(back=BACK)
@@ -181,6 +212,7 @@ class Calls(RuleBasedStateMachine):
         for entry in self.bench.take():
             if entry[0] == "finish":
                 self.final.append(entry)
+                assert entry[1] != 302 or entry[2], "the caller is to call elsewhere, and was not told where"
             elif entry[0] == "ring":
                 self._note_ring(int(entry[1]))  # type: ignore[call-overload]
             elif entry[0] == "ring_branch":
@@ -217,12 +249,12 @@ class Calls(RuleBasedStateMachine):
         over = Counter(
             index
             for index, hop in enumerate(call.hops)
-            if hop.opening in (Opening.REDIRECT, Opening.DEFAULT) and (call.is_over or index < call.hop_index)
+            if hop.opening in (Opening.REDIRECT, Opening.DEFAULT) and (call.is_over or not call.is_open(index))
         )
         told = [self.reports[int(event_id.removeprefix("report-"))] for event_id in self._durable_reports()]
         outcomes = [report for report in told if isinstance(report, RedirectOutcome)]
         assert Counter(each.hop_index for each in outcomes if each.result is not Result.RINGING) == over
-        rang = Counter(each.hop_index for each in outcomes if each.result is Result.RINGING)
+        rang = Counter(each.last for each in outcomes if each.result is Result.RINGING)
         assert all(times == 1 for times in rang.values()), "ringing was told twice"
 
     def _durable_reports(self) -> list[str]:
@@ -275,6 +307,16 @@ class FollowedCalls(Calls):
     )
 
     @precondition(lambda self: self.store.rows and not self.store.waiting)
+    @rule()
+    def time_is_over_and_store_fails(self) -> None:
+        deadline = self.bench.exchange.next_deadline()
+        if deadline is not None and not self.store.stored(self.call_id).ended_at:
+            self.clock.now = max(self.clock.now, deadline)
+            self.bench.exchange.advance(self.clock.now)
+            self.store_fails_once()
+            assert self.final, "nothing followed, and the caller was not told"
+
+    @precondition(lambda self: self.store.rows and not self.store.waiting)
     @rule(status=st.sampled_from([408, 486]))
     def target_and_store_fail(self, status: int) -> None:
         hop = self._hop(0)
@@ -297,7 +339,18 @@ class RejectedCalls(FollowedCalls):
     )
 
 
+class RefusedCalls(FollowedCalls):
+    """The same where what holds by default leads where no call may go, or in circles."""
+
+    fallbacks = Fallbacks(
+        resources=["dev"],
+        defaults={NUMBER: Default(10.0, phone_number("+999")), OTHER_NUMBER: Default(5.0, phone_number(OTHER_NUMBER))},
+    )
+
+
 TestCalls, TestFollowedCalls, TestRejectedCalls = Calls.TestCase, FollowedCalls.TestCase, RejectedCalls.TestCase
 TestCalls.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 TestFollowedCalls.settings = settings(TestCalls.settings, max_examples=400, stateful_step_count=40)
 TestRejectedCalls.settings = settings(TestCalls.settings, max_examples=100)
+TestRefusedCalls = RefusedCalls.TestCase
+TestRefusedCalls.settings = settings(TestCalls.settings, max_examples=100)

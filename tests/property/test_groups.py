@@ -18,8 +18,8 @@ from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.calls.outside_policy import outside_targets
 from strowger.sip import failover
 from strowger.sip.leg import Fork
-from tests.property.test_call_races import AT_ONCE, LIMITS, Calls, FollowedCalls
-from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE, Bench
+from tests.property.test_call_races import WORLDS, Calls, FollowedCalls, World
+from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NOBODY, NUMBER, OTHER_NUMBER, OUTSIDE
 
 MEMBERS = tuple(
     Member(who, 15.0)
@@ -35,12 +35,11 @@ GROUPS = [
 class GroupCalls(Calls):
     """The same call, where two numbers and a user are groups."""
 
-    def make(self) -> Bench:
-        return Bench(LIMITS, self.store, self.clock, groups=GROUPS, fallbacks=self.fallbacks)
+    groups = GROUPS
 
-    @initialize(dialled=st.sampled_from([NUMBER, OTHER_NUMBER, "nobody"]), at_once=AT_ONCE, is_stubborn=st.booleans())
-    def arrives(self, dialled: str, *, at_once: bool, is_stubborn: bool) -> None:
-        super().arrives(dialled, at_once=at_once, is_stubborn=is_stubborn)
+    @initialize(dialled=st.sampled_from([NUMBER, OTHER_NUMBER, "nobody"]), world=WORLDS)
+    def arrives(self, dialled: str, world: World) -> None:
+        super().arrives(dialled, world)
 
     @invariant()
     def a_hunt_goes_forward(self) -> None:

@@ -114,6 +114,8 @@ class Recorder:
         """Everything that was to be reported."""
         self.wants_reports = False
         self.reachable = True
+        self.rings: Callable[[Call, int], None] = lambda call, hop_index: None
+        """What comes of ringing a hop before `ring` has returned."""
 
     # Telephony
     def proceed(self, call_id: str, *, ringing: bool) -> None:
@@ -121,6 +123,7 @@ class Recorder:
 
     def ring(self, call: Call, hop_index: int) -> None:
         self.log.append(("ring", hop_index, tuple(branch.uri for branch in call.hops[hop_index].branches)))
+        self.rings(call, hop_index)
 
     def ring_branch(self, call: Call, hop_index: int, branch: int) -> None:
         self.log.append(("ring_branch", hop_index, branch, call.hops[hop_index].branches[branch].uri))
@@ -156,11 +159,13 @@ class Recorder:
         return self.wants_reports
 
     def report(self, reports: Sequence[Report]) -> tuple[OutboxEntry, ...]:
+        first = len(self.reports)
         self.reports += reports
-        return tuple(self._reported(report) for report in reports) if self.wants_reports else ()
+        numbered = enumerate(reports, start=first)
+        return tuple(self._reported(number, report) for number, report in numbered) if self.wants_reports else ()
 
-    def _reported(self, report: Report) -> OutboxEntry:
-        event_id = f"report-{len(self.reports) - 1}"
+    def _reported(self, number: int, report: Report) -> OutboxEntry:
+        event_id = f"report-{number}"
         return OutboxEntry(event_id, f"{report.call.resource}/reports", report.call.call_id, b"{}", 0.0, 9e9)
 
     def publish(self, entries: Iterable[OutboxEntry]) -> None:
