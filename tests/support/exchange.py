@@ -12,7 +12,7 @@ import msgspec
 
 from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
-from strowger.calls.decision import Accepted, RedirectCall
+from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
 from strowger.calls.directory import CreatedUsers, Directory, Number, Presence, User
 from strowger.calls.errors import CallError
 from strowger.calls.exchange import Exchange
@@ -302,3 +302,26 @@ def ways_out(fitness: Serving | None = None) -> TrunkWays:
 
 def user(raw_id: str):
     return from_raw_id(raw_id)
+
+
+def redirect(
+    bench: Bench,
+    context: str,
+    target: Identifier,
+    *,
+    flush: bool = True,
+    resource: str = "dev",
+    receipt: Receipt | None = None,
+) -> list[Accepted | CallError]:
+    answers: list[Accepted | CallError] = []
+    bench.exchange.redirect(RedirectCall(resource, context, target, receipt), answers.append)
+    if flush:
+        bench.store.flush()
+    return answers
+
+
+def reject(bench: Bench, context: str, reason: RejectReason = RejectReason.NONE) -> list[Accepted | CallError]:
+    answers: list[Accepted | CallError] = []
+    bench.exchange.reject(RejectCall("dev", context, reason), answers.append)
+    bench.store.flush()
+    return answers

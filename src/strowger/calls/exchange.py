@@ -14,17 +14,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from strowger.calls.call import Branch, Call, Failure, Opening, State
-from strowger.calls.context import Claims, ContextSigner
+from strowger.calls.call import Branch, Call, Failure, State
+from strowger.calls.call_control import Decisions
+from strowger.calls.context import ContextSigner
 from strowger.calls.conversations import Conversations
-from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall, rejection
+from strowger.calls.decision import Accepted, Answer, RedirectCall, RejectCall
 from strowger.calls.directory import Directory, outside_id
 from strowger.calls.errors import (
     CallError,
     CallRefused,
-    ContextForeign,
     DecisionRefused,
-    TooManyRedirects,
 )
 from strowger.calls.fallbacks import Fallbacks
 from strowger.calls.groups import Group, Groups, outside_of
@@ -37,7 +36,6 @@ from strowger.calls.outcomes import ringing
 from strowger.calls.outside_policy import OutsidePolicy, attempt_of
 from strowger.calls.ports import Announcer, Arrival, Journal, Receipt, RingPlan, StoredCall, Telephony
 from strowger.calls.reports import is_between_users
-from strowger.calls.standing import not_found, require_open, require_own
 from strowger.calls.succession import SecondChance, SilentApplication, Succession, out_of_time
 
 BRANCHES_PER_HOP: Final = 50
@@ -64,7 +62,6 @@ class Exchange:
         fallbacks: Fallbacks | None = None,
     ) -> None:
         self._directory = directory
-        self._contexts = contexts
         self._announcer = announcer
         self._clock = clock
         self._deadlines = deadlines
@@ -89,6 +86,7 @@ class Exchange:
             observe=self._took_effect,
             unsaved_limit=self._limits.held_calls,
         )
+        self._decisions = Decisions(self._ledger, contexts, openings, clock, self._limits, self._open)
         self.is_draining = False
 
     @property
@@ -274,77 +272,12 @@ class Exchange:
     # What applications decide ----------------------------------------------------------------------------------------
 
     def redirect(self, command: RedirectCall, answer: Answer) -> None:
-        """Close the current hop and open one for the target (ACS: Redirect Call, 2026-03-12)."""
-        self._decide(command, lambda live, claims: self._redirect(live, command, answer), answer)
+        """Close the current hop and open one for the target."""
+        self._decisions.redirect(command, answer)
 
     def reject(self, command: RejectCall, answer: Answer) -> None:
-        """Close the current hop and end the call (ACS: Reject Call, 2026-03-12)."""
-        self._decide(command, lambda live, claims: self._reject(live, command, answer), answer)
-
-    def _decide(
-        self, command: RedirectCall | RejectCall, decide: Callable[[LiveCall, Claims], None], answer: Answer
-    ) -> None:
-        try:
-            claims = self._contexts.read(command.incoming_call_context)
-            if claims.resource != command.resource:
-                raise ContextForeign(
-                    "incomingCallContext belongs to another resource: sign with a key of that resource"
-                )
-            require_own(self._ledger.call(claims.call_id), command.user)
-        except DecisionRefused as refusal:
-            answer(refusal)
-            return
-
-        def settle(live: LiveCall) -> None:
-            try:
-                require_own(live.call, command.user)
-                require_open(live.call, claims.hop_index)
-                decide(live, claims)
-            except DecisionRefused as refusal:
-                answer(refusal)
-
-        if not self._ledger.tell(claims.call_id, settle, answer):
-            answer(not_found())
-
-    def _redirect(self, live: LiveCall, command: RedirectCall, answer: Answer) -> None:
-        what, occurrence = self._openings.redirect(live, command.target, Opening.REDIRECT)
-        if what is Input.TOO_MANY:
-            answer = partial(self._too_many, answer)
-        self._open(live, what, occurrence, answer, command.receipt)
-
-    def _open(
-        self,
-        live: LiveCall,
-        what: Input,
-        occurrence: Occurrence,
-        answer: Answer,
-        receipt: Receipt | None = None,
-        *,
-        leg: bytes = b"",
-    ) -> None:
-        """Open a hop, and count a call that leaves for the outside. Raises DecisionRefused, and opens nothing then."""
-        leaving = outside_of(occurrence.plan) if occurrence.plan is not None else ()
-        if leaving:
-            attempts = [attempt_of(live.call, outside_id(target)) for target in leaving]
-            answer = self.outside.begin_each(live.call.call_id, attempts, self._clock.monotonic(), answer)
-        self._ledger.apply(live, what, occurrence, leg=leg, answer=answer, receipt=receipt)
-
-    def _took_effect(self, call: Call, what: str) -> None:
-        self.outside.took_effect(call)
-        self._observe(call, what)
-
-    def _too_many(self, answer: Answer, outcome: Accepted | CallError) -> None:
-        limit = self._limits.redirects_per_call
-        refusal = TooManyRedirects(
-            f"the call was redirected {limit} times already, which is as often as it may be; it has been ended"
-        )
-        answer(outcome if isinstance(outcome, CallError) else refusal)
-
-    def _reject(self, live: LiveCall, command: RejectCall, answer: Answer) -> None:
-        status, reason = rejection(command.reason, self._limits.reject_none_status)
-        why = f"rejected by the application ({command.reason.value})"
-        occurrence = Occurrence(self._clock.wall(), status=status, reason=reason, why=why)
-        self._ledger.apply(live, Input.REJECT, occurrence, answer=answer, receipt=command.receipt)
+        """Close the current hop and end the call."""
+        self._decisions.reject(command, answer)
 
     # Time ------------------------------------------------------------------------------------------------------------
 
@@ -389,7 +322,28 @@ class Exchange:
         if call is not None and call.hop.expires_at > self._clock.wall():
             self.telephony.resume(call_id)
 
-    # What ends a hop -------------------------------------------------------------------------------------------------
+    # What opens and ends a hop ----------------------------------------------------------------------------------------
+
+    def _open(
+        self,
+        live: LiveCall,
+        what: Input,
+        occurrence: Occurrence,
+        answer: Answer,
+        receipt: Receipt | None = None,
+        *,
+        leg: bytes = b"",
+    ) -> None:
+        """Open a hop, and count a call that leaves for the outside. Raises DecisionRefused, and opens nothing then."""
+        leaving = outside_of(occurrence.plan) if occurrence.plan is not None else ()
+        if leaving:
+            attempts = [attempt_of(live.call, outside_id(target)) for target in leaving]
+            answer = self.outside.begin_each(live.call.call_id, attempts, self._clock.monotonic(), answer)
+        self._ledger.apply(live, what, occurrence, leg=leg, answer=answer, receipt=receipt)
+
+    def _took_effect(self, call: Call, what: str) -> None:
+        self.outside.took_effect(call)
+        self._observe(call, what)
 
     def _end_hop(self, live: LiveCall, what: Input, failure: Failure, relayed: object | None = None) -> None:
         """The current hop led nowhere, or its time is over: open what follows it, else end the call."""

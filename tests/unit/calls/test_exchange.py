@@ -6,66 +6,28 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import Branch, State
-from strowger.calls.decision import Accepted, RedirectCall, RejectCall, RejectReason
-from strowger.calls.errors import (
-    CallError,
-    CallOver,
-    CallRefused,
-    CallThrottled,
-    ContextForeign,
-    ContextMalformed,
-    HopClosed,
-    StoreUnavailable,
-    TargetForbidden,
-    TargetInvalid,
-    TargetUnroutable,
-    TooManyRedirects,
-)
-from strowger.calls.exchange import BRANCHES_PER_HOP
-from strowger.calls.identifier import Identifier, phone_number
-from strowger.calls.ledger import INPUTS_WAITING_PER_CALL, SAVE_AGAIN_S
+from strowger.calls.call import State
+from strowger.calls.decision import Accepted, RedirectCall
+from strowger.calls.errors import CallOver, CallRefused, HopClosed, StoreUnavailable
+from strowger.calls.identifier import phone_number
+from strowger.calls.ledger import SAVE_AGAIN_S
 from strowger.calls.limits import Limits
-from strowger.calls.outside_rules import OutsideRules
-from strowger.calls.ports import Receipt
 from tests.support.exchange import (
     ALICE,
     BOB,
-    BY_TWO_TRUNKS,
     NOBODY,
     NUMBER,
     OTHER_NUMBER,
     OUTSIDE,
     Bench,
     HandStore,
+    redirect,
+    reject,
     user,
 )
 
 OUT = ("sip:+18005550199@127.0.0.1:5090",)
 BOBS = ("sip:bob@127.0.0.1:5072", "sip:bob@127.0.0.2:5072")
-
-
-def redirect(
-    bench: Bench,
-    context: str,
-    target: Identifier,
-    *,
-    flush: bool = True,
-    resource: str = "dev",
-    receipt: Receipt | None = None,
-) -> list[Accepted | CallError]:
-    answers: list[Accepted | CallError] = []
-    bench.exchange.redirect(RedirectCall(resource, context, target, receipt), answers.append)
-    if flush:
-        bench.store.flush()
-    return answers
-
-
-def reject(bench: Bench, context: str, reason: RejectReason = RejectReason.NONE) -> list[Accepted | CallError]:
-    answers: list[Accepted | CallError] = []
-    bench.exchange.reject(RejectCall("dev", context, reason), answers.append)
-    bench.store.flush()
-    return answers
 
 
 def test_calls_are_counted_by_the_trunk_that_rings_for_them() -> None:
@@ -100,26 +62,6 @@ def test_nothing_is_said_before_the_call_is_durable() -> None:
     assert bench.store.stored(call_id).state is State.HELD
 
 
-def test_a_redirect_is_durable_before_it_is_answered_and_rung() -> None:
-    bench = Bench()
-    call_id = bench.arrive()
-    bench.take()
-    answers = redirect(bench, bench.context(call_id), phone_number(OUTSIDE), flush=False)
-    assert (answers, bench.take()) == ([], [])
-    bench.store.flush()
-    assert answers == [Accepted(call_id)]
-    assert bench.take() == [("withdraw", "id-0001"), ("ring", 1, OUT)]
-    assert bench.store.stored(call_id).hop.ring == OUT
-
-
-def test_the_receipt_is_written_with_the_decision() -> None:
-    bench = Bench()
-    call_id = bench.arrive()
-    receipt = Receipt("dev POST /x", "request", b"f", 1.0, 204)
-    redirect(bench, bench.context(call_id), phone_number(OUTSIDE), receipt=receipt)
-    assert bench.store.receipts == [Receipt("dev POST /x", "request", b"f", 1.0, 204, b"", call_id)]
-
-
 def test_the_targets_answer_reaches_the_caller_and_ends_the_call() -> None:
     bench = Bench()
     call_id = bench.arrive()
@@ -152,17 +94,6 @@ def test_the_targets_refusal_reaches_the_caller(status: int, state: State) -> No
     bench.store.flush()
     assert bench.take() == [("stop_ringing", 1), ("finish", status, "their response")]
     assert bench.store.stored(call_id).state is state
-
-
-@pytest.mark.parametrize(
-    ("reason", "status"), [(RejectReason.NONE, 603), (RejectReason.BUSY, 486), (RejectReason.FORBIDDEN, 403)]
-)
-def test_reject(reason: RejectReason, status: int) -> None:
-    bench = Bench()
-    call_id = bench.arrive()
-    bench.take()
-    assert reject(bench, bench.context(call_id), reason) == [Accepted(call_id)]
-    assert bench.take() == [("withdraw", "id-0001"), ("finish", status, None)]
 
 
 def test_nobody_decided() -> None:
@@ -268,67 +199,6 @@ def test_the_caller_hangs_up() -> None:
     assert [type(answer) for answer in answers] == [CallOver]
 
 
-def test_two_redirects_at_once_have_one_winner() -> None:
-    bench = Bench()
-    context = bench.context(bench.arrive())
-    bench.take()
-    first = redirect(bench, context, phone_number(OUTSIDE), flush=False)
-    second = redirect(bench, context, user(BOB), flush=False)
-    bench.store.flush()
-    assert isinstance(first[0], Accepted)
-    assert isinstance(second[0], HopClosed)
-    assert bench.take() == [("withdraw", "id-0001"), ("ring", 1, OUT)]
-    third = redirect(bench, context, phone_number(OUTSIDE))
-    assert (third[0].status, third[0].code) == (409, "8519")  # type: ignore[union-attr]
-
-
-def test_a_context_of_an_ended_call_is_not_found() -> None:
-    bench = Bench()
-    context = bench.context(bench.arrive())
-    reject(bench, context)
-    answer = redirect(bench, context, phone_number(OUTSIDE))[0]
-    assert isinstance(answer, CallOver)
-    assert (answer.status, answer.code) == (404, "8522")
-
-
-@pytest.mark.parametrize("context", ["", "garbage", "a.b.c"])
-def test_a_forged_context(context: str) -> None:
-    assert isinstance(redirect(Bench(), context, phone_number(OUTSIDE))[0], ContextMalformed)
-
-
-def test_a_foreign_context_is_refused_whether_or_not_the_call_lives() -> None:
-    bench = Bench()
-    context = bench.context(bench.arrive())
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE), resource="other")[0], ContextForeign)
-    reject(bench, context)
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE), resource="other")[0], ContextForeign)
-
-
-@pytest.mark.parametrize(
-    ("target", "error"), [(phone_number("+4900"), TargetUnroutable), (user("8:acs:nobody_here"), TargetInvalid)]
-)
-def test_a_bad_target_changes_nothing(target: Identifier, error: type[CallError]) -> None:
-    bench = Bench()
-    context = bench.context(bench.arrive())
-    bench.take()
-    assert isinstance(redirect(bench, context, target)[0], error)
-    assert bench.take() == []
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], Accepted)
-
-
-def test_the_chain_is_bounded() -> None:
-    bench = Bench(Limits(redirects_per_call=3))
-    call_id = bench.arrive()
-    for hop in range(3):
-        target = phone_number(OTHER_NUMBER if hop % 2 == 0 else NUMBER)
-        assert isinstance(redirect(bench, bench.context(call_id, hop), target)[0], Accepted)
-    bench.take()
-    answer = redirect(bench, bench.context(call_id, 3), phone_number(OUTSIDE))[0]
-    assert isinstance(answer, TooManyRedirects)
-    assert bench.take()[-1] == ("finish", 482, None)
-    assert bench.store.stored(call_id).why == "redirected more than 3 times (limits.redirects_per_call)"
-
-
 def test_a_user_without_phones_is_announced_and_waits() -> None:
     bench = Bench()
     call_id = bench.arrive()
@@ -343,15 +213,6 @@ def test_nobody_at_all_is_480_at_once() -> None:
     assert bench.take() == [("finish", 480, None)]
     why = f"nobody can be reached as {NUMBER}: no phone, and no subscription is told of it"
     assert bench.store.stored(call_id).why == why
-
-
-def test_redirected_to_nobody_is_accepted_and_480_for_the_caller() -> None:
-    bench = Bench()
-    call_id = bench.arrive()
-    bench.recorder.subscribed = False
-    bench.take()
-    assert isinstance(redirect(bench, bench.context(call_id), user(NOBODY))[0], Accepted)
-    assert bench.take() == [("withdraw", "id-0001"), ("finish", 480, None)]
 
 
 def test_a_call_whose_event_passes_no_filter_is_a_call_nobody_is_told_of() -> None:
@@ -408,21 +269,6 @@ def test_draining_takes_no_new_calls() -> None:
         bench.arrive()
 
 
-def test_without_a_store_a_call_is_refused_and_a_decision_can_be_repeated() -> None:
-    bench = Bench()
-    bench.store.failure = StoreUnavailable("disk full")
-    bench.arrive()
-    assert (bench.take(), len(bench.exchange)) == ([("finish", 503, None)], 0)
-    bench.store.failure = None
-    context = bench.context(bench.arrive())
-    bench.take()
-    bench.store.failure = StoreUnavailable("disk full")
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], StoreUnavailable)
-    assert bench.take() == []
-    bench.store.failure = None
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], Accepted)
-
-
 def test_without_a_store_a_held_call_still_cancels_and_expires() -> None:
     bench = Bench()
     first, _ = bench.arrive(), bench.arrive()
@@ -451,15 +297,6 @@ def test_an_end_the_store_refused_is_saved_once_the_store_is_back() -> None:
     assert bench.exchange.next_deadline() is None
 
 
-def test_decisions_waiting_behind_one_commit_are_bounded() -> None:
-    bench = Bench()
-    context = bench.context(bench.arrive())
-    redirect(bench, context, phone_number(OUTSIDE), flush=False)
-    for _ in range(INPUTS_WAITING_PER_CALL):
-        assert redirect(bench, context, phone_number(OUTSIDE), flush=False) == []
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE), flush=False)[0], HopClosed)
-
-
 def test_a_restart_keeps_calls_contexts_and_the_time_left() -> None:
     before = Bench(Limits(hold_s=30))
     held, ringing = before.arrive(), before.arrive()
@@ -476,144 +313,7 @@ def test_a_restart_keeps_calls_contexts_and_the_time_left() -> None:
     assert isinstance(redirect(after, before.context(ringing), user(ALICE))[0], HopClosed)
 
 
-# To the outside ------------------------------------------------------------------------------------------------------
-
-ONE = OutsideRules(calls=1, calls_per_minute=0, caller_calls=0, caller_calls_per_minute=0)
 """One call outside at a time, and no other limit that matters."""
-
-
-def outside(bench: Bench) -> list[tuple[str, int]]:
-    return list(bench.exchange.outside.running())
-
-
-def test_a_call_beyond_the_limit_is_refused_and_stays_the_applications_to_decide() -> None:
-    bench = Bench(outside=ONE)
-    first, second = bench.arrive(), bench.arrive()
-    assert isinstance(redirect(bench, bench.context(first), phone_number(OUTSIDE))[0], Accepted)
-    bench.take()
-    refusal = redirect(bench, bench.context(second), phone_number(OUTSIDE))[0]
-    assert isinstance(refusal, CallThrottled)
-    assert (refusal.status, refusal.code) == (429, "8530")
-    assert bench.take() == []
-    assert isinstance(redirect(bench, bench.context(second), user(BOB))[0], Accepted)
-
-
-def test_many_redirects_at_once_are_counted_before_they_are_written() -> None:
-    bench = Bench(outside=ONE)
-    calls = [bench.arrive() for _ in range(5)]
-    answers = [redirect(bench, bench.context(call), phone_number(OUTSIDE), flush=False) for call in calls]
-    bench.store.flush()
-    assert [type(answer[0]) for answer in answers] == [Accepted, *[CallThrottled] * 4]
-    assert outside(bench) == [("dev", 1)]
-
-
-def test_targets_that_are_ours_are_not_outside() -> None:
-    bench = Bench(outside=ONE)
-    for target in (user(ALICE), phone_number(OTHER_NUMBER), user(BOB)):
-        assert isinstance(redirect(bench, bench.context(bench.arrive()), target)[0], Accepted)
-    assert outside(bench) == []
-
-
-@pytest.mark.parametrize("end", ["answered", "hop_failed", "cancel", "deadline"])
-def test_a_call_outside_is_released_however_it_ends(end: str) -> None:
-    bench = Bench(outside=ONE)
-    call_id = bench.arrive()
-    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
-    assert outside(bench) == [("dev", 1)]
-    if end == "answered":
-        bench.exchange.answered(call_id, 1, "somebody", "200")
-    elif end == "hop_failed":
-        bench.exchange.hop_failed(call_id, 1, 486, "Busy Here", "busy", None)
-    elif end == "cancel":
-        bench.exchange.cancel(call_id)
-    else:
-        bench.clock.now += 61
-        bench.exchange.advance(bench.clock.now)
-    bench.store.flush()
-    assert (len(bench.exchange), outside(bench)) == (0, [])
-    assert isinstance(redirect(bench, bench.context(bench.arrive()), phone_number(OUTSIDE))[0], Accepted)
-
-
-def test_an_answered_call_outside_is_released_when_it_is_hung_up_where_that_is_seen() -> None:
-    bench = Bench(outside=ONE)
-    call_id = bench.arrive()
-    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
-    bench.exchange.answered(call_id, 1, "somebody", "200", is_outside=True, is_followed=True)
-    bench.store.flush()
-    assert (len(bench.exchange), outside(bench)) == (0, [("dev", 1)])
-    bench.exchange.hung_up(call_id, is_by_caller=True)
-    assert outside(bench) == []
-
-
-def test_an_answered_call_outside_whose_end_is_not_seen_is_released_when_it_is_assumed() -> None:
-    bench = Bench(outside=ONE)
-    call_id = bench.arrive()
-    redirect(bench, bench.context(call_id), phone_number(OUTSIDE))
-    bench.exchange.answered(call_id, 1, "somebody", "200", is_outside=True)
-    bench.store.flush()
-    late = bench.context(bench.arrive())
-    assert isinstance(redirect(bench, late, phone_number(OUTSIDE))[0], CallThrottled)
-    bench.clock.now += ONE.assumed_call_s
-    assert isinstance(redirect(bench, bench.context(bench.arrive()), phone_number(OUTSIDE))[0], Accepted)
-
-
-def test_a_caller_that_is_sent_back_was_outside_for_a_moment() -> None:
-    bench = Bench(outside=ONE)
-    for _ in range(3):
-        call_id = bench.arrive(came_by="back")
-        assert redirect(bench, bench.context(call_id), phone_number(OUTSIDE)) == [Accepted(call_id)]
-    assert outside(bench) == []
-
-
-def test_a_redirect_that_was_not_written_is_not_counted() -> None:
-    bench = Bench(outside=OutsideRules(calls_per_minute=1, calls=1))
-    context = bench.context(bench.arrive())
-    bench.store.failure = StoreUnavailable("disk full")
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], StoreUnavailable)
-    assert outside(bench) == []
-    bench.store.failure = None
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], Accepted)
-
-
-def test_a_call_outside_counts_again_after_a_restart_until_it_ends() -> None:
-    before = Bench(outside=ONE)
-    ringing = before.arrive()
-    held = before.arrive()
-    redirect(before, before.context(ringing), phone_number(OUTSIDE))
-    after = Bench(store=before.store, clock=before.clock, outside=ONE)
-    for stored in before.store.live_calls():
-        after.exchange.restore(stored)
-    assert outside(after) == [("dev", 1)]
-    assert isinstance(redirect(after, before.context(held), phone_number(OUTSIDE))[0], CallThrottled)
-    after.exchange.answered(ringing, 1, "somebody", "200")
-    after.store.flush()
-    assert isinstance(redirect(after, before.context(held), phone_number(OUTSIDE))[0], Accepted)
-
-
-def test_a_restored_call_that_cannot_go_on_is_released() -> None:
-    before = Bench(outside=ONE)
-    redirect(before, before.context(before.arrive()), phone_number(OUTSIDE))
-    after = Bench(store=before.store, clock=before.clock, outside=ONE)
-    after.recorder.reachable = False
-    after.exchange.restore(before.store.live_calls()[0])
-    after.store.flush()
-    assert outside(after) == []
-
-
-def test_a_forbidden_number_is_refused_wherever_a_route_leads() -> None:
-    bench = Bench()
-    context = bench.context(bench.arrive())
-    refusal = redirect(bench, context, phone_number("+19005550100"))[0]
-    assert isinstance(refusal, TargetForbidden)
-    assert (refusal.status, refusal.code, refusal.target) == (405, "8520", "target")
-    assert bench.exchange.outside.refusals == {"premium": 1}
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], Accepted)
-
-
-def test_a_chain_that_is_too_long_counts_no_call() -> None:
-    bench = Bench(Limits(redirects_per_call=0), outside=ONE)
-    assert isinstance(redirect(bench, bench.context(bench.arrive()), phone_number(OUTSIDE))[0], TooManyRedirects)
-    assert outside(bench) == []
 
 
 def test_a_deadline_that_falls_due_during_a_redirect_is_that_of_the_old_hop() -> None:
@@ -663,15 +363,6 @@ def test_a_call_whose_time_ran_out_during_the_outage_is_not_rung_again() -> None
     assert ("finish", 480, None) in after.take()
 
 
-def test_beyond_the_chain_without_a_store_nothing_is_done() -> None:
-    bench = Bench(Limits(redirects_per_call=0))
-    context = bench.context(bench.arrive())
-    bench.take()
-    bench.store.failure = StoreUnavailable("disk full")
-    assert isinstance(redirect(bench, context, phone_number(OUTSIDE))[0], StoreUnavailable)
-    assert bench.take() == []
-
-
 def test_an_end_that_is_written_already_is_not_offered_for_ever() -> None:
     bench = Bench()
     call_id = bench.arrive()
@@ -701,162 +392,3 @@ def test_what_happened_is_observed_once_durable() -> None:
     bench.store.flush()
     reject(bench, bench.context(call_id))
     assert bench.seen == [("held", "hold"), ("rejected", "reject")]
-
-
-# Branches that join a hop -------------------------------------------------------------------------------------------
-
-FIRST, SECOND = f"sip:{BY_TWO_TRUNKS}@127.0.0.3:5090", f"sip:{BY_TWO_TRUNKS}@127.0.0.4:5090"
-
-
-def ringing_by_two_trunks() -> tuple[Bench, str]:
-    bench = Bench()
-    call_id = bench.arrive()
-    redirect(bench, bench.context(call_id), phone_number(BY_TWO_TRUNKS))
-    bench.take()
-    return bench, call_id
-
-
-def test_the_trunks_are_kept_with_the_call_in_the_order_to_try_them() -> None:
-    bench, call_id = ringing_by_two_trunks()
-    hop = bench.store.stored(call_id).hop
-    assert (hop.ring, hop.via, hop.reserve) == ((FIRST,), "first", (Branch(SECOND, "second"),))
-
-
-def test_the_next_trunk_is_kept_before_it_is_rung() -> None:
-    bench, call_id = ringing_by_two_trunks()
-    refused: list[str] = []
-    bench.exchange.ring_branch(call_id, 1, Branch(SECOND, "second", replaces=0), (), lambda: refused.append("refused"))
-    assert bench.take() == []
-    bench.store.flush()
-    assert bench.take() == [("ring_branch", 1, 1, SECOND)]
-    hop = bench.store.stored(call_id).hop
-    assert [(each.uri, each.replaces) for each in hop.branches] == [(FIRST, -1), (SECOND, 0)]
-    assert (hop.reserve, refused) == ((), [])
-
-
-def test_a_branch_changes_nothing_of_the_hops_time_and_event() -> None:
-    bench = Bench()
-    call_id = bench.arrive("bob")
-    bench.take()
-    bench.clock.now += 20
-    bench.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"])
-    bench.store.flush()
-    assert bench.take() == [("ring_branch", 0, 2, "sip:bob@192.0.2.50")], "no event is withdrawn"
-    assert bench.exchange.next_deadline() == 1_000.0 + Limits().ring_s
-    assert bench.store.stored(call_id).hop.event_id in bench.store.events
-
-
-def test_a_branch_that_cannot_be_kept_is_refused() -> None:
-    bench, call_id = ringing_by_two_trunks()
-    bench.store.failure = StoreUnavailable("the disk is full")
-    refused: list[str] = []
-    bench.exchange.ring_branch(call_id, 1, Branch(SECOND, "second", replaces=0), (), lambda: refused.append("refused"))
-    bench.store.flush()
-    assert (refused, bench.take()) == (["refused"], [])
-
-
-def test_a_branch_of_a_hop_that_was_decided_is_not_rung() -> None:
-    bench, call_id = ringing_by_two_trunks()
-    bench.exchange.cancel(call_id)
-    bench.exchange.ring_branch(call_id, 1, Branch(SECOND, "second", replaces=0), (), lambda: None)
-    bench.store.flush()
-    assert [name for name, *_ in bench.take()] == ["stop_ringing", "finish"]
-
-
-def test_a_phone_that_registers_rings_for_the_calls_of_its_user_alone() -> None:
-    bench = Bench()
-    bench.arrive("alice")
-    held = bench.arrive("nobody")
-    bench.take()
-    bench.exchange.phone_registered(NOBODY.upper(), ["sip:n@192.0.2.51"])
-    bench.store.flush()
-    assert bench.take() == [("ring_branch", 0, 0, "sip:n@192.0.2.51")]
-    assert bench.store.stored(held).state is State.RINGING, "the call that was held for it rings now"
-    bench.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"])
-    assert bench.store.waiting == []
-
-
-def test_a_phone_that_registers_after_the_decision_is_not_rung() -> None:
-    bench = Bench()
-    call_id = bench.arrive("nobody")
-    bench.exchange.redirect(RedirectCall("dev", bench.context(call_id), phone_number(OUTSIDE)), lambda _: None)
-    bench.exchange.phone_registered(NOBODY, ["sip:n@192.0.2.51"])
-    bench.take()
-    bench.store.flush()
-    assert [entry for entry in bench.take() if entry[0] == "ring_branch"] == []
-    assert bench.exchange._ledger._for_user == {}, "nobody is waited for any more"
-
-
-def test_a_phone_that_comes_and_goes_all_the_time_does_not_lengthen_a_call_for_ever() -> None:
-    bench = Bench()
-    call_id = bench.arrive("bob")
-    for n in range(BRANCHES_PER_HOP):
-        bench.exchange.phone_registered(BOB, [f"sip:bob@192.0.2.50:{n + 1}"])
-        bench.store.flush()
-    hop = bench.store.stored(call_id).hop
-    assert len(hop.branches) == BRANCHES_PER_HOP
-    assert hop.branches[-1].uri == f"sip:bob@192.0.2.50:{BRANCHES_PER_HOP - 2}"
-
-
-def test_a_restored_call_rings_at_a_phone_that_registers_too() -> None:
-    bench = Bench()
-    bench.arrive("bob")
-    after = Bench(store=bench.store, clock=bench.clock)
-    for stored in bench.store.live_calls():
-        after.exchange.restore(stored)
-    after.take()
-    after.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"])
-    after.store.flush()
-    assert after.take() == [("ring_branch", 0, 2, "sip:bob@192.0.2.50")]
-
-
-# A trunk that calls the target itself -------------------------------------------------------------------------------
-
-
-def test_a_caller_of_such_a_trunk_is_told_whom_to_call() -> None:
-    bench = Bench()
-    call_id = bench.arrive(came_by="back")
-    bench.take()
-    assert redirect(bench, bench.context(call_id), phone_number(BY_TWO_TRUNKS)) == [Accepted(call_id)]
-    assert bench.take() == [("withdraw", "id-0001"), ("finish", 302, (FIRST, SECOND))]
-    stored = bench.store.stored(call_id)
-    assert (stored.state, stored.final_status, len(bench.exchange)) == (State.SENT_BACK, 302, 0)
-    assert 'mode = "302"' in stored.why
-
-
-def test_a_redirect_to_a_number_of_ours_is_held_whatever_the_trunk() -> None:
-    bench = Bench()
-    call_id = bench.arrive(came_by="back")
-    bench.take()
-    redirect(bench, bench.context(call_id), phone_number(OTHER_NUMBER))
-    assert bench.store.stored(call_id).state is State.HELD
-
-
-def test_a_refusal_is_written_while_others_ring_on() -> None:
-    bench = Bench()
-    call_id = bench.arrive("bob")
-    bench.exchange.branch_ended(call_id, 0, 0, 503, "Unavailable", 0)
-    bench.exchange.branch_ended(call_id, 0, 1, 486, "Busy Here", 17)
-    assert bench.store.waiting == [], "nobody rings on, or another place may be tried"
-    other = bench.arrive("bob")
-    bench.take()
-    bench.exchange.branch_ended(other, 0, 0, 486, "Busy Here", 17)
-    bench.store.flush()
-    assert [each.status for each in bench.store.stored(other).hop.branch_reports] == [486]
-    assert bench.take() == []
-    bench.exchange.advance(bench.clock.now + 60.0)
-    bench.store.flush()
-    assert bench.take()[-1][:2] == ("finish", 480), "its time goes on"
-
-
-def test_a_refusal_that_cannot_be_written_changes_nothing() -> None:
-    bench = Bench()
-    call_id = bench.arrive("bob")
-    bench.take()
-    bench.exchange.branch_ended(call_id, 0, 0, 486, "Busy Here", 17)
-    bench.store.failure = StoreUnavailable("down")
-    bench.store.flush()
-    bench.store.failure = None
-    bench.exchange.answered(call_id, 0, "sip:bob", "200")
-    bench.store.flush()
-    assert bench.take()[-1] == ("finish", 200, "200")
