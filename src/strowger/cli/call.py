@@ -61,13 +61,13 @@ def show(as_json: bool, call_id: str, **where: Any) -> None:
 @click.argument("call_id", metavar="ID")
 def why(as_json: bool, call_id: str, **where: Any) -> None:
     """Say why a call is where it is, and what happened to it on the way."""
-    admin, _ = _server(**where)
+    admin, narrator = _server(**where)
     found = ask(admin, lambda: admin.why(call_id))
     if as_json:
         print_json(found)
         return
     for sentence in (found.why, *(f"  {each}" for each in found.chain), *found.notes):
-        click.echo(printable(sentence, WHY_LIMIT))
+        click.echo(printable(narrator.named(sentence), WHY_LIMIT))
 
 
 @call.command()
@@ -137,7 +137,7 @@ def details(call: CallView, narrator: Narrator) -> list[str]:
         how = f"{printable(hop.opening)} " if hop.opening else ""
         lines.append(f"  hop {number}    {opened}  {how}to {narrator.name(hop.to)}  {printable(hop.to.raw_id)}")
         lines += [f"           {opened}  {text}" for text in doing(hop)]
-        lines += [f"           {clock(at)}  {text}" for at, text in outcomes(hop)]
-        if hop.closed_at:
-            lines.append(f"           {clock(hop.closed_at)}  {printable(hop.decision, WHY_LIMIT)}")
+        closed = [(hop.closed_at, printable(narrator.named(hop.decision), WHY_LIMIT))] if hop.closed_at else []
+        told = sorted([*outcomes(hop), *closed], key=lambda each: each[0])
+        lines += [f"           {clock(at)}  {text}" for at, text in dict.fromkeys(told)]
     return lines

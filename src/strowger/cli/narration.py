@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -12,6 +13,7 @@ from strowger.console.views import BranchView, CallView, GroupView, HopView, Par
 SHORT_ID: Final = 8
 """Characters of a call's id in a line; more than enough to ask for it by them."""
 NAME_LIMIT: Final = 60
+_RAW_ID: Final = re.compile(r"(?<![\w:])8:acs:[0-9A-Za-z_-]+")
 WHY_LIMIT: Final = 200
 OPENS_A_HOP: Final = ("hold", "ring", "nobody")
 """What happens to a call when there is a new addressee."""
@@ -19,8 +21,9 @@ OPENS_A_HOP: Final = ("hold", "ring", "nobody")
 
 HUNT: Final = "hunt"
 """How the next member of a group comes about."""
-_OPENINGS: Final = {"default": "... by default", "returned": "--- returned", HUNT: "... the group goes on"}
+_OPENINGS: Final = {"default": "by default to", "returned": "returned to", HUNT: "the group goes on for"}
 """How an addressee came about that no application chose just now."""
+_MARKS: Final = {"default": "...", "returned": "---", HUNT: "..."}
 JOINS_A_HOP: Final = "branch"
 """What happens when one more phone or trunk is rung for the same addressee."""
 
@@ -51,13 +54,21 @@ class Narrator:
         if len(call.hops) == 1:
             first = f"INVITE  {self.name(call.from_)} -> {self.name(hop.to)}"
         else:
-            way = "for" if hop.opening == HUNT else "to"
-            first = f"{_OPENINGS.get(hop.opening, '<== redirect')} {way} {self.name(hop.to)}"
+            came_about = self.came_about(hop)
+            first = f"{_MARKS[hop.opening]} {came_about}" if came_about else f"<== redirect to {self.name(hop.to)}"
             first += f": {printable(hop.failure, WHY_LIMIT)}" if hop.failure else ""
         told = [first, *doing(hop)]
         if len(call.hops) == 1 and hop.event_id:
             told += [f"left out of it: {printable(header)}" for header in call.headers_left_out]
         return [(hop.opened_at, text) for text in told]
+
+    def came_about(self, hop: HopView) -> str:
+        """How an addressee came about that no application chose just now; empty for one that was."""
+        return f"{_OPENINGS[hop.opening]} {self.name(hop.to)}" if hop.opening in _OPENINGS else ""
+
+    def named(self, text: str) -> str:
+        """A sentence of the server with names in the place of the raw ids that have one."""
+        return _RAW_ID.sub(lambda found: self._names.get(found[0].lower(), found[0]), text)
 
     def journey(self, call: CallView) -> str:
         """Everybody the call went to, in order; a group once, however long it hunts."""

@@ -82,6 +82,24 @@ async def test_how_each_addressee_came_about() -> None:
         ]
 
 
+async def test_one_story_in_the_order_of_time_told_once() -> None:
+    refused, cancelled = (
+        a_redirected_call(BranchReport(0, 1_767_225_600.2, at, status, reason, None))
+        for at, status, reason in ((1_767_225_602.31, 486, "Busy Here"), (1_767_225_602.4, 487, "Request Terminated"))
+    )
+    refused.hops[-1].decision = "sip:bob@127.0.0.1:5071: 486 Busy Here"
+    cancelled.hops[-1].decision = "nobody answered; redirect to 8:acs:res_bob"
+    narrator = Narrator({"8:acs:res_bob": "bob"})
+    assert details(view(refused), narrator)[-2:] == [
+        "           00:00:00.200  sip:bob@127.0.0.1:5071 rings",
+        "           00:00:02.310  sip:bob@127.0.0.1:5071: 486 Busy Here",
+    ]
+    assert details(view(cancelled), narrator)[-2:] == [
+        "           00:00:02.310  nobody answered; redirect to bob",
+        "           00:00:02.400  sip:bob@127.0.0.1:5071: 487 Request Terminated",
+    ]
+
+
 async def test_why(bench: Bench, token_file: Path) -> None:
     bench.queries.known = [a_redirected_call()]
     result = await call(bench, token_file, "why", "7f3a")

@@ -40,6 +40,11 @@ def test_a_call_that_comes_back_and_one_that_goes_on_by_default() -> None:
     assert NARRATOR.lines(view(call), "hold")[0] == "00:00:00.070  call 7f3a0000  --- returned to bob: +45 is busy"
 
 
+def test_a_sentence_with_names_in_the_place_of_raw_ids() -> None:
+    assert NARRATOR.named("redirect to 8:acs:RES_bob; 8:acs:res_zoe left") == "redirect to bob; 8:acs:res_zoe left"
+    assert NARRATOR.named("sip:8:acs:res_bob@127.0.0.1 rings") == "sip:8:acs:res_bob@127.0.0.1 rings"
+
+
 def test_what_the_first_event_does_not_show() -> None:
     call = a_call(headers_left_out=("X-A: its value is not UTF-8",))
     assert NARRATOR.lines(view(call), "hold")[2:] == [

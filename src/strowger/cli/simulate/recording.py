@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from strowger.cli.narration import OPENS_A_HOP, Narrator
+from strowger.cli.narration import HUNT, OPENS_A_HOP, Narrator
 from strowger.cli.simulate.ladder import Arrow
 from strowger.console.views import CallView, ChangeView, seconds
 from strowger.phones.trace import TraceLine
@@ -70,16 +70,22 @@ class Recording:
         return what in OPENS_A_HOP and len(call.hops) == 1 and self._is_ours(call)
 
     def _draw_change(self, call: CallView, what: str) -> None:
-        opens = what in OPENS_A_HOP
-        if opens and len(call.hops) > 1:
-            name = self._narrator.name(call.hops[-1].to)
-            self._draw(self._since(call.hops[-1].opened_at), APPLICATION, SERVER, f"redirect to {name}")
-        if opens and call.hops[-1].event_id:
-            self._draw(self._since(call.hops[-1].opened_at), SERVER, APPLICATION, "IncomingCall")
+        if what in OPENS_A_HOP:
+            self._draw_addressee(call)
         if what == "reject" and call.ended_at:
             self._draw(self._since(call.ended_at), APPLICATION, SERVER, "reject")
         if call.ended_at:
             self._draw(self._since(call.ended_at), SERVER, SERVER, call.why)
+
+    def _draw_addressee(self, call: CallView) -> None:
+        hop = call.hops[-1]
+        opened = self._since(hop.opened_at)
+        if came_about := self._narrator.came_about(hop):
+            self._draw(opened, SERVER, SERVER, came_about)
+        elif len(call.hops) > 1:
+            self._draw(opened, APPLICATION, SERVER, f"redirect to {self._narrator.name(hop.to)}")
+        if hop.event_id and hop.opening != HUNT:  # a hunt goes on under the event that announced its group
+            self._draw(opened, SERVER, APPLICATION, "IncomingCall")
 
     def _since(self, at: str) -> float:
         """The server's clock may be another machine's: nothing happened before the beginning or after it was told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strowger.calls.call import State
+from strowger.calls.call import Opening, State
 from strowger.cli.narration import Narrator
 from strowger.cli.simulate.ladder import Arrow
 from strowger.cli.simulate.recording import ARROWS_KEPT, Recording, shorten
@@ -69,6 +69,26 @@ def test_what_the_server_tells(recording: Recording) -> None:
         (2.81, "Strowger", "Strowger", "answered by sip:bob@127.0.0.1:5071"),
     ]
     assert recording.call == view(a_redirected_call())
+
+
+@pytest.mark.parametrize(
+    ("opening", "told"),
+    [
+        ("redirect", [("application", "redirect to bob"), ("Strowger", "IncomingCall")]),
+        ("default", [("Strowger", "by default to bob"), ("Strowger", "IncomingCall")]),
+        ("returned", [("Strowger", "returned to bob"), ("Strowger", "IncomingCall")]),
+        ("hunt", [("Strowger", "the group goes on for bob")]),
+    ],
+)
+def test_only_what_an_application_redirected_is_drawn_as_its_redirect(
+    recording: Recording, opening: str, told: list[tuple[str, str]]
+) -> None:
+    recording.tell(ChangeView("hold", view(a_call())))
+    call = a_redirected_call()
+    call.hops[-1].opening = Opening(opening)
+    call.ended_at = 0.0
+    recording.tell(ChangeView("ring", view(call)))
+    assert [(arrow.source, arrow.text) for arrow in recording.arrows[1:]] == told
 
 
 def test_a_rejected_call(recording: Recording) -> None:
