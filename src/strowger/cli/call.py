@@ -23,7 +23,12 @@ VALUE_LIMIT: Final = 256
 
 @click.group()
 def call() -> None:
-    """Look at calls."""
+    """Look at calls.
+
+    \b
+    strowger call list --state live
+    strowger call why 961b1f2e
+    """
 
 
 @call.command("list")

@@ -31,7 +31,10 @@ def config() -> None:
 @click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Settings file.")
 @json_option
 def check(config: Path, as_json: bool) -> None:
-    """Say whether a settings file can be used, and everything that is wrong with it."""
+    """Say all that is wrong with a settings file.
+
+    The exit code is 0 if it can be used, and 2 if not.
+    """
     from strowger.settings import SettingsError, load
 
     try:
@@ -53,9 +56,10 @@ def check(config: Path, as_json: bool) -> None:
 @server_options
 @json_option
 def show(config: Path | None, data_dir: Path | None, as_json: bool) -> None:
-    """Print all settings with their defaults, the environment laid over them, and the secrets masked.
+    """Print all settings, with their defaults.
 
-    Without --config these are the settings of the development server.
+    The environment is laid over them, and secrets are masked. Without --config these are the settings of the
+    development server.
     """
     settings = settings_of(config, data_dir)
     if as_json:

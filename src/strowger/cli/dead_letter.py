@@ -22,13 +22,18 @@ def dead_letter() -> None:
     """Look at events that were given up, and send them again.
 
     A beginning of an id is enough wherever an id is asked for.
+
+    \b
+    strowger dead-letter list --subscription shop/app
+    strowger dead-letter edit 961b1f2e
+    strowger dead-letter resend 48a7f575 a1b044a0
     """
 
 
 @dead_letter.command("list")
 @admin_options
 @click.option("--subscription", metavar="RESOURCE/NAME", default="", help="Of this one only.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, metavar="N", help="How many.")
 def list_(as_json: bool, subscription: str, limit: int, **where: Any) -> None:
     """List the newest of them."""
     admin, _ = admin_of(**where)
@@ -63,7 +68,10 @@ def show(as_json: bool, letter_id: str, **where: Any) -> None:
 @admin_options
 @click.argument("letter_ids", metavar="ID...", nargs=-1, required=True)
 def resend(as_json: bool, letter_ids: Sequence[str], **where: Any) -> None:
-    """Send the events of these again, to the subscription that did not get them."""
+    """Send the events of these again, as they are.
+
+    They go to the subscription that did not get them, under their old ids.
+    """
     admin, _ = admin_of(**where)
     _print([ask(admin, partial(admin.resend_dead_letter, each)) for each in letter_ids], as_json=as_json)
 
@@ -73,9 +81,9 @@ def resend(as_json: bool, letter_ids: Sequence[str], **where: Any) -> None:
 @click.argument("letter_id", metavar="ID")
 @click.option("--file", "file", type=click.File("rb"), metavar="F", help="The event, as JSON; - for standard input.")
 def edit(as_json: bool, letter_id: str, file: Any, **where: Any) -> None:
-    """Change the event of one and send it: in $EDITOR, or what is in a file.
+    """Change the event of one and send it.
 
-    Which event it is stays: its id, topic and type.
+    It is changed in $EDITOR, or replaced by what is in a file. Which event it is stays: its id, topic and type.
     """
     admin, _ = admin_of(**where)
     octets = file.read() if file is not None else _edited(admin, letter_id)

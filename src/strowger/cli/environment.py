@@ -63,10 +63,20 @@ def connection_string(
 @click.command()
 @server_options
 @_app_option
-@click.option("--format", "form", type=click.Choice(["dotenv", "shell", "json"]), default="dotenv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["dotenv", "shell", "json"]),
+    default="dotenv",
+    show_default=True,
+    help="How they are written.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def env(config: Path | None, data_dir: Path | None, app: str | None, form: str, as_json: bool) -> None:
-    """Print the variables that a program needs: for a .env file, or eval "$(strowger env --format shell)"."""
+    """Print the variables that a program needs.
+
+    They are for a .env file; or for a shell, by eval "$(strowger env --format shell)".
+    """
     values = variables(*_target(config, data_dir), app)
     if as_json or form == "json":
         click.echo(json.dumps(values, indent=2))
@@ -80,9 +90,10 @@ def env(config: Path | None, data_dir: Path | None, app: str | None, form: str, 
 @_app_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...", required=True)
 def run(config: Path | None, data_dir: Path | None, app: str | None, command: tuple[str, ...]) -> None:
-    """Run a program with these variables in its environment: strowger run -- npm start.
+    """Run a program with the variables of strowger env.
 
-    The program takes the place of this one, so signals and its exit code are its own.
+    For instance: strowger run -- npm start. The program takes the place of this one, so signals and its exit code are
+    its own.
     """
     environ = {**os.environ, **variables(*_target(config, data_dir), app)}
     try:

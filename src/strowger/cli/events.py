@@ -48,9 +48,10 @@ def follow(
     acknowledge: bool,
     limit: int | None,
 ) -> None:
-    """Show the events of a subscription with delivery "pull", those that wait and those that come, until Ctrl-C.
+    """Show the events of a subscription until Ctrl-C.
 
-    To look takes nothing away: an application that reads the same subscription is given everything all the same.
+    It has delivery = "pull". First come the events that wait for its application, then those that are raised. To look
+    takes nothing away: an application that reads the same subscription is given everything all the same.
     """
     settings = settings_of(config, data_dir)
     reader = _reader(settings, *_chosen(settings, name, resource), makes=config is None)

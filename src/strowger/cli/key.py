@@ -35,7 +35,10 @@ def key() -> None:
 @click.option("--show", is_flag=True, help="Print the keys themselves.")
 @json_option
 def list_(config: Path | None, data_dir: Path | None, resource: str | None, show: bool, as_json: bool) -> None:
-    """List the access keys by their fingerprints: the beginning of the SHA-256 of each."""
+    """List the access keys by their fingerprints.
+
+    A fingerprint is the beginning of the SHA-256 of a key.
+    """
     from strowger.base.clock import SystemClock
     from strowger.cli.asking import print_json
 

@@ -35,12 +35,14 @@ def route() -> None:
 @click.option("--to", metavar="WHO", default="", help="Play a call to this number or user, to its end.")
 @click.option("--trunk", metavar="NAME", default="", help="With --to: the trunk that it comes by.")
 @click.option("--source", metavar="ADDRESS", default="", help="With --to: the address that it comes from.")
-@click.option("--display-name", metavar="TEXT", default="", help="With --to: the caller's name.")
+@click.option("--display-name", metavar="NAME", default="", help="With --to: the caller's name.")
 @click.option("--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="With --to: one more of its headers.")
 @click.pass_context
 def test(context: click.Context, /, as_json: bool, targets: tuple[str, ...], **given: Any) -> None:
-    """Say what a redirect to TARGET would do now, and why; with --to what would become of a whole call that is
-    redirected to one TARGET after the other. Nobody is rung, nothing is sent, written or counted.
+    """Say what a redirect to TARGET would do now, and why.
+
+    With --to it says what would become of a whole call that is redirected to one TARGET after the other. Nobody is
+    rung, nothing is sent, written or counted.
 
     TARGET is a number like +31612345678, a raw id, or the name of a user. The exit code is 1 if it, or the call, would
     be refused.

@@ -55,8 +55,8 @@ class Running(Protocol):
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path), metavar="FILE", required=True, help="Settings file."
 )
-@click.option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True)
-@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
+@click.option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="Its form.")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="What to log.")
 def serve(config: Path, log_format: str, log_level: str) -> None:
     """Serve with the settings of a file.
 

@@ -13,10 +13,10 @@ from strowger.cli.target import json_option
 @click.command("secret")
 @json_option
 def signing_secret(as_json: bool) -> None:
-    """Make a secret for signing_secrets of a subscription, and for the application that verifies.
+    """Make a secret for signing_secrets of a subscription.
 
-    Nothing else keeps it. To change a secret, put the new one beside the old one, restart, give the application the new
-    one, and take the old one out.
+    The application that verifies needs it too. Nothing else keeps it. To change a secret, put the new one beside the
+    old one, restart, give the application the new one, and take the old one out.
     """
     from strowger.events.signature import NEW_SECRET_OCTETS, written
 

@@ -31,9 +31,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def subscription() -> None:
-    """Look at the subscriptions, and change them while the server runs.
+    """Look at the subscriptions, and change them.
 
-    What is added here is kept over a restart. Those of the settings file can be paused here, and no more.
+    They change while the server runs, and what is added here is kept over a restart. Those of the settings file can be
+    paused here, and no more.
+
+    \b
+    strowger subscription add app https://app.example/events --set schema=cloudevents
+    strowger subscription add results --set channel=outcomes --set delivery=pull
+    strowger subscription test app
     """
 
 
@@ -94,10 +100,10 @@ def add(
     rows: Sequence[str],
     **where: Any,
 ) -> None:
-    """Tell ENDPOINT of calls too, from now on, by a subscription called NAME.
+    """Tell ENDPOINT of calls too, from now on.
 
-    The endpoint is asked for its consent first; this waits a few seconds for what comes of it. There is no ENDPOINT
-    where the application fetches its events (--set delivery=pull).
+    The subscription is called NAME. The endpoint is asked for its consent first; this waits a few seconds for what
+    comes of it. There is no ENDPOINT where the application fetches its events (--set delivery=pull).
     """
     admin, _ = admin_of(**where)
     given = {"name": name, "endpoint": endpoint, "resource": resource or _only_resource(**where)}
@@ -130,7 +136,10 @@ def update(
 @admin_options
 @click.argument("name")
 def validate(as_json: bool, name: str, **where: Any) -> None:
-    """Ask the endpoint of one for its consent again, if it has not given it."""
+    """Ask the endpoint of one for its consent again.
+
+    If it has given it already, nothing is done.
+    """
     admin, _ = admin_of(**where)
     _print(_settled(admin, lambda: admin.act_on_subscription(name, "validate")), as_json=as_json)
 
@@ -161,10 +170,10 @@ def resume(as_json: bool, name: str, **where: Any) -> None:
 @click.argument("name")
 @click.pass_context
 def test(context: click.Context, /, as_json: bool, name: str, **where: Any) -> None:
-    """Send one event that is made up, however its subscription is, and say what came back.
+    """Send one event that is made up, and say what came back.
 
-    Its id begins with "test-", and nothing can be done with its context. The exit code is 1 if it would not count as
-    delivered.
+    It is sent however its subscription is. Its id begins with "test-", and nothing can be done with its context. The
+    exit code is 1 if it would not count as delivered.
     """
     admin, _ = admin_of(**where)
     found = ask(admin, lambda: admin.test_subscription(name))
@@ -181,13 +190,16 @@ def test(context: click.Context, /, as_json: bool, name: str, **where: Any) -> N
 @admin_options
 @click.argument("name")
 def remove(as_json: bool, name: str, **where: Any) -> None:
-    """Tell one of nothing any more. Events that are on their way to it are dropped."""
+    """Tell one of nothing any more.
+
+    Events that are on their way to it are given up: strowger dead-letter list.
+    """
     admin, _ = admin_of(**where)
     found = ask(admin, lambda: admin.remove_subscription(name))
     if as_json:
         print_json(found)
         return
-    dropped = f"; {found.dropped} events were dropped" if found.dropped else ""
+    dropped = f"; {found.dropped} events were given up" if found.dropped else ""
     farewell = "; its endpoint is told" if found.is_told else ""
     click.echo(f"{printable(found.name)} is removed{dropped}{farewell}.")
 

@@ -21,6 +21,11 @@ TEAMS_APPLICATION = "5f0c5c1c-3f0b-4f5e-8f0a-2d6f4a1f7c11"
 """The application that a Teams user of development signs in to; any other does as well."""
 
 
+_minutes = click.option(
+    "--minutes", type=click.IntRange(1, 1_440), default=60, show_default=True, metavar="N", help="How long it is good."
+)
+
+
 @click.group()
 def token() -> None:
     """Make tokens for development."""
@@ -29,12 +34,13 @@ def token() -> None:
 @token.command()
 @server_options
 @click.option("--resource", metavar="NAME", help="For which resource.  [default: the first that has an issuer]")
-@click.option("--minutes", type=click.IntRange(1, 1_440), default=60, show_default=True, help="How long it is good.")
+@_minutes
 @json_option
 def entra(config: Path | None, data_dir: Path | None, resource: str | None, minutes: int, as_json: bool) -> None:
-    """Print a token as Entra would give it to an application, for a client with a token credential.
+    """Print a token as Entra would give it to an application.
 
-    It is signed by the development issuer: the [[entra]] whose jwks_url is "dev", which strowger dev has.
+    It is for a client of the SDK with a token credential. It is signed by the development issuer: the [[entra]] whose
+    jwks_url is "dev", which strowger dev has.
     """
     from strowger.dev_issuer import dev_token
 
@@ -56,7 +62,7 @@ def entra(config: Path | None, data_dir: Path | None, resource: str | None, minu
 @click.option("--resource", metavar="NAME", help="For which resource.  [default: the first that has a tenant]")
 @click.option("--user", metavar="ID", required=True, help="The object id of the Teams user: any UUID.")
 @click.option("--app", metavar="ID", default=TEAMS_APPLICATION, show_default=True, help="The id of the application.")
-@click.option("--minutes", type=click.IntRange(1, 1_440), default=60, show_default=True, help="How long it is good.")
+@_minutes
 @json_option
 def teams(
     config: Path | None,
@@ -67,9 +73,10 @@ def teams(
     minutes: int,
     as_json: bool,
 ) -> None:
-    """Print a token as Entra would give it to an application for a Teams user, to be exchanged by the identity SDK.
+    """Print a token as Entra would give it for a Teams user.
 
-    It is signed by the development issuer, whose [[entra]] needs a tenant.
+    It is for an application, which exchanges it by the identity SDK. It is signed by the development issuer, whose
+    [[entra]] needs a tenant.
     """
     from strowger.dev_issuer import dev_user_token
 

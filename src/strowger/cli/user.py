@@ -22,14 +22,14 @@ def user() -> None:
 
 @user.command()
 @click.argument("name")
-@click.option("--realm", default=REALM, show_default=True, help="The realm of the server, sip.realm.")
+@click.option("--realm", metavar="NAME", default=REALM, show_default=True, help="The realm of the server, sip.realm.")
 @click.option("--md5", is_flag=True, help="Also for MD5, for phones that do not know SHA-256.")
 @json_option
 def ha1(name: str, realm: str, md5: bool, as_json: bool) -> None:
-    """Turn the password of the user NAME into hashes, so that no settings file holds the password.
+    """Turn the password of the user NAME into hashes.
 
-    The password is asked for or, where nobody can be asked, read from the standard input. The hashes are good for this
-    very NAME and realm: a phone has to give the name exactly so.
+    With them no settings file holds the password. The password is asked for or, where nobody can be asked, read from
+    the standard input. The hashes are good for this very NAME and realm: a phone has to give the name exactly so.
     """
     from strowger.sip.authentication.credentials import Credential
     from strowger.sip.authentication.errors import CredentialInvalid

@@ -84,7 +84,7 @@ async def test_how_each_addressee_came_about() -> None:
 
 async def test_one_story_in_the_order_of_time_told_once() -> None:
     refused, cancelled = (
-        a_redirected_call(BranchReport(0, 1_767_225_600.2, at, status, reason, None))
+        a_redirected_call(BranchReport(0, 1_767_225_600.2, at, status, reason))
         for at, status, reason in ((1_767_225_602.31, 486, "Busy Here"), (1_767_225_602.4, 487, "Request Terminated"))
     )
     refused.hops[-1].decision = "sip:bob@127.0.0.1:5071: 486 Busy Here"

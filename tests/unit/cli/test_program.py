@@ -28,6 +28,24 @@ def commands(group: click.Group, above: tuple[str, ...] = ()) -> list[tuple[str,
     return found
 
 
+def command_at(path: tuple[str, ...]) -> click.Command:
+    found: click.Command = main
+    for name in path:
+        assert isinstance(found, click.Group)
+        found = found.commands[name]
+    return found
+
+
+@pytest.mark.parametrize("path", [(), *commands(main)], ids=" ".join)
+def test_help_is_whole_and_says_what_each_option_takes(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(main, [*path, "--help"], terminal_width=80).output
+    listed = shown.partition("Commands:")[2].splitlines()
+    assert [line for line in listed if line.endswith("...")] == []  # a list of commands has one line for each
+    options = [each for each in command_at(path).params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == []
+    assert [word for word in ("INTEGER", "TEXT", "FLOAT", "PATH") if f" {word} " in shown] == []
+
+
 def test_all_commands() -> None:
     assert {" ".join(path) for path in commands(main)} == {
         "call",

@@ -140,7 +140,7 @@ async def test_test(bench: Bench, token_file: Path) -> None:
 @pytest.mark.asyncio
 async def test_remove(bench: Bench, token_file: Path) -> None:
     result = await invoke(bench, token_file, "subscription", "remove", "app")
-    assert result.output == "app is removed; 2 events were dropped; its endpoint is told.\n"
+    assert result.output == "app is removed; 2 events were given up; its endpoint is told.\n"
     shown = json.loads((await invoke(bench, token_file, "subscription", "remove", "app", "--json")).output)
     assert shown == {"name": "app", "dropped": 2, "is_told": True}
 

@@ -43,7 +43,7 @@ _port: Final = click.IntRange(0, LARGEST_PORT)
 @click.option("--api-port", type=_port, metavar="N", help="Port of the API.  [default: 7443]")
 @click.option("--sip-port", type=_port, metavar="N", help="Port for SIP over UDP and TCP.  [default: 5060]")
 @click.option("--console-port", type=_port, metavar="N", help="Port of the console.  [default: 7080]")
-@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True, help="What to log.")
 def dev(data_dir: Path | None, memory: bool, reset: bool, log_level: str, **choices: Any) -> None:
     """Run a server to develop against; it needs no file.
 

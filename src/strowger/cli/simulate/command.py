@@ -51,7 +51,7 @@ def simulate() -> None:
 @click.option("--callee", "callees", metavar="NAME=WHAT", multiple=True, help="Stand in for a user: bob=answer:2s")
 @json_option
 def simulate_call(config: Path | None, data_dir: Path | None, as_json: bool, **choices: Any) -> None:
-    """Call somebody through the server and print what happened as a ladder.
+    """Call somebody, and print what happened as a ladder.
 
     A callee answers or refuses in place of a user's phone, at the addresses the server has for it: bob=answer,
     bob=answer:2s, bob=busy, bob=noanswer, bob=decline, bob=reject:480.
