@@ -375,6 +375,7 @@ class Server:
             manners.record_route,
             manners.udp_request_bytes,
             manners.timer_c_s,
+            manners.message_limits,
         )
         event_bytes = assembly.delivery_settings(self.settings).event_bytes
         delivery = self.delivery

@@ -17,15 +17,14 @@ from typing import Final
 
 from strowger.base.clock import Clock
 from strowger.base.text import printable
-from strowger.calls.call import Call, Opening, State
+from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.directory import escape_user
 from strowger.calls.errors import CallRefused, DecisionRefused
 from strowger.calls.exchange import Exchange
 from strowger.calls.identifier import Identifier
-from strowger.calls.machine import KEEPS_THE_HOP
 from strowger.calls.ports import Arrival, RingPlan
-from strowger.calls.rehearsal import Course, Decision, LeapingClock, Moment, Notes, play
+from strowger.calls.rehearsal import Course, Decision, LeapingClock, Notes, play
 from strowger.console.errors import BodyInvalid, Detail, QueryInvalid
 from strowger.console.simulation import (
     NOT_ASKED,
@@ -33,18 +32,13 @@ from strowger.console.simulation import (
     REFUSED,
     AdmissionView,
     CourseView,
-    EndView,
-    EventView,
-    HeaderView,
-    MomentView,
     RedirectView,
-    RungView,
     SimulationQuestion,
     SimulationView,
 )
-from strowger.console.views import PartyView
 from strowger.events.foretelling import Foretelling, Foretold
 from strowger.route_inspection import ANONYMOUS, RouteInspection
+from strowger.simulation_views import ASSUMED, end_view, moment_view, party, refusals_of, refused_view
 from strowger.sip.admission import Admission
 from strowger.sip.flow import Flow
 from strowger.sip.foreseeing import Envisaged, Foreseeing, Prospect, Ways
@@ -60,13 +54,6 @@ NOWHERE: Final = "192.0.2.1"
 SECRET: Final = b"signs what no server takes for its own"
 """Signs the contexts of calls that nobody makes; they are shown to nobody."""
 ADMITTED: Final = "admitted"
-BY_DEFAULT_REFUSED: Final = ", refused: "
-"""In the reason of an end: a default redirects to where the call may not go."""
-ASSUMED: Final = (
-    "Assumed is that each phone that is rung rings and is not answered, that every trunk takes the call, and that an "
-    "application decides at once when it is its turn.",
-    "Not judged are the rate limits and the overload of this moment, and whether a name resolves.",
-)
 _SHOWN: Final = 100
 
 _Course = Course[Foretold, Prospect]
@@ -98,9 +85,6 @@ class _Introduction:
     says: str
     status: int = 0
 
-    def refused(self, status: int, says: str) -> _Introduction:
-        return _Introduction(self.sender, self.source, REFUSED, says, status)
-
 
 class Simulation:
     """Answers questions; changes nothing."""
@@ -120,14 +104,14 @@ class Simulation:
         try:
             sip = self._foreseeing(question, who.source)
             if who.status:
-                return _refused(who)
+                return refused_view(who.outcome, who.status, who.says)
             self._rules.admission.keep_to_ourselves(sip.invite, who.sender)
             arriving = sip.arrival(who.sender)
             resource, plan = self._rules.exchange.addressee(arriving.dialled)
         except Refusal as refusal:
-            return _refused(who.refused(refusal.status, _because(refusal)))
+            return refused_view(REFUSED, refusal.status, _because(refusal))
         except CallRefused as refusal:
-            return _refused(who.refused(refusal.status, str(refusal)))
+            return refused_view(REFUSED, refusal.status, str(refusal))
         except (BuildError, ParseError) as error:
             raise _unaskable("$.headers" if question.headers else "$", f"make no INVITE: {error}") from error
         if question.resource not in ("", resource):
@@ -207,13 +191,13 @@ class Simulation:
         silent = self._course(sip, arriving, resource, caller, ())
         decided = self._course(sip, arriving, resource, caller, targets) if targets else None
         courses = [self._view(each, caller) for each in (silent, decided) if each is not None]
-        refusals = _refusals(courses[-1], decided or silent)
+        refusals = refusals_of(courses[-1], decided or silent)
         return SimulationView(
             is_refused=bool(refusals),
             admission=AdmissionView(who.outcome, 0, who.says),
-            caller=_party(caller),
+            caller=party(caller),
             display_name=arriving.display_name,
-            to=_party(plan.to),
+            to=party(plan.to),
             resource=resource,
             custom_headers=arriving.custom_headers,
             headers_left_out=arriving.headers_left_out,
@@ -236,6 +220,7 @@ class Simulation:
         clock = LeapingClock(self._clock.monotonic(), self._clock.wall())
         notes = Notes[Foretold, Prospect](clock, self._foretelling, sip.prospects)
         numbers = count(1)
+        sip.begin()
         exchange = self._rules.make_exchange(
             contexts=ContextSigner(SECRET),
             store=notes,
@@ -253,8 +238,8 @@ class Simulation:
         began_at = course.moments[0].call.created_at
         return CourseView(
             tuple(self._redirect(each, course.end, caller) for each in course.decisions),
-            tuple(_moment(each, began_at) for each in course.moments),
-            _end(course, began_at) if course.is_whole else None,
+            tuple(moment_view(each, began_at) for each in course.moments),
+            end_view(course, began_at) if course.is_whole else None,
         )
 
     def _redirect(self, decision: Decision, end: Call, caller: Identifier) -> RedirectView:
@@ -272,7 +257,7 @@ class Simulation:
         if is_ours:
             routes, ways, is_drawn = (), (), False
         at_s = round(decision.at_s, 3)
-        return RedirectView(_party(decision.target), outcome, at_s, code, status, says, routes, ways, is_drawn)
+        return RedirectView(party(decision.target), outcome, at_s, code, status, says, routes, ways, is_drawn)
 
 
 # In words ------------------------------------------------------------------------------------------------------------
@@ -287,125 +272,8 @@ def _proven(user: str, source: str, question: SimulationQuestion) -> _Introducti
     return _Introduction(Sender(user), source, f"if it proves to be {name}", says)
 
 
-def _refused(who: _Introduction) -> SimulationView:
-    return SimulationView(
-        is_refused=True,
-        admission=AdmissionView(who.outcome, who.status, who.says),
-        caller=None,
-        display_name="",
-        to=None,
-        resource="",
-        custom_headers={},
-        headers_left_out=(),
-        ring_budget_s=0.0,
-        silent=None,
-        decided=None,
-        refusals=(f"The call is refused with {who.status}: {who.says}",),
-        notes=ASSUMED[1:],
-    )
-
-
 def _because(refusal: Refusal) -> str:
     return refusal.reason or str(refusal)
-
-
-def _refusals(view: CourseView, course: _Course) -> tuple[str, ...]:
-    """What of this course would be refused; a call that nobody could take is refused too."""
-    found = [
-        f"The redirect to {each.target.raw_id} is {each.outcome}: {each.code}{' ' if each.code else ''}{each.says}"
-        for each in view.redirects
-        if each.outcome != REDIRECTED
-    ]
-    found += [f"{moment.call.why}." for moment in course.moments if BY_DEFAULT_REFUSED in moment.call.why]
-    first, end = course.moments[0].call, course.end
-    if first.is_over or (not end.hops[0].event_id and not any(hop.branches for hop in end.hops)):
-        found.append(f"The call is refused with {end.final_status}: {end.why}.")
-    return tuple(found)
-
-
-def _moment(moment: Moment[Foretold, Prospect], began_at: float) -> MomentView:
-    call, hop = moment.call, moment.call.hop
-    return MomentView(
-        at_s=round(moment.at_s, 3),
-        what=moment.what,
-        opening=hop.opening.value or "arrival",
-        state=call.state.value,
-        to=_party(hop.to),
-        until_s=round(hop.expires_at - began_at, 3),
-        says=_says(moment, began_at),
-        events=tuple(map(_event, moment.events)),
-        rings=tuple(map(_rung, moment.rings)),
-        left_out=hop.group.left_out if hop.group is not None else (),
-        caller_hears_ringing=moment.is_heard,
-    )
-
-
-_OPENED: Final = {
-    Opening.ARRIVAL: "It arrives for {}",
-    Opening.REDIRECT: "The application redirects it to {}",
-    Opening.DEFAULT: "By default it goes to {}",
-    Opening.HUNT: "The next one of {} rings",
-    Opening.RETURNED: "It is held again for {}",
-}
-
-
-def _says(moment: Moment[Foretold, Prospect], began_at: float) -> str:
-    call, hop = moment.call, moment.call.hop
-    is_closing = bool(hop.closed_at) or moment.what in KEEPS_THE_HOP
-    opened = "" if is_closing else _OPENED[hop.opening].format(_name(hop.to))
-    if call.is_over:
-        ended = f"the caller gets {' '.join((str(call.final_status), moment.reason)).strip()}: {call.why}."
-        return f"{opened}; {ended}" if opened else ended[0].upper() + ended[1:]
-    until = f"until {hop.expires_at - began_at:g} s"
-    if call.state is State.RINGING:
-        trunks = ", ".join(hop.trunks)
-        phones = sum(not branch.trunk for branch in hop.branches)
-        rings = [f"{phones} {'phone rings' if phones == 1 else 'phones ring'}"] if phones else []
-        rings += [f"it goes out by {trunks}"] if trunks else []
-        return f"{opened}: {' and '.join(rings)} {until}."
-    told = f"its application may decide {until}" if hop.event_id else "nobody is told of it"
-    return f"{opened}: {told}."
-
-
-def _end(course: _Course, began_at: float) -> EndView:
-    call, last = course.end, course.moments[-1]
-    return EndView(round(call.ended_at - began_at, 3), call.final_status, last.reason, call.why, last.contacts)
-
-
-def _event(foretold: Foretold) -> EventView:
-    return EventView(
-        foretold.subscription,
-        foretold.channel,
-        foretold.schema,
-        foretold.delivery,
-        foretold.endpoint,
-        not foretold.why_not,
-        foretold.why_not or foretold.note,
-        foretold.headers,
-        foretold.body,
-    )
-
-
-def _rung(prospect: Prospect) -> RungView:
-    return RungView(
-        prospect.branch.uri,
-        prospect.branch.trunk,
-        prospect.branch.member,
-        prospect.is_reserve,
-        prospect.goes_to,
-        prospect.patience_s,
-        tuple(HeaderView(*each) for each in prospect.sets),
-        prospect.removes,
-        prospect.trouble,
-    )
-
-
-def _party(identifier: Identifier) -> PartyView:
-    return PartyView(identifier.kind.value, identifier.raw_id)
-
-
-def _name(identifier: Identifier) -> str:
-    return identifier.raw_id.removeprefix("4:")
 
 
 def _unaskable(path: str, message: str) -> BodyInvalid:

@@ -45,6 +45,8 @@ def _story(found: SimulationView) -> Iterator[str]:
         yield "If it redirects as asked:"
         yield from map(_redirect, found.decided.redirects)
         yield from _course(found.decided)
+        if any(redirect.is_drawn for redirect in found.decided.redirects):
+            yield "The order among trunks of one priority is drawn for each call, and so it was here."
     yield ""
     if found.ring_budget_s:
         yield f"All ringing and holding may take {found.ring_budget_s:g} s."

@@ -61,6 +61,7 @@ class Foretelling:
         self._states = states
         self._event_bytes = event_bytes
         self._left_out = ""
+        """What the events of these reports had to leave out."""
         self._reporting = Reporting(subscribers, lambda: EVENT_ID, self._too_large, event_bytes=event_bytes)
 
     def is_told(self, call: Call) -> bool:
@@ -79,6 +80,7 @@ class Foretelling:
         return list(self._reported(reports, wall))
 
     def _reported(self, reports: Sequence[Report], wall: float) -> Iterator[Foretold]:
+        self._left_out = ""
         for entry in self._reporting.entries(reports, wall):
             subscriber = self._subscribers.get(entry.subscription)
             if subscriber is not None:

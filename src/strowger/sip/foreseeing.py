@@ -20,6 +20,7 @@ from strowger.sip.location.errors import Unlocatable
 from strowger.sip.location.resolve import Destination
 from strowger.sip.message.check import check_request
 from strowger.sip.message.errors import BuildError, SipError
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, parse_message
 from strowger.sip.message.names import canonical
 from strowger.sip.network import SIP_PORT, UDP_REQUEST_BYTES, Found, Network, Unreachable, flow_to_uri
@@ -38,7 +39,7 @@ OURS_TO_WRITE: Final = frozenset((
 ))  # fmt: skip
 """Headers of it that nobody else can give."""
 INVITES: Final = 100
-"""INVITEs that are written of one call at most; of further branches only the URI is told."""
+"""INVITEs that are written of one course of a call at most; of further branches only the URI is told."""
 _TRANSPORTS: Final = ("UDP", "TCP", "TLS")
 
 
@@ -87,6 +88,7 @@ class Ways:
     record_route: RecordRoute = RecordRoute.OFF
     udp_request_bytes: int = UDP_REQUEST_BYTES
     timer_c_s: float = TIMER_C_S
+    message_limits: MessageLimits = DEFAULT_LIMITS
 
 
 class _Known:
@@ -115,7 +117,7 @@ class Foreseeing:
         self._left = INVITES
         self.flow = _flow_from(ways.network, envisaged.source)
         self.invite = _invite(envisaged, ways.network.sent_by(self.flow))
-        check_request(self.invite)
+        check_request(self.invite, ways.message_limits)
         arrival.require_forwardable(self.invite)
         location = _Known(ways.known)
         outgoing = Outgoing(ways.network, ways.forwarding, ways.trunks, record_route=ways.record_route)
@@ -126,6 +128,10 @@ class Foreseeing:
         """The call as its application would hear of it. Raises Refusal."""
         arrival.dialled(self.invite, sender)  # which refuses what must not be downgraded
         return arrival.arrival_of(self.invite, self.flow.host, b"", sender)
+
+    def begin(self) -> None:
+        """What follows is of one course of the call, with as many INVITEs as one may have."""
+        self._left = INVITES
 
     def prospects(self, call: Call, hop_index: int) -> list[Prospect]:
         """What would be sent to ring a hop: to everybody at once, then to the trunks in reserve in their order."""

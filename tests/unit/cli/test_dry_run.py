@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from strowger.cli.dry_run import story
 from strowger.console.simulation import (
     NOT_ASKED,
@@ -132,6 +134,13 @@ def test_redirects_trunks_and_what_they_are_told() -> None:
         "All ringing and holding may take 180 s.",
         "REFUSED: no route",
     ]
+
+
+def test_an_order_that_is_drawn_is_said_to_be() -> None:
+    drawn = msgspec.structs.replace(redirect(REDIRECTED, "", 204, ""), is_drawn=True)
+    said = "The order among trunks of one priority is drawn for each call, and so it was here."
+    assert said in story(a_simulation(silent=SILENT, decided=CourseView((drawn,), (), None)))
+    assert said not in story(a_simulation(silent=SILENT))
 
 
 def test_a_caller_who_is_told_whom_to_call() -> None:

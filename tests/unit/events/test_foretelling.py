@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strowger.calls.call import Call, Hop, Opening, State
+from strowger.calls.call import Branch, BranchReport, Call, Hop, Opening, State
 from strowger.calls.identifier import phone_number
 from strowger.calls.reports import RedirectOutcome, Result
 from strowger.events.announcement import EVENT_BYTES
@@ -105,6 +105,20 @@ def test_an_event_that_is_too_large(event_bytes: int, note: str) -> None:
     (told,) = foretelling(subscription("app"), event_bytes=event_bytes).told(a_call(), WALL)
     assert told.note == note
     assert bool(told.why_not) == (event_bytes == 100)
+
+
+def test_an_outcome_that_is_too_large_says_so_of_itself_only() -> None:
+    call = a_call()
+    call.hops.append(Hop(phone_number("+31612345679"), WALL, WALL + 60.0, opening=Opening.REDIRECT))
+    call.hop.joined = tuple(Branch(f"sip:{number}@192.0.2.1") for number in range(60))
+    call.hop.branch_reports = tuple(BranchReport(number, WALL, WALL + 1, 486, "Busy") for number in range(60))
+    outcome = RedirectOutcome(Result.FAILED, call, 1, 1, WALL, 480)
+    made = foretelling(subscription("outcomes", channel=Channel.OUTCOMES), event_bytes=4_000)
+    (large,) = made.reported([outcome], WALL)
+    assert large.note.startswith("too large for: ")
+    call.hop.joined, call.hop.branch_reports = (), ()
+    (small,) = made.reported([outcome], WALL)
+    assert small.note == ""
 
 
 def test_outcomes_are_for_their_own_channel() -> None:

@@ -15,6 +15,7 @@ from strowger.sip.foreseeing import Envisaged, Foreseeing, Prospect, Ways
 from strowger.sip.location.errors import Unlocatable
 from strowger.sip.location.resolve import Destination
 from strowger.sip.message.errors import BuildError, Refusal
+from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.outgoing import NoTrunks, RecordRoute
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.registration import Way
@@ -45,10 +46,15 @@ def known(uri: str, what: str) -> Sequence[Destination]:
     return [] if host.endswith(".test") else [Destination("UDP", host, 5060, "")]
 
 
-def seen(wire: Wire | None = None, way: Way | None = None, **changes: Any) -> Foreseeing:
+def seen(
+    wire: Wire | None = None, way: Way | None = None, limits: MessageLimits = DEFAULT_LIMITS, **changes: Any
+) -> Foreseeing:
     values = {"uri": NUMBER, "caller": "sip:+31612345678@192.0.2.9", "display_name": 'Ann "A"', "headers": ()}
     envisaged = Envisaged(**{"source": "192.0.2.9", **values, **changes})
-    ways = Ways(wire or Wire(), Forwarding(b"f" * 32), OneTrunk(), known, lambda user, uri: way, RecordRoute.OUTSIDE)
+    network, forwarding = wire or Wire(), Forwarding(b"f" * 32)
+    ways = Ways(
+        network, forwarding, OneTrunk(), known, lambda user, uri: way, RecordRoute.OUTSIDE, message_limits=limits
+    )
     return Foreseeing(ways, envisaged, 5.0)
 
 
@@ -125,6 +131,19 @@ def test_no_more_invites_are_written_than_the_limit(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(foreseeing, "INVITES", 2)
     found = seen().prospects(a_call(ring=tuple(f"sip:bob@10.0.0.{n}" for n in range(3))), 1)
     assert [bool(each.sets) for each in found] == [True, True, False]
+
+
+def test_each_course_has_as_many_invites(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreseeing, "INVITES", 1)
+    sip, call = seen(), a_call(ring=("sip:bob@10.0.0.1",))
+    found = [bool(sip.prospects(call, 1)[0].sets) for _ in range(2)]
+    sip.begin()
+    assert [*found, bool(sip.prospects(call, 1)[0].sets)] == [True, False, True]
+
+
+def test_an_invite_beyond_the_limits_of_the_settings_is_refused() -> None:
+    with pytest.raises(Refusal):
+        seen(caller=f"sip:{'1' * 90}@192.0.2.9", limits=MessageLimits(uri_bytes=100))
 
 
 def test_a_source_that_no_listener_leads_to() -> None:
