@@ -246,7 +246,7 @@ class EventDelivery:
         subscriber = self._known(after.key)
         subscriber.is_served = True  # a handshake that failed was with the endpoint of before
         self._set_paused(subscriber, is_paused=subscriber.is_paused)
-        self.publish(entry for entry in self._store.pending_events() if entry.subscription == after.key)
+        self._take_up(lambda entry: entry.subscription == after.key)
 
     def remove(self, key: str) -> Removed:
         """Forget one and what waits for it. An endpoint that had consented is told, once."""
@@ -311,7 +311,14 @@ class EventDelivery:
         """Take up the store's undelivered entries and shake hands with every endpoint; waits for none of them."""
         await self._client.open()
         self._running = self._attempts.is_running = self._consent.is_running = True
-        self.publish(self._store.pending_events())
+        self._take_up(lambda entry: True)
+
+    def _take_up(self, wanted: Callable[[OutboxEntry], bool]) -> None:
+        """Post what the store holds. What is fetched waits there anyway, and is counted with the next event of its own:
+        counting for each of thousands would hold up every call.
+        """
+        pending = self._store.pending_events()
+        self.publish(each for each in pending if each.subscription not in self.pull and wanted(each))
 
     async def stop(self) -> None:
         """Start nothing more, give what is in flight a moment, then cut it off. What is undelivered stays stored."""

@@ -17,6 +17,7 @@ from strowger.events.handshake import State
 from strowger.events.subscribers import Removed
 from strowger.events.subscription import DeliveryMode, Subscription
 from strowger.storage.memory import MemoryStore
+from strowger.storage.pull import MemoryPull
 from strowger.storage.retention import Retention
 from tests.support.storage import a_commit
 
@@ -76,6 +77,17 @@ async def test_an_event_waits_to_be_fetched_and_is_posted_nowhere(new_call):
     assert bench.delivery.counters.attempts == 0
     await bench.delivery.stop()
     assert len(bench.store.pending_events()) == 1
+
+
+async def test_what_waits_is_not_counted_once_for_each_event_at_the_start(new_call, monkeypatch):
+    before = Bench(FETCHED)
+    for number in range(3):
+        before.announce(live(new_call, call_id=f"call-{number}", event_id=f"e-{number}"))
+    monkeypatch.setattr(MemoryPull, "count", lambda store, key, now: pytest.fail("it was counted"))
+    after = Bench(FETCHED, store=before.store)
+    await after.delivery.start()
+    assert len(after.fetched()) == 3
+    await after.delivery.stop()
 
 
 async def test_it_still_waits_after_a_restart(new_call):
