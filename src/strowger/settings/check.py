@@ -38,6 +38,7 @@ def check(settings: Settings) -> list[Problem]:
         _sip_tls,
         _duplicates,
         _hosts,
+        _resource_names,
         _resource_ids,
         _references,
         _delivery_modes,
@@ -118,6 +119,16 @@ def _hosts(settings: Settings) -> Iterator[Problem]:
         for position, host in enumerate(resource.hosts)
     )
     yield from _twice(hosts, "requests tell resources apart by host")
+
+
+def _resource_names(settings: Settings) -> Iterator[Problem]:
+    """Everything of a subscription goes by RESOURCE/NAME, which must be of one resource only."""
+    names = {each.name for each in settings.resources}
+    for path, name in _column("resource", "name", (each.name for each in settings.resources)):
+        other = next((each for each in names if each and str(name).startswith(f"{each}/")), "")
+        if other:
+            hint = "choose another name, for RESOURCE/NAME is whose subscription it is"
+            yield Problem(path, f'"{name}" begins with another one, "{other}", and a slash', hint)
 
 
 def _resource_ids(settings: Settings) -> Iterator[Problem]:

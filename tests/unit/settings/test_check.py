@@ -54,6 +54,16 @@ def test_a_full_configuration_is_good() -> None:
     assert problems(GOOD) == []
 
 
+def test_a_subscription_is_of_one_resource_whatever_has_a_slash_in_its_name() -> None:
+    names = ("dev/eu", "prod", "devel/eu", "dev")
+    resources = tuple(replace(DEV, name=name, id=f"{len(name)}", hosts=(f"host{len(name)}",)) for name in names)
+    assert problems(replace(Settings(), resources=resources)) == [
+        '$.resource[0].name: "dev/eu" begins with another one, "dev", and a slash '
+        "(choose another name, for RESOURCE/NAME is whose subscription it is)"
+    ]
+    assert problems(replace(Settings(), resources=resources[:3])) == []
+
+
 @pytest.mark.parametrize("default", ["redirect:bob", "redirect:+31201110002", "redirect:8:acs:1b5c_9", "reject:486"])
 def test_a_default_that_leads_somewhere_is_good(default: str) -> None:
     assert problems(replace(GOOD, numbers=(replace(NUMBER, default=default),))) == []
