@@ -108,7 +108,7 @@ def decide(
     """
     if status in not_retried:
         return GiveUp(Reason.REFUSED)
-    if attempts == most_attempts:
+    if 0 < most_attempts <= attempts:  # more than the most where that was lowered, or a batch was taken apart
         return GiveUp(Reason.EXHAUSTED)
     at = now + schedule.pause_s(attempts, status, asked_s)
     return RetryAt(at) if at < deadline else GiveUp(Reason.EXPIRED)

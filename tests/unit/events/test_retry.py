@@ -76,6 +76,15 @@ def test_the_deadline_itself_is_too_late():
     assert decide(schedule, attempts=1, status=None, now=1.0, deadline=1.5001) == RetryAt(1.5)
 
 
+@pytest.mark.parametrize(("attempts", "is_last"), [(1, False), (2, False), (3, True), (4, True), (30, True)])
+def test_the_last_attempt_is_the_last_even_if_there_should_have_been_fewer(attempts, is_last):
+    decision = decide(
+        SCHEDULES[Profile.EVENT_GRID], attempts=attempts, status=500, now=0.0, deadline=1e6, most_attempts=3
+    )
+    assert isinstance(decision, GiveUp) == is_last
+    assert not is_last or decision == GiveUp(Reason.EXHAUSTED)
+
+
 def test_success_and_refusal_do_not_meet():
     assert sorted(DELIVERED) == [200, 201, 202, 203, 204]
     assert not DELIVERED & NOT_RETRIED
