@@ -59,17 +59,15 @@ class Consent:
             self._ask(after.failover)
         if after.is_asked_like(before):
             self.handshakes.replace(after)
+            self._follow(self._known(after.key))
         else:
             self.again(after.key)
 
     def again(self, key: str) -> None:
         """Begin its handshake anew, whatever came of the last one; until it consents, its events wait."""
-        subscriber = self._subscribers.get(key)
-        assert subscriber is not None
-        subscriber.is_served = True
-        self._outbox.shut_lane(key)
+        subscriber = self._known(key)
         self._ask(subscriber.subscription)
-        self._open_lane(subscriber)
+        self._follow(subscriber)
 
     def set_paused(self, subscriber: Subscriber) -> None:
         """An operator paused it, or resumed it: `is_paused` says which."""
@@ -83,6 +81,11 @@ class Consent:
         key = subscriber.subscription.key
         if self._subscribers.get(key) is subscriber and self.handshakes.consents(key):
             self.again(key)
+
+    def _known(self, key: str) -> Subscriber:
+        subscriber = self._subscribers.get(key)
+        assert subscriber is not None
+        return subscriber
 
     def _ask(self, subscription: Subscription | None) -> None:
         if subscription is not None:
@@ -98,10 +101,18 @@ class Consent:
                 subscriber.failover_pace = Pace(rate) if rate else None
             else:
                 self._outbox.pace(subscription.key, rate)
+        self._follow(subscriber)
+
+    def _follow(self, subscriber: Subscriber) -> None:
+        """Do with what waits for it as its endpoints have it by now."""
+        key = subscriber.subscription.key
+        if self._may_come(subscriber.subscription):
+            subscriber.is_served = True
+            self._outbox.shut_lane(key)
             self._open_lane(subscriber)
-        elif self.is_running and not self._may_come(subscriber.subscription):
+        elif self.is_running:
             subscriber.is_served = False
-            for entry in self._outbox.discard(subscriber.subscription.key):
+            for entry in self._outbox.discard(key):
                 self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription failed")
 
     def _may_come(self, subscription: Subscription) -> bool:

@@ -352,8 +352,9 @@ class EventDelivery:
             self._conclusions.dropped(entry, DeadReason.UNSUBSCRIBED, "its subscription is gone or failed")
         else:  # from here on the monotonic clock counts: the wall clock may be set while the event waits
             not_before = None
-            if entry.attempts:  # before a restart: its schedule goes on
-                not_before = now + entry.last_attempt_at + subscriber.schedule.pause_s(entry.attempts) - wall
+            if entry.attempts:  # before a restart: its schedule goes on, unless the clock was set back meanwhile
+                since = max(0.0, wall - entry.last_attempt_at)
+                not_before = now + subscriber.schedule.pause_s(entry.attempts) - since
             pushed_out = self._outbox.add(entry, now + entry.expires_at - wall, not_before)
             if pushed_out is not None:
                 self._conclusions.dropped(pushed_out, DeadReason.CROWDED_OUT, "too many events wait")

@@ -213,6 +213,34 @@ async def test_a_failover_comes_and_goes(store, receiver, second, started, scrip
     assert delivery.states() == {}
 
 
+async def test_a_failover_rescues_a_subscription_that_failed(store, receiver, second, started, eventually):
+    await receiver.stop()
+    settings = replace(SETTINGS, policies={Profile.TELEPHONY: HandshakePolicy(5.0, (0.01,), False, manual_s=60.0)})
+    delivery = await started(subscription(receiver.url), settings=settings)
+    await eventually(lambda: delivery.states()["dev/a"][0] is State.FAILED)
+    delivery.replace(subscription(receiver.url, failover_endpoint=second.url))
+    await eventually(lambda: delivery.states()["dev/a → failover"][0] is State.VALID)
+    delivery.publish([entry()])
+    await store.until_done(1)
+    assert len(second.events) == 1
+    assert outcomes(store) == []
+
+
+async def test_an_endpoint_that_never_consented_gets_nothing_when_its_failover_goes(store, receiver, second, started):
+    async def refuse(received):
+        return web.Response(status=404)
+
+    receiver.answer = refuse
+    delivery = await started(subscription(receiver.url, failover_endpoint=second.url))
+    delivery.publish([entry("e-1")])
+    await store.until_done(1)
+    delivery.replace(subscription(receiver.url))
+    delivery.publish([entry("e-2", lives_s=0.1)])
+    await store.until_done(2)
+    assert (len(second.events), receiver.events) == (1, [])
+    assert outcomes(store) == [("TimeToLiveExceeded", "NotTried", 0)]
+
+
 # -------------------------------------------------------------------------------------------------------------- batches
 
 
@@ -373,6 +401,14 @@ async def test_attempts_of_before_a_restart_count(store, receiver, started, scri
     await store.until_done(1)
     assert [each.headers["aeg-delivery-count"] for each in receiver.events] == ["2"]
     assert outcomes(store) == [("MaxDeliveryAttemptsExceeded", "NotFound", 3)]
+
+
+async def test_a_clock_that_was_set_back_before_a_restart_delays_nothing(store, receiver, started):
+    ahead = SystemClock().wall() + 3_600.0
+    store.pending = [msgspec.structs.replace(entry(outlives_hop=True), attempts=1, last_attempt_at=ahead)]
+    await started(subscription(receiver.url))
+    await store.until_done(1)
+    assert outcomes(store) == []
 
 
 # --------------------------------------------------------------------------------------------------------- dead letters
