@@ -180,7 +180,7 @@ class Server:
         self._make_sip(trunks)
         self.inspection = self._inspection(trunks)
         self.edge = self._edge()
-        self.exchange.telephony = self.edge
+        self.exchange.telephony = self.edge.telephony
         self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
         self._stack.callback(self.driver.stop)
         self._stack.push_async_callback(self._leave_trunks)
@@ -488,14 +488,14 @@ class Server:
     def _restore_ended(self) -> list[StoredCall]:
         stored = [each for each in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S) if each.leg]
         for each in stored:
-            self.edge.restore_ended(each)
+            self.edge.restart.restore_ended(each)
         return stored
 
     async def _resume(self, calls: Sequence[StoredCall]) -> None:
         for start in range(0, len(calls), RESUMED_AT_ONCE):
             for stored in calls[start : start + RESUMED_AT_ONCE]:
                 if stored.call.is_over:
-                    self.edge.resume(stored.call.call_id)
+                    self.edge.restart.resume(stored.call.call_id)
                 else:
                     self.exchange.resume(stored.call.call_id)
             await asyncio.sleep(RESUME_PAUSE_S)

@@ -20,8 +20,8 @@ from strowger.sip.authentication.digest import Algorithm
 from strowger.sip.authentication.errors import CredentialInvalid
 from strowger.sip.authentication.failures import Failures
 from strowger.sip.authentication.nonce import Nonces
-from strowger.sip.edge import Manners
 from strowger.sip.location.resolve import Reach
+from strowger.sip.manners import Manners
 from strowger.sip.message.errors import ParseError
 from strowger.sip.message.limits import MessageLimits
 from strowger.sip.message.uri import SipUri

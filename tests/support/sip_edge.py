@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from strowger.calls.decision import RedirectCall, RejectCall
+from strowger.calls.identifier import Identifier, phone_number
 from strowger.sip.admission import Admission
-from strowger.sip.edge import Edge, Manners
+from strowger.sip.edge import Edge
 from strowger.sip.flow import Flow
 from strowger.sip.location.errors import Unlocatable
 from strowger.sip.location.limits import LocationLimits
 from strowger.sip.location.records import Answer, Question
 from strowger.sip.location.resolve import Destination, Reach, locate, run
 from strowger.sip.location.target import target_of
+from strowger.sip.manners import Manners
 from strowger.sip.message import Request, Response, parse_message
 from strowger.sip.network import Found, Unreachable
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.sender import Sender
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.trunk.trunk import Trunk
-from tests.support.exchange import NUMBER, Bench
+from tests.support.exchange import BY_TWO_TRUNKS, NUMBER, OUTSIDE, Bench
 
+ANN = "192.0.2.9:5062"
+TRUNK = "127.0.0.1:5090"
+OUT_URI = f"sip:{OUTSIDE}@127.0.0.1:5090"
+FIRST, SECOND = "127.0.0.3:5090", "127.0.0.4:5090"
 US = "192.0.2.1:5060"
 CALLER = Flow("UDP", "192.0.2.9", 5062, 0, 0)
 
@@ -137,7 +144,7 @@ class EdgeBench:
             ignored=lambda reason, summary: self.ignored.append(reason),
             **options,
         )
-        self.bench.exchange.telephony = self.edge
+        self.bench.exchange.telephony = self.edge.telephony
 
     def feed(self, text: str | bytes, flow: Flow = CALLER, *, flush: bool = True) -> list[str]:
         """Let one message arrive, commit what it caused, and say what went out."""
@@ -197,3 +204,58 @@ def _summary(message: Request | Response) -> str:
     if isinstance(message, Request):
         return f"{message.method} {message.uri}"
     return f"{message.status} {message.cseq.method}"
+
+
+def redirect(edge: EdgeBench, target: Identifier, hop_index: int = 0) -> list[str]:
+    call_id = next(iter(edge.bench.store.rows))
+    context = edge.bench.recorder.contexts[f"{call_id}/{hop_index}"]
+    edge.bench.exchange.redirect(RedirectCall("dev", context, target), lambda outcome: None)
+    return edge.out()
+
+
+def reject(edge: EdgeBench) -> list[str]:
+    call_id = next(iter(edge.bench.store.rows))
+    edge.bench.exchange.reject(RejectCall("dev", edge.bench.recorder.contexts[f"{call_id}/0"]), lambda outcome: None)
+    return edge.out()
+
+
+def request_to(edge: EdgeBench, host: str, method: str = "INVITE") -> Request:
+    """The last request that was sent to a host."""
+    for flow, message in reversed(edge.last):
+        if flow.host == host and isinstance(message, Request) and message.method == method:
+            return message
+    raise AssertionError(f"no {method} was sent to {host}")
+
+
+def ringing() -> tuple[EdgeBench, Request]:
+    edge = EdgeBench()
+    edge.invite()
+    redirect(edge, phone_number(OUTSIDE))
+    out = request_to(edge, "127.0.0.1")
+    edge.answer(out, 180)
+    return edge, out
+
+
+def ack(to_tag: str, uri: str = f"sip:{NUMBER}@192.0.2.1") -> str:
+    return (
+        INVITE.format(to=NUMBER, n=1, hops=70)
+        .replace(f"INVITE sip:{NUMBER}@192.0.2.1", f"ACK {uri}")
+        .replace("1 INVITE", "1 ACK")
+        .replace("@192.0.2.1>\nCall-ID", f"@192.0.2.1>;tag={to_tag}\nCall-ID")
+    )
+
+
+def cancel() -> str:
+    return INVITE.format(to=NUMBER, n=1, hops=70).replace("INVITE sip", "CANCEL sip").replace("1 INVITE", "1 CANCEL")
+
+
+def by_two_trunks() -> tuple[EdgeBench, Request]:
+    edge = EdgeBench()
+    edge.invite()
+    assert redirect(edge, phone_number(BY_TWO_TRUNKS)) == [f"{FIRST} INVITE sip:{BY_TWO_TRUNKS}@{FIRST}"]
+    return edge, request_to(edge, "127.0.0.3")
+
+
+def bye_by(route: str, *, uri: str = "sip:target@192.0.2.77:5090", to_tag: str = ";tag=t") -> str:
+    bye = ack("t", uri).replace("ACK", "BYE").replace("Max", f"Route: {route}\nMax")
+    return bye.replace(";tag=t\n", f"{to_tag}\n")

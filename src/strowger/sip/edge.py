@@ -1,21 +1,19 @@
-"""The SIP edge: the calls room's Telephony, spoken in SIP, and SIP's events, told to the exchange.
+"""The SIP edge: what arrives is taken to where it belongs, and what it means for a call is told to the exchange.
 
 The only SIP file that decides anything about calls, and it decides nothing but words. No I/O: messages leave through
 the network it is given, time comes in as a callable. It leaves to others: matching and retransmission (transaction),
-choosing among branches (proxy, forks), every decision about a call (calls).
+choosing among branches (proxy, forks), what is said to whom (telephony), every decision about a call (calls).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from strowger.base.text import printable
-from strowger.calls.call import Branch, Call, Opening
+from strowger.calls.call import Branch, Call
 from strowger.calls.errors import CallRefused
 from strowger.calls.exchange import Exchange
-from strowger.calls.ports import StoredCall
 from strowger.sip import arrival
 from strowger.sip.admission import Admission
 from strowger.sip.callers import Callers, retry_after
@@ -25,23 +23,23 @@ from strowger.sip.forks import Forks
 from strowger.sip.hop_fork import fork_for
 from strowger.sip.in_dialog import InDialog, nowhere
 from strowger.sip.leg import Attempt, Fork, Leg, StoredLeg, encode_leg
+from strowger.sip.manners import Manners
 from strowger.sip.message.build import REASONS, response_to
 from strowger.sip.message.check import check_request, check_response
 from strowger.sip.message.errors import ParseError, Refusal
-from strowger.sip.message.limits import DEFAULT_LIMITS, MessageLimits
 from strowger.sip.message.message import Request, Response
 from strowger.sip.message.reason import q850_cause
-from strowger.sip.network import UDP_REQUEST_BYTES, Location, Network, Unreachable
-from strowger.sip.outgoing import NoTrunks, RecordRoute, Trunks
+from strowger.sip.network import Location, Network, Unreachable
+from strowger.sip.outgoing import NoTrunks, Trunks
 from strowger.sip.own_requests import OwnRequests
 from strowger.sip.proxy.forwarding import Forwarding
-from strowger.sip.proxy.response_context import TIMER_C_S
 from strowger.sip.record_route import is_in_route_set
 from strowger.sip.registrar.registrar import Outcome
 from strowger.sip.registration import Registration, Silence
 from strowger.sip.restart import Restart
 from strowger.sip.sender import STRANGER, TRUSTED, Sender
 from strowger.sip.stateless import ALLOW, StatelessAnswers
+from strowger.sip.telephony import SipTelephony
 from strowger.sip.throttle import Throttle
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import (
@@ -61,23 +59,8 @@ Trace = Callable[[str, str], None]
 """Told what was not worth an answer: the reason, and the message in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How we speak SIP where the standards leave the choice."""
-
-    record_route: RecordRoute = RecordRoute.OFF
-    """Which answered calls we stay in the path of."""
-    says_forwarded: bool = False
-    """Whether a caller whose call is redirected is told so, by 181 (RFC 3261 §21.1.3)."""
-    udp_request_bytes: int = UDP_REQUEST_BYTES
-    """Octets of the longest request sent over UDP of our own choice (RFC 3261 §18.1.1)."""
-    timer_c_s: float = TIMER_C_S
-    """How long a branch may ring in silence (RFC 3261 §16.6 step 11)."""
-    message_limits: MessageLimits = DEFAULT_LIMITS
-
-
 class Edge:
-    """Calls on one side, SIP on the other. Implements `calls.ports.Telephony` and `forks.Listener`."""
+    """Calls on one side, SIP on the other. Implements `forks.Listener`."""
 
     def __init__(  # noqa: PLR0913 - everything around it comes in from outside
         self,
@@ -115,30 +98,48 @@ class Edge:
         self._callers = Callers(
             layer, network, forwarding, self._in_dialog, monotonic=monotonic, perform=self.perform, ignored=self.ignored
         )
-        self._forks = Forks(
-            self,
-            layer,
-            network,
-            location,
-            forwarding,
-            self._in_dialog,
-            self._trunks,
-            monotonic=monotonic,
-            record_route=manners.record_route,
-            udp_request_bytes=manners.udp_request_bytes,
-            way=registration.way if registration is not None else None,
-        )
-        self._restart = Restart(
+        self._forks = self._new_forks(location)
+        self.restart = self._new_restart()
+        """Calls of before a restart."""
+        self.telephony = SipTelephony(
             self._callers,
             self._forks,
-            layer,
-            network,
-            monotonic=monotonic,
+            self.restart,
+            fork_for=self._fork_for,
+            says_forwarded=manners.says_forwarded,
+        )
+        """What the exchange speaks by."""
+        self.own_requests = OwnRequests(layer, self.perform, monotonic)
+        """Requests outside of calls; the keys of theirs are asked for first."""
+
+    def _new_forks(self, location: Location) -> Forks:
+        return Forks(
+            self,
+            self._layer,
+            self._network,
+            location,
+            self._forwarding,
+            self._in_dialog,
+            self._trunks,
+            monotonic=self._now,
+            record_route=self._manners.record_route,
+            udp_request_bytes=self._manners.udp_request_bytes,
+            way=self._registration.way if self._registration is not None else None,
+        )
+
+    def _new_restart(self) -> Restart:
+        return Restart(
+            self._callers,
+            self._forks,
+            self._layer,
+            self._network,
+            monotonic=self._now,
             fork_for=self._fork_for,
             ignored=self.ignored,
         )
-        self.own_requests = OwnRequests(layer, self.perform, monotonic)
-        """Requests outside of calls; the keys of theirs are asked for first."""
+
+    def _fork_for(self, call: Call, hop_index: int) -> Fork:
+        return fork_for(call, hop_index, self._trunks, self._now(), self._manners.timer_c_s)
 
     def __len__(self) -> int:
         return len(self._callers)
@@ -177,13 +178,13 @@ class Edge:
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which `advance` has something to do."""
-        return earliest((self._layer, self._forks, self._restart))
+        return earliest((self._layer, self._forks, self.restart))
 
     def advance(self, now: float) -> None:
         """Run the timers that are due: those of transactions, Timer C, and the patience with owed answers."""
         self.perform(self._layer.advance(now))
         self._forks.advance(now)
-        for leg in self._restart.advance(now):
+        for leg in self.restart.advance(now):
             self._drop(leg)
 
     def _receive_request(self, request: Request, flow: Flow) -> None:
@@ -297,85 +298,6 @@ class Edge:
         leg.cancel_key = key
         self._exchange.cancel(leg.call_id)
 
-    # Telephony -------------------------------------------------------------------------------------------------------
-
-    def proceed(self, call_id: str, *, ringing: bool) -> None:
-        """100, and 180 when the call is held: the caller hears ringing while the application decides."""
-        leg = self._callers.find(call_id)
-        if leg is not None:
-            self._callers.proceed(leg, ringing=ringing)
-
-    def ring(self, call: Call, hop_index: int) -> None:
-        """Fork the INVITE to every branch of the hop."""
-        leg = self._callers.find(call.call_id)
-        if leg is None:
-            return
-        is_forwarded = hop_index and call.hops[hop_index].opening is not Opening.HUNT
-        if is_forwarded and self._manners.says_forwarded:
-            self._callers.say(leg, leg.request(), 181)
-        self._forks.start(leg, self._fork_for(call, hop_index))
-
-    def ring_branch(self, call: Call, hop_index: int, branch: int) -> None:
-        """A branch joined the hop; one that was only held has no fork yet."""
-        leg = self._callers.find(call.call_id)
-        if leg is None:
-            return
-        fork = leg.forks.get(hop_index)
-        if fork is None:
-            self._forks.start(leg, self._fork_for(call, hop_index))
-        else:
-            self._forks.ring_branch(leg, fork, branch, call.hops[hop_index].branches[branch])
-
-    def stop_ringing(self, call_id: str, hop_index: int, why: str) -> None:
-        """CANCEL every branch of the hop that has not ended."""
-        leg = self._callers.find(call_id)
-        fork = leg.forks.get(hop_index) if leg is not None else None
-        if leg is not None and fork is not None:
-            self._forks.cancel(leg, fork)
-
-    def finish(
-        self, call_id: str, status: int, reason: str, relayed: object | None, contacts: tuple[str, ...] = ()
-    ) -> None:
-        """The caller's final response, after the 200 to a CANCEL if that is what ended the call."""
-        leg = self._callers.find(call_id)
-        if leg is None:
-            return
-        leg.is_finished = True
-        if leg.cancel_key:
-            self._callers.confirm_cancel(leg)
-        if isinstance(relayed, Response):
-            self._relay_final(leg, relayed)
-        else:
-            self._callers.finish(leg, status, reason, contacts)
-
-    def disown(self, call_id: str, hop_index: int, relayed: object) -> None:
-        """A branch answered after its hop was decided: end that dialog."""
-        leg = self._callers.find(call_id)
-        fork = leg.forks.get(hop_index) if leg is not None else None
-        if leg is not None and fork is not None and isinstance(relayed, Response):
-            self._forks.disown(leg, fork, relayed)
-
-    def restore(self, stored: StoredCall) -> bool:
-        """Take a call of before a restart up again; False when its caller cannot be reached any more."""
-        return self._restart.restore(stored)
-
-    def restore_ended(self, stored: StoredCall) -> None:
-        """The same for a call that ended just before."""
-        self._restart.restore_ended(stored)
-
-    def resume(self, call_id: str) -> None:
-        """Say again what a restored call needs."""
-        self._restart.resume(call_id)
-
-    def _fork_for(self, call: Call, hop_index: int) -> Fork:
-        return fork_for(call, hop_index, self._trunks, self._now(), self._manners.timer_c_s)
-
-    def _relay_final(self, leg: Leg, response: Response) -> None:
-        self._callers.relay(leg, response)
-        if response.status < 300:
-            leg.is_answered = True
-            self._forks.silence_losers(leg)
-
     # What the forks tell ---------------------------------------------------------------------------------------------
 
     def ringing(self, leg: Leg, response: Response) -> None:
@@ -386,7 +308,7 @@ class Edge:
     def answered(self, leg: Leg, fork: Fork, attempt: Attempt, response: Response) -> None:
         """The first 2xx: decided by the exchange, unless that happened before a restart."""
         if leg.is_answer_owed:
-            self._relay_final(leg, response)
+            self.telephony.relay_final(leg, response)
         else:
             is_followed = is_in_route_set(response, leg.route_token) and self._is_to_be_followed(leg, attempt)
             if is_followed:

@@ -9,13 +9,14 @@ from strowger.calls.groups import Group, Member, Mode
 from strowger.calls.identifier import from_raw_id, phone_number
 from strowger.calls.ports import StoredCall
 from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NUMBER, OUTSIDE, Bench, HandStore
-from tests.support.sip_edge import EdgeBench, EverybodyBy
-from tests.unit.sip.test_edge import (
+from tests.support.sip_edge import (
     ANN,
     FIRST,
     OUT_URI,
     SECOND,
     TRUNK,
+    EdgeBench,
+    EverybodyBy,
     by_two_trunks,
     cancel,
     redirect,
@@ -56,7 +57,7 @@ def test_a_call_cancelled_before_it_is_resumed_is_cancelled_at_the_target_at_onc
     edge, _ = ringing()
     after = restarted(edge)
     assert after.feed(cancel()) == [f"{TRUNK} CANCEL {OUT_URI}", f"{ANN} 200 CANCEL", f"{ANN} 487 INVITE"]
-    after.edge.resume(next(iter(after.bench.store.rows)))
+    after.edge.restart.resume(next(iter(after.bench.store.rows)))
     assert after.out() == []
 
 
@@ -70,7 +71,7 @@ def test_a_listener_that_is_gone_ends_the_call_and_not_the_server() -> None:
     assert after.out() == []
     assert (len(after.bench.exchange), len(after.edge)) == (0, 0)
     for stored in ended_calls(after.bench.store):
-        after.edge.restore_ended(stored)
+        after.edge.restart.restore_ended(stored)
     assert len(after.edge) == 0
 
 
@@ -90,9 +91,9 @@ def test_a_final_response_lost_in_a_crash_is_sent_after_the_restart() -> None:
     edge.feed(cancel())
     after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
     for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
+        after.edge.restart.restore_ended(stored)
     assert after.out() == [f"{TRUNK} CANCEL {OUT_URI}"]
-    after.edge.resume(next(iter(edge.bench.store.rows)))
+    after.edge.restart.resume(next(iter(edge.bench.store.rows)))
     assert after.out() == [f"{ANN} 487 INVITE"]
 
 
@@ -101,7 +102,7 @@ def test_an_answer_lost_in_a_crash_is_relayed_when_the_target_repeats_it() -> No
     edge.answer(out, 200)
     after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
     for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
+        after.edge.restart.restore_ended(stored)
     assert after.out() == []
     assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
     assert after.answer(out, 200) == [f"{ANN} 200 INVITE"]
@@ -114,7 +115,7 @@ def test_an_answered_call_that_everybody_knows_of_leaves_nothing_after_a_restart
     edge.answer(out, 200)
     after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
     for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
+        after.edge.restart.restore_ended(stored)
     assert after.later(40) == []
     assert (len(after.layer), len(after.edge), after.edge.next_deadline()) == (0, 0, None)
 
@@ -144,9 +145,9 @@ def test_a_302_lost_in_a_crash_names_the_target_again() -> None:
     redirect(edge, phone_number(OUTSIDE))
     after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
     for stored in ended_calls(edge.bench.store):
-        after.edge.restore_ended(stored)
+        after.edge.restart.restore_ended(stored)
     assert after.out() == [], "nobody was rung"
-    after.edge.resume(next(iter(edge.bench.store.rows)))
+    after.edge.restart.resume(next(iter(edge.bench.store.rows)))
     assert after.out() == [f"{ANN} 302 INVITE"]
     assert after.last[0][1].values("Contact") == [f"<{OUT_URI}>"]
 
