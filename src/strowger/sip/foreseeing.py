@@ -5,13 +5,13 @@ kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from strowger.calls.call import Branch, Call
 from strowger.calls.ports import Arrival
-from strowger.sip import arrival
+from strowger.sip import arrival, failover
 from strowger.sip.attempts import Attempts
 from strowger.sip.flow import Flow
 from strowger.sip.hop_fork import fork_for
@@ -138,8 +138,17 @@ class Foreseeing:
         fork = fork_for(call, hop_index, self._ways.trunks, self._now, self._ways.timer_c_s)
         leg = Leg(call.call_id, NAME, self.flow, self.invite.to_bytes())
         rung = [self._prospect(leg, fork, attempt, is_reserve=False) for attempt in fork.attempts]
-        spare = [Attempt(branch, len(rung) + place) for place, branch in enumerate(fork.reserve)]
-        return [*rung, *(self._prospect(leg, fork, each, is_reserve=True) for each in spare)]
+        return [*rung, *self._spare(leg, fork)]
+
+    def _spare(self, leg: Leg, fork: Fork) -> Iterator[Prospect]:
+        """Those in reserve, each as if all before it in its line had led nowhere."""
+        number = len(fork.attempts)
+        while fork.reserve:
+            branch, *rest = fork.reserve
+            attempt, fork.reserve = Attempt(branch, number), tuple(rest)
+            attempt.first = branch.replaces
+            yield self._prospect(leg, fork, attempt, is_reserve=True)
+            number += 1
 
     def _prospect(self, leg: Leg, fork: Fork, attempt: Attempt, *, is_reserve: bool) -> Prospect:
         branch = attempt.branch
@@ -160,11 +169,8 @@ class Foreseeing:
         flow = attempt.flow
         sets, removes = _difference(self.invite, leaving)
         goes_to = f"{flow.transport.lower()}:{_host_port(flow)}" if is_known else ""
-        return Prospect(branch, is_reserve, goes_to, self._patience_s(fork, attempt), sets, removes)
-
-    def _patience_s(self, fork: Fork, attempt: Attempt) -> float:
-        is_last = attempt.number >= len(fork.attempts) + len(fork.reserve) - 1 and not attempt.places
-        return 0.0 if is_last or not attempt.branch.trunk else self._attempts.patience_s(attempt)
+        patience_s = self._attempts.patience_s(attempt) if failover.has_next(fork, attempt) else 0.0
+        return Prospect(branch, is_reserve, goes_to, patience_s, sets, removes)
 
 
 def _flow_from(network: Network, source: str) -> Flow:

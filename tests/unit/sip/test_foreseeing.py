@@ -112,6 +112,20 @@ def test_a_trunk_and_another_in_reserve_with_what_they_are_told() -> None:
     assert wire.sent == []
 
 
+def test_each_of_a_line_is_waited_for_but_the_last() -> None:
+    """Two members of a group that ring at once, each with its own trunks in reserve."""
+    two = [Branch(f"sip:+1555010{n}@192.0.2.10", "carrier", member=f"4:+1555010{n}") for n in range(2)]
+    reserve = tuple(Branch(f"sip:+1{n}@192.0.2.1{n}", "other", replaces=n % 2) for n in range(3))
+    found = seen().prospects(a_call(*two, reserve=reserve), 1)
+    assert [(each.is_reserve, each.patience_s) for each in found] == [
+        (False, 7.0),
+        (False, 7.0),
+        (True, 4.0),
+        (True, 0.0),
+        (True, 0.0),
+    ]
+
+
 def test_a_phone_is_rung_by_its_flow_and_one_that_nothing_leads_to_is_told_of() -> None:
     flow = Flow("TCP", "192.0.2.77", 40_000, 0, 3)
     (phone,) = seen(way=Way((flow,), ())).prospects(a_call(ring=("sip:bob@10.0.0.1",)), 1)
