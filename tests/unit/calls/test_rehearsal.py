@@ -50,7 +50,12 @@ def rings(call: Call, hop_index: int) -> list[str]:
 
 
 def played(
-    dialled: str = NUMBER, *targets: str, untold: Sequence[str] = (), rules: OutsideRules | None = None, **more: Any
+    dialled: str = NUMBER,
+    *targets: str,
+    untold: Sequence[str] = (),
+    rules: OutsideRules | None = None,
+    came_by: str = "",
+    **more: Any,
 ) -> Course[str, str]:
     clock = LeapingClock(100.0, 1_000.0)
     notes = Notes[str, str](clock, Words(untold), rings)
@@ -69,7 +74,7 @@ def played(
     )
     exchange.telephony = notes
     wanted = [phone_number(each) if each.startswith("+") else from_raw_id(each) for each in targets]
-    return play(exchange, clock, notes, arrival(dialled), wanted)
+    return play(exchange, clock, notes, arrival(dialled, came_by=came_by), wanted)
 
 
 def line(course: Course[str, str]) -> list[tuple[float, str, str]]:
@@ -144,6 +149,14 @@ def test_a_chain_that_is_too_long_ends_the_call() -> None:
     course = played(NUMBER, OTHER_NUMBER, NUMBER, OTHER_NUMBER, limits=Limits(redirects_per_call=2))
     assert getattr(course.decisions[2].refusal, "code", "") == "8521"
     assert (course.end.state, course.end.final_status) == (State.FAILED, 482)
+
+
+def test_a_trunk_that_calls_the_target_itself() -> None:
+    course = played(NUMBER, OUTSIDE, came_by="back")
+    assert line(course) == [(0.0, "hold", "held"), (0.0, "send_back", "sent back")]
+    last = course.moments[-1]
+    assert (last.reason, last.contacts) == ("Moved Temporarily", (f"sip:{OUTSIDE}@127.0.0.1:5090",))
+    assert (course.end.final_status, last.rings) == (302, [])
 
 
 def test_who_is_dialled_and_has_phones_rings_while_the_application_decides() -> None:
