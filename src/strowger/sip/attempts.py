@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from typing import Final
 
 from strowger.sip import failover
 from strowger.sip.leg import Attempt, Fork, Leg
@@ -16,6 +17,8 @@ from strowger.sip.record_route import host_of
 from strowger.sip.trunk.retry_after import retry_after_of
 
 _UNAVAILABLE = 503
+COMPLETED_ELSEWHERE: Final = 'SIP;cause=200;text="Call completed elsewhere"'
+"""Reason of the CANCEL that a phone gets when another one answered (RFC 3326): no missed call."""
 
 
 class Attempts:
@@ -47,13 +50,17 @@ class Attempts:
 
     def cancels(self, leg: Leg, fork: Fork, attempt: Attempt) -> list[Request]:
         """The CANCEL of the INVITE that is under way; after a restart that may be the first, or the one that answered a
-        challenge, and the trunk knows only the right one (RFC 3261 §9.1).
+        challenge, and the trunk knows only the right one (RFC 3261 §9.1). Says so when another phone has answered.
         """
         under_way = [attempt]
         if attempt.is_adopted and self.can_answer(attempt):
             under_way.append(copy(attempt))
             under_way[1].challenges += 1
-        return [cancel_for(self.as_sent(leg, fork, each)) for each in under_way]
+        cancels = [cancel_for(self.as_sent(leg, fork, each)) for each in under_way]
+        if leg.is_answered:
+            for cancel in cancels:
+                cancel.append("Reason", COMPLETED_ELSEWHERE)
+        return cancels
 
     def patient_until(self, fork: Fork, attempt: Attempt, now: float) -> float | None:
         """When the next place is tried, if nothing comes back; None to wait for as long as the transaction does.

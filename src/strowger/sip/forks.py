@@ -37,15 +37,13 @@ from strowger.sip.proxy.response_context import (
     Provisional,
 )
 from strowger.sip.registration import Way
+from strowger.sip.ringing import Ringing
 from strowger.sip.transaction.errors import TransactionError
 from strowger.sip.transaction.invite_client import State, restored_invite_client
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import Output
-from strowger.sip.transaction.timers import TimerHeap
 from strowger.sip.unwanted import UnwantedAnswers
 
-COMPLETED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
-"""Reason of the CANCEL that a phone gets when another one answered (RFC 3326): no missed call."""
 _TIMEOUT = 408
 _UNAVAILABLE = 503
 _TROUBLES = {_TIMEOUT: "no response at all", _UNAVAILABLE: "it could not be reached"}
@@ -103,8 +101,7 @@ class Forks:
         self._attempts = Attempts(outgoing, self._places, trunks, location, udp_request_bytes)
         self._unwanted = UnwantedAnswers(network, forwarding, in_dialog, outgoing, self._request)
         self._branches = Branches()
-        self._ringing: dict[str, tuple[Leg, Fork]] = {}
-        self._deadlines = TimerHeap()
+        self._ringing = Ringing()
 
     def __len__(self) -> int:
         return len(self._branches)
@@ -116,7 +113,7 @@ class Forks:
         leg.forks[fork.hop_index] = fork
         for index in range(len(fork.attempts)):
             self._ring(leg, fork, index)
-        self._arm(leg, fork)
+        self._ringing.arm(leg, fork)
 
     def ring_branch(self, leg: Leg, fork: Fork, number: int, branch: Branch) -> None:
         """A branch joined the hop: it takes the place that was kept for it, or rings beside the others."""
@@ -130,7 +127,7 @@ class Forks:
         fork.attempts[index].number = number
         if not fork.context.has_ended(index):
             self._ring(leg, fork, index)
-        self._arm(leg, fork)
+        self._ringing.arm(leg, fork)
 
     def ring_again(self, leg: Leg, fork: Fork) -> None:
         """After a restart: the same INVITE on every adopted branch that nobody has cancelled meanwhile.
@@ -145,7 +142,7 @@ class Forks:
             elif fork.context.may_ring_again(index):
                 self._layer.forget(attempt.key)
                 self.forget(attempt.key)
-                self._invite_or_fail(leg, fork, index)
+                self._invite(leg, fork, index)
         self._follow(leg, fork, fork.context.conclude())
 
     def cancel(self, leg: Leg, fork: Fork) -> None:
@@ -234,8 +231,8 @@ class Forks:
             attempt.flow, *rest = attempt.flows
             attempt.flows = tuple(rest)
             attempt.detours += 1
-            self._invite_or_fail(leg, fork, index)
-            self._arm(leg, fork)
+            self._invite(leg, fork, index)
+            self._ringing.arm(leg, fork)
             return
         self._attempts.failed(attempt, "a call could not be sent to it")
         self._led_nowhere(leg, fork, index, _UNAVAILABLE)
@@ -254,17 +251,15 @@ class Forks:
         """The caller's transaction is over: only branches that were cancelled and have not ended are waited for."""
         for fork in leg.forks.values():
             if fork.context.is_over:
-                self._deadlines.disarm(fork.name)
-                self._ringing.pop(fork.name, None)
+                self._ringing.disarm(fork)
 
     def next_deadline(self) -> float | None:
         """Monotonic time of the next Timer C, or end of patience with a branch."""
-        return self._deadlines.next_deadline()
+        return self._ringing.next_deadline()
 
     def advance(self, now: float) -> None:
         """Look at the forks whose time has come (RFC 3261 §16.8)."""
-        for name in self._deadlines.due(now):
-            leg, fork = self._ringing[name]
+        for leg, fork in self._ringing.due(now):
             for index, attempt in enumerate(tuple(fork.attempts)):
                 if attempt.patient_until is not None and attempt.patient_until <= now:
                     self._lose_patience(leg, fork, index)
@@ -286,26 +281,21 @@ class Forks:
             self._attempts.failed(attempt, why)
             self._led_nowhere(leg, fork, index, _UNAVAILABLE)
         else:
-            self._invite_or_fail(leg, fork, index)
-            self._arm(leg, fork)
-
-    def _invite_or_fail(self, leg: Leg, fork: Fork, index: int) -> None:
-        try:
             self._invite(leg, fork, index)
-        except (SipError, TransactionError) as error:
-            self._listener.ignored(f"{fork.attempts[index].branch.uri} cannot be rung: {error}", leg.call_id)
-            self._led_nowhere(leg, fork, index, _UNAVAILABLE)
+            self._ringing.arm(leg, fork)
 
     def _invite(self, leg: Leg, fork: Fork, index: int) -> None:
-        attempt = fork.attempts[index]
-        invite = self._attempts.invite(leg, fork, attempt)
-        flow = attempt.flow
-        assert flow is not None
-        now = self._now()
-        attempt.key, outputs = self._layer.request(invite, flow, now, flow.reliable)
-        attempt.patient_until = self._attempts.patient_until(fork, attempt, now)
-        self._branches.add(leg, fork, index)
-        self._listener.perform(outputs)
+        attempt, now = fork.attempts[index], self._now()
+        try:
+            invite = self._attempts.invite(leg, fork, attempt)
+            assert attempt.flow is not None
+            attempt.key, outputs = self._layer.request(invite, attempt.flow, now, attempt.flow.reliable)
+            attempt.patient_until = self._attempts.patient_until(fork, attempt, now)
+            self._branches.add(leg, fork, index)
+            self._listener.perform(outputs)
+        except (SipError, TransactionError) as error:
+            self._listener.ignored(f"{attempt.branch.uri} cannot be rung: {error}", leg.call_id)
+            self._led_nowhere(leg, fork, index, _UNAVAILABLE)
 
     def _challenged(self, leg: Leg, fork: Fork, index: int, challenge: Response) -> None:
         """A trunk asks who we are: the same INVITE again with the answer, as a transaction of its own.
@@ -324,8 +314,8 @@ class Forks:
         if fork.context.is_cancelled(index):
             self._follow(leg, fork, fork.context.unreachable(index, self._now()))
             return
-        self._invite_or_fail(leg, fork, index)
-        self._arm(leg, fork)
+        self._invite(leg, fork, index)
+        self._ringing.arm(leg, fork)
 
     # From one place to the next --------------------------------------------------------------------------------------
 
@@ -358,9 +348,9 @@ class Forks:
         self._listener.branch_wanted(fork, following.branch, partial(self._refused, fork, added))
 
     def _refused(self, fork: Fork, index: int) -> None:
-        known = self._ringing.get(fork.name)
-        if known is not None:
-            self._follow(known[0], fork, fork.context.unreachable(index, self._now()))
+        leg = self._ringing.leg_of(fork)
+        if leg is not None:
+            self._follow(leg, fork, fork.context.unreachable(index, self._now()))
 
     # What follows ----------------------------------------------------------------------------------------------------
 
@@ -383,7 +373,7 @@ class Forks:
                     self.forget(fork.attempts[index].key)
                 case Failed(status, response, index):
                     self._listener.failed(fork, fork.attempts[index], status, response)
-        self._arm(leg, fork)
+        self._ringing.arm(leg, fork)
 
     def _cancel(self, leg: Leg, fork: Fork, index: int) -> None:
         attempt = fork.attempts[index]
@@ -391,8 +381,6 @@ class Forks:
             attempt.owes_cancel = True
             return
         for cancel in self._attempts.cancels(leg, fork, attempt):
-            if leg.is_answered:
-                cancel.append("Reason", COMPLETED_ELSEWHERE)
             self._request(leg, cancel, attempt.flow)
 
     def _end_unwanted(self, leg: Leg, fork: Fork, attempt: Attempt, response: Response) -> None:
@@ -408,13 +396,3 @@ class Forks:
             self._listener.ignored(f"{request.method} cannot be sent: {error}", leg.call_id)
         else:
             self._listener.perform(outputs)
-
-    def _arm(self, leg: Leg, fork: Fork) -> None:
-        patience = [attempt.patient_until for attempt in fork.attempts if attempt.patient_until is not None]
-        deadlines = [each for each in (fork.context.next_deadline(), *patience) if each is not None]
-        if not deadlines:
-            self._deadlines.disarm(fork.name)
-            self._ringing.pop(fork.name, None)
-        else:
-            self._ringing[fork.name] = (leg, fork)
-            self._deadlines.arm(fork.name, min(deadlines))

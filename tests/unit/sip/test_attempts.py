@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from strowger.calls.call import Branch
-from strowger.sip.attempts import Attempts
+from strowger.sip.attempts import COMPLETED_ELSEWHERE, Attempts
 from strowger.sip.authentication.client import Account, DigestClient
 from strowger.sip.authentication.credentials import Credential
 from strowger.sip.authentication.errors import ChallengeUnanswerable
@@ -46,6 +46,17 @@ def test_the_longest_request_that_udp_takes() -> None:
         rig = Rig(udp_request_bytes=limit)
         assert rig.attempts.invite(LEG, rig.fork, rig.attempt).top_via.transport == transport
         assert rig.attempts.as_sent(LEG, rig.fork, rig.attempt).top_via.transport == transport
+
+
+def test_a_phone_that_is_cancelled_since_another_one_answered_is_told_so() -> None:
+    rig = Rig()
+    leg = Leg(LEG.call_id, LEG.key, LEG.flow, LEG.request().to_bytes())
+    rig.attempts.invite(leg, rig.fork, rig.attempt)
+    (cancel,) = rig.attempts.cancels(leg, rig.fork, rig.attempt)
+    assert cancel.first("Reason") is None
+    leg.is_answered = True
+    (cancel,) = rig.attempts.cancels(leg, rig.fork, rig.attempt)
+    assert cancel.first("Reason") == COMPLETED_ELSEWHERE
 
 
 def test_patience_is_the_trunks_or_the_usual_one() -> None:
