@@ -362,6 +362,7 @@ def test_what_the_settings_say_of_delivery(tmp_path: Path) -> None:
         failover_endpoint = "http://localhost:8081/"
         batch_events = 7
         batch_kilobytes = 8
+        profile = "event-grid"
         max_delivery_attempts = 9
         event_time_to_live = "10m"
         """,

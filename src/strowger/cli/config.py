@@ -131,6 +131,7 @@ def _summary(settings: Settings) -> str:
         (len(settings.resources), "resource"),
         (len(settings.numbers), "number"),
         (len(settings.users), "user"),
+        (len(settings.groups), "group"),
         (len(settings.subscriptions), "subscription"),
         (len(settings.trunks), "trunk"),
         (len(settings.routes), "route"),

@@ -14,6 +14,7 @@ from strowger.events import delivery_headers
 from strowger.events.event_types import EVENT_TYPES
 from strowger.events.filters import ALL_TYPES, CLOUD_EVENTS_KEYS, EVENT_GRID_KEYS
 from strowger.events.subscription import MEMBERS, Channel, Schema
+from strowger.settings.check_effect import effects
 from strowger.settings.check_groups import groups
 from strowger.settings.problem import Problem
 from strowger.settings.row import default_of
@@ -62,6 +63,7 @@ def check(settings: Settings) -> list[Problem]:
         _sizes,
         _registrations,
         _timers,
+        effects,
     )
     return [problem for rule in rules for problem in rule(settings)]
 

@@ -36,7 +36,10 @@ def _members(settings: Settings, known: dict[str, HasId], group: Group, to: HasI
         place = f"{path}.members[{position}]"
         who, time_s = named(text)
         user = known.get(who.lower())
-        yield from _user(settings, known, user, who, to, place) if user is not None else _number(settings, who, place)
+        if user is not None:
+            yield from _user(settings, known, user, who, to, place)
+        else:
+            yield from _number(settings, known, who, place)
         if time_s is not None and group.mode == "all":
             yield Problem(place, 'nobody has a time of its own in mode "all"', "all ring for limits.ring")
         raw_id = user.raw_id.lower() if user is not None else who
@@ -58,10 +61,14 @@ def _user(
             yield Problem(place, message, "a group does not contain another: name the members of that one")
 
 
-def _number(settings: Settings, who: str, place: str) -> Iterator[Problem]:
+def _number(settings: Settings, known: dict[str, HasId], who: str, place: str) -> Iterator[Problem]:
     try:
         number = e164(who)
     except ValueError:
+        name, _, time = who.rpartition("@")
+        if name.lower() in known or name.startswith("+"):
+            yield Problem(place, f'"{time}" is no time that a member can ring', f'write it as in "{name}@20s"')
+            return
         hint = "name a [[user]] by its name or id, or a number outside in E.164 form"
         yield Problem(place, f'there is no user called "{who}"', hint)
         return

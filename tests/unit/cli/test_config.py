@@ -46,7 +46,7 @@ def invoke(*arguments: str):
 def test_a_good_file(good: str) -> None:
     result = invoke("check", "--config", good)
     assert result.exit_code == 0
-    expected = "can be used: 1 resource, 1 number, 0 users, 0 subscriptions, 0 trunks, 0 routes."
+    expected = "can be used: 1 resource, 1 number, 0 users, 0 groups, 0 subscriptions, 0 trunks, 0 routes."
     assert result.output == f"{good} {expected}\n"
     assert json.loads(invoke("check", "-c", good, "--json").output) == {"ok": True, "problems": []}
 

@@ -57,6 +57,14 @@ def test_groups_that_are_good() -> None:
             "(name a [[user]] by its name or id, or a number outside in E.164 form)",
         ),
         (
+            (replace(SALES, members=("alice@soon",)),),
+            '$.group[0].members[0]: "soon" is no time that a member can ring (write it as in "alice@20s")',
+        ),
+        (
+            (replace(SALES, members=("alice", "+31612345678@0s")),),
+            '$.group[0].members[1]: "0s" is no time that a member can ring (write it as in "+31612345678@20s")',
+        ),
+        (
             (replace(SALES, members=("eve",)),),
             '$.group[0].members[0]: "eve" is a user of prod (name users of dev)',
         ),
