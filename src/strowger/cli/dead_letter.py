@@ -36,6 +36,8 @@ def dead_letter() -> None:
 @click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, metavar="N", help="How many.")
 def list_(as_json: bool, subscription: str, limit: int, **where: Any) -> None:
     """List the newest of them."""
+    if subscription and "/" not in subscription:
+        raise Misconfigured(f"--subscription is RESOURCE/NAME, as the list shows it, and not {subscription!r} alone.")
     admin, _ = admin_of(**where)
     found = ask(admin, lambda: admin.dead_letters(limit, subscription))
     if as_json:
@@ -45,7 +47,8 @@ def list_(as_json: bool, subscription: str, limit: int, **where: Any) -> None:
         click.echo(row(each))
     more = found.kept - len(found.dead_letters)
     if not found.dead_letters:
-        click.echo("No dead letters: every event was delivered, or is still on its way.")
+        whose = f" of {printable(subscription)}" if subscription else ""
+        click.echo(f"No dead letters{whose}: every event was delivered, or is still on its way.")
     elif more > 0:
         click.echo(f"{more} more are kept.")
 

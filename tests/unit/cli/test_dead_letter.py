@@ -32,6 +32,11 @@ async def test_list(bench: Bench, token_file: Path) -> None:
     bench.queries.dead_letters.known.clear()
     result = await invoke(bench, token_file, "dead-letter", "list")
     assert result.output == "No dead letters: every event was delivered, or is still on its way.\n"
+    result = await invoke(bench, token_file, "dead-letter", "list", "--subscription", "dev/app")
+    assert result.output == "No dead letters of dev/app: every event was delivered, or is still on its way.\n"
+    result = await invoke(bench, token_file, "dead-letter", "list", "--subscription", "app")
+    assert result.exit_code == 2
+    assert result.output == "Error: --subscription is RESOURCE/NAME, as the list shows it, and not 'app' alone.\n"
 
 
 async def test_one_letter_on_one_line() -> None:
