@@ -368,7 +368,7 @@ class Server:
         )
         ways = Ways(
             self.network,
-            self.forwarding,
+            Forwarding(secrets.token_bytes(SECRET_BYTES)),  # what is shown must lead nowhere
             self.trunk_calls,
             self.servers.known,
             self.registration.way,
@@ -402,7 +402,6 @@ class Server:
     def _make_sip(self, trunks: Sequence[Trunk]) -> None:
         """What real calls and those that nobody makes have in common."""
         self.network = Sockets(self.transports, self.driver.touch, self.driver.asked)
-        self.forwarding = Forwarding(self._secret("forwarding"))
         self.trunk_calls = TrunkCalls(trunks, self.trunks, self._ids.token, sip_assembly.origins(self.settings))
         self.admission = sip_assembly.admission(self.settings, self.accounts, self.authenticator)
 
@@ -411,7 +410,7 @@ class Server:
             exchange=self.exchange,
             layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
             network=self.network,
-            forwarding=self.forwarding,
+            forwarding=Forwarding(self._secret("forwarding")),
             monotonic=self._clock.monotonic,
             location=self.servers,
             trunks=self.trunk_calls,

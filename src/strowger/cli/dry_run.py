@@ -43,7 +43,8 @@ def _story(found: SimulationView) -> Iterator[str]:
     if found.decided is not None:
         yield ""
         yield "If it redirects as asked:"
-        yield from map(_redirect, found.decided.redirects)
+        for redirect in found.decided.redirects:
+            yield from _redirect(redirect)
         yield from _course(found.decided)
         if any(redirect.is_drawn for redirect in found.decided.redirects):
             yield "The order among trunks of one priority is drawn for each call, and so it was here."
@@ -102,10 +103,13 @@ def _rung(rung: RungView) -> Iterator[str]:
         yield f"{_INDENT}           without {_says(name)}"
 
 
-def _redirect(redirect: RedirectView) -> str:
+def _redirect(redirect: RedirectView) -> Iterator[str]:
     code = f" {printable(redirect.code)}" if redirect.code else ""
     status = f" with {redirect.status}{code}" if redirect.status else ""
-    return f"  to {_who(redirect.target.raw_id)}: {redirect.outcome}{status}. {_says(redirect.says)}"
+    yield f"  to {_who(redirect.target.raw_id)}: {redirect.outcome}{status}. {_says(redirect.says)}"
+    for way in redirect.ways:
+        if not way.place:
+            yield f"{_INDENT}not now  {printable(way.trunk)}: {_says(way.left_out)}"
 
 
 def _who(raw_id: str) -> str:

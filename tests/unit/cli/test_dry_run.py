@@ -21,7 +21,7 @@ from strowger.console.simulation import (
     RungView,
 )
 from strowger.console.views import PartyView
-from tests.support.console import a_simulation
+from tests.support.console import a_simulation, a_way
 
 NUMBER, OUT = PartyView("phoneNumber", "4:+31201110001"), PartyView("phoneNumber", "4:+31612345679")
 
@@ -134,6 +134,13 @@ def test_redirects_trunks_and_what_they_are_told() -> None:
         "All ringing and holding may take 180 s.",
         "REFUSED: no route",
     ]
+
+
+def test_a_trunk_that_is_left_out_is_named() -> None:
+    ways = (a_way(), a_way(trunk="dead", place=0, left_out="it does not serve: silence"))
+    refused = msgspec.structs.replace(redirect(REFUSED, "8549", 400, "none"), ways=ways)
+    lines = story(a_simulation(silent=SILENT, decided=CourseView((refused,), (), None)))
+    assert [line for line in lines if "not now" in line] == ["           not now  dead: it does not serve: silence"]
 
 
 def test_an_order_that_is_drawn_is_said_to_be() -> None:
