@@ -37,7 +37,6 @@ from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import Exchange
-from strowger.calls.ports import StoredCall
 from strowger.console.console import Administration, Console
 from strowger.console.metrics import Metrics
 from strowger.console.secret_file import ADMIN_TOKEN, kept
@@ -48,6 +47,7 @@ from strowger.events.foretelling import Foretelling
 from strowger.inspection import Inspection
 from strowger.issuers import Issuers
 from strowger.outside_log import log_refusal
+from strowger.recovery import Recovery
 from strowger.resource_keys import ResourceKeys
 from strowger.route_inspection import RouteInspection
 from strowger.settings import Listener, Settings
@@ -82,19 +82,10 @@ from strowger.trunk_log import log_change
 
 DATABASE: Final = "strowger.db"
 SECRET_BYTES: Final = 32
-RESUMED_AT_ONCE: Final = 100
-RESUME_PAUSE_S: Final = 0.05
-"""After a restart this many calls are taken up again every so many seconds: a burst would overflow the peers' socket
-buffers.
-"""
-CALLS_RECALLED: Final = 20_000
-"""The newest calls that a start reads to count those to the outside; half a second for all of them."""
 WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
 LEAVE_TRUNKS_S: Final = 2.0
 """How long a stopping server waits until carriers have taken its registrations back."""
-ENDED_LATELY_S: Final = 32.0
-"""A call that ended within this time before a restart may still owe its caller the final response: 64*T1."""
 
 _log = structlog.stdlib.get_logger("strowger.server")
 
@@ -231,12 +222,8 @@ class Server:
             self.sip_addresses.append(f"{transport.lower()}:{host_port(host, port)}")
         for user in self.registration.restore():
             _log.warning("the registrations of a user cannot be read; its phones must register again", user=user)
-        calls = self.store.live_calls()
-        for stored in calls:
-            self.exchange.restore(stored)
-        ended = self._restore_ended()
-        recent = self.store.recent_calls(CALLS_RECALLED)
-        self.exchange.outside.recall(recent, self._clock.monotonic(), self._clock.wall())
+        recovery = Recovery(self.store, self.exchange, self.edge.restart, self._clock)
+        recovery.restore()
         self.driver.open()
         sockets = Sockets(self.transports, self.driver.touch, self.driver.asked)
         self.trunks.open(self.edge.own_requests, sockets, self.servers)
@@ -245,7 +232,7 @@ class Server:
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
         await self._open_api()
-        self._background(self._resume([*calls, *ended]), "resume")
+        self._background(recovery.resume(), "resume")
         self._background(self._prune(), "prune")
 
     def _open_store(self, loop: asyncio.AbstractEventLoop) -> SqliteStore | MemoryStore:
@@ -483,21 +470,6 @@ class Server:
             await self._console.stop()
 
     # Upkeep ----------------------------------------------------------------------------------------------------------
-
-    def _restore_ended(self) -> list[StoredCall]:
-        stored = [each for each in self.store.ended_calls(self._clock.wall() - ENDED_LATELY_S) if each.leg]
-        for each in stored:
-            self.edge.restart.restore_ended(each)
-        return stored
-
-    async def _resume(self, calls: Sequence[StoredCall]) -> None:
-        for start in range(0, len(calls), RESUMED_AT_ONCE):
-            for stored in calls[start : start + RESUMED_AT_ONCE]:
-                if stored.call.is_over:
-                    self.edge.restart.resume(stored.call.call_id)
-                else:
-                    self.exchange.resume(stored.call.call_id)
-            await asyncio.sleep(RESUME_PAUSE_S)
 
     async def _prune(self) -> None:
         while True:
