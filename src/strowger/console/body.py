@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 from aiohttp import ClientError, web
@@ -18,6 +20,8 @@ class BodyLimits:
     octets: int = 64 * 1024
     within_s: float = 10.0
     """Seconds from the end of the headers to the end of the body."""
+    depth: int = 32
+    """Objects and lists in one another: whatever is kept has to be read again, by others too."""
 
 
 async def json_object(request: web.BaseRequest, limits: BodyLimits) -> dict[str, object]:
@@ -26,11 +30,37 @@ async def json_object(request: web.BaseRequest, limits: BodyLimits) -> dict[str,
         raise _too_large(limits)
     octets = await _read(request, limits)
     try:
-        return msgspec.json.decode(octets, type=dict[str, object])
-    except msgspec.ValidationError:
-        raise BodyInvalid("The body is JSON, but no object: { … } is wanted.") from None
+        document: object = msgspec.json.decode(octets)
+        if _is_deeper(document, limits.depth):
+            raise BodyInvalid(f"The body is nested more than {limits.depth} deep.")
+        _DUPLICATES.decode(octets.decode())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BodyInvalid(f"The body is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise BodyInvalid("The body is JSON, but no object: { … } is wanted.")
+    return document
+
+
+def _is_deeper(document: object, depth: int) -> bool:
+    level = [document]
+    for _ in range(depth + 1):
+        nested = [each for each in level if isinstance(each, dict | list)]
+        level = [inner for each in nested for inner in (each.values() if isinstance(each, dict) else each)]
+        if not nested:
+            return False
+    return True
+
+
+def _once(members: list[tuple[str, object]]) -> None:
+    seen: set[str] = set()
+    for name, _ in members:
+        if name in seen:
+            raise BodyInvalid(f"The body has {name[:40]!r} more than once in one object.")
+        seen.add(name)
+
+
+_DUPLICATES: Final = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
+"""Two readers would disagree about the value of a name that is there twice."""
 
 
 async def _read(request: web.BaseRequest, limits: BodyLimits) -> bytes:

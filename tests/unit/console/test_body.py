@@ -42,12 +42,22 @@ async def test_a_body_of_unknown_length_is_bounded_too(bench: Bench) -> None:
         (b"[]", "The body is JSON, but no object: { … } is wanted."),
         (b'"a"', "The body is JSON, but no object: { … } is wanted."),
         (b'{"a":' * 160, "The body is not JSON: Input data was truncated."),
+        (b'{"a": 1e999}', "The body is not JSON: Number out of range - at `$[...]`."),
+        (b'{"a": 1, "b": 2, "a": 1}', "The body has 'a' more than once in one object."),
+        (b'{"a": [{"b": 1, "\\u0062": 1}]}', "The body has 'b' more than once in one object."),
+        (b'{"a": ' + b"[" * 32 + b"]" * 32 + b"}", "The body is nested more than 32 deep."),
     ],
 )
 async def test_a_body_that_is_no_object(bench: Bench, body: bytes, message: str) -> None:
     status, _, answer = await bench.get(PATH, method="POST", body=body)
     assert (status, answer["error"]["code"], answer["error"]["message"]) == (400, "body_invalid", message)
     assert bench.queries.subscriptions.asked == []
+
+
+async def test_the_edge_of_nesting(bench: Bench) -> None:
+    body = b'{"a": ' + b"[" * 31 + b"]" * 31 + b"}"
+    assert (await bench.get(PATH, method="POST", body=body))[0] == 201
+
 
 
 async def test_text_that_is_no_unicode(bench: Bench) -> None:
