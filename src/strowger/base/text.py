@@ -31,6 +31,17 @@ def printable(text: str | bytes, limit: int = DEFAULT_LIMIT) -> str:
     return _cut([_escape(character) for character in text[: limit + 1]], limit)
 
 
+def printable_json(octets: bytes) -> str:
+    """The same JSON with escapes of its own for every character that `printable` would not show."""
+    text = octets.decode()
+    return "".join(each if each.isprintable() or each == "\n" else _json_escape(each) for each in text)
+
+
+def _json_escape(character: str) -> str:
+    halves = character.encode("utf-16-be")
+    return "".join(f"\\u{halves[at : at + 2].hex()}" for at in range(0, len(halves), 2))
+
+
 def _escape(character: str) -> str:
     short = _SHORT.get(character)
     if short is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from strowger.base.text import printable_json
 from strowger.cli.errors import Misconfigured
 from strowger.cli.target import json_option, names_of, server_options, settings_of
 
@@ -54,8 +55,8 @@ def ask(admin: Admin, question: Callable[[], Awaitable[T]]) -> T:
 
 
 def print_json(value: object, *, indent: int = 2) -> None:
-    """What the server said, as JSON; on one line without an indent."""
+    """What the server said, as JSON that repaints no terminal; on one line without an indent."""
     import msgspec
 
     octets = msgspec.json.encode(value)
-    click.echo(msgspec.json.format(octets, indent=indent) if indent else octets)
+    click.echo(printable_json(msgspec.json.format(octets, indent=indent) if indent else octets))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from strowger.base.text import printable
+from strowger.base.text import printable, printable_json
 from strowger.cli.errors import Failed, Misconfigured
 from strowger.cli.resource import chosen_resource, keyed
 from strowger.cli.target import json_option, server_options, settings_of
@@ -113,10 +113,10 @@ async def _follow(reader: EventReader, *, as_json: bool, acknowledges: bool, lim
             await asyncio.sleep(AGAIN_S)
 
 
-def _json(read: Read) -> bytes:
+def _json(read: Read) -> str:
     import msgspec
 
-    return msgspec.json.encode({"id": read.id, "event": msgspec.Raw(read.body)})
+    return printable_json(msgspec.json.encode({"id": read.id, "event": msgspec.Raw(read.body)}))
 
 
 def line(read: Read) -> str:

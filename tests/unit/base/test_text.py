@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strowger.base.text import printable
+from strowger.base.text import printable, printable_json
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,10 @@ def test_anything_fits_on_one_harmless_line(text: str | bytes, limit: int) -> No
     shown = printable(text, limit)
     assert len(shown) <= limit
     assert shown.isprintable()
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_json_says_the_same_and_is_harmless(text: str) -> None:
+    shown = printable_json(json.dumps([text], ensure_ascii=False, indent=1).encode())
+    assert json.loads(shown) == [text]
+    assert shown.replace("\n", "").isprintable()

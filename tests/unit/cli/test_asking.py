@@ -46,3 +46,8 @@ def test_json_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == '{\n  "a": [\n    1\n  ]\n}\n'
     print_json({"a": [1]}, indent=0)
     assert capsys.readouterr().out == '{"a":[1]}\n'
+
+
+def test_json_repaints_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"displayName": "\x9b2J\u202eé\U000e0041\x7f"}, indent=0)
+    assert capsys.readouterr().out == '{"displayName":"\\u009b2J\\u202eé\\udb40\\udc41\\u007f"}\n'
