@@ -48,7 +48,7 @@ def test(context: click.Context, /, as_json: bool, targets: tuple[str, ...], **g
     be refused.
     """
     question = {name: given.pop(name) for name in _OF_THE_QUESTION}
-    admin, _ = admin_of(**given)
+    admin, names = admin_of(**given)
     if question["to"]:
         found, lines, is_refused = _played(admin, targets, question)
     else:
@@ -56,7 +56,10 @@ def test(context: click.Context, /, as_json: bool, targets: tuple[str, ...], **g
     if as_json:
         print_json(found)
     else:
-        click.echo("\n".join(lines))
+        from strowger.cli.narration import Narrator
+
+        narrator = Narrator(names)
+        click.echo("\n".join(narrator.named(line) for line in lines))
     context.exit(REFUSED_EXIT if is_refused else 0)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from strowger.cli.asking import admin_of
 from strowger.cli.route import story
 from strowger.console.queries import RouteQuestion
 from strowger.console.simulation import SimulationQuestion
@@ -61,6 +63,17 @@ async def test_several_trunks_and_one_that_is_left_out() -> None:
 async def test_a_user_of_ours() -> None:
     found = a_route_test(outcome=OURS, says="bob is a user.", ring=("sip:bob@127.0.0.1",), routes=(), ways=())
     assert story(found) == ["bob is a user.", "  rings    sip:bob@127.0.0.1"]
+
+
+async def test_names_in_the_place_of_raw_ids_where_the_settings_are_at_hand(
+    bench: Bench, token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def known(**where: Any) -> tuple[Any, dict[str, str]]:
+        return admin_of(**where)[0], {"8:acs:res_bob": "bob"}
+
+    monkeypatch.setattr("strowger.cli.route.admin_of", known)
+    bench.queries.route_test = a_route_test(outcome=OURS, says="8:acs:res_bob is a user.", routes=(), ways=())
+    assert (await invoke(bench, token_file, "route", "test", "bob")).output == "bob is a user.\n"
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])

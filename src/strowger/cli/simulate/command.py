@@ -54,7 +54,12 @@ def simulate_call(config: Path | None, data_dir: Path | None, as_json: bool, **c
     """Call somebody, and print what happened as a ladder.
 
     A callee answers or refuses in place of a user's phone, at the addresses the server has for it: bob=answer,
-    bob=answer:2s, bob=busy, bob=noanswer, bob=decline, bob=reject:480.
+    bob=answer:2s, bob=answer:2s:10s (hang up after 10 s), bob=busy, bob=decline, bob=noanswer, bob=silent,
+    bob=reject:480, bob=redirect:sip:carol@192.0.2.7.
+
+    \b
+    strowger simulate call --from +31612345678 --to +31201110001 \\
+        --callee bob=busy --callee alice=answer:2s --expect-answer
     """
     settings = settings_of(config, data_dir)
     outcome = _play(scenario_of(settings, **choices), settings)
