@@ -130,6 +130,12 @@ def test_commands_that_are_shown_exist(line: str) -> None:
     assert {word.strip("[]") for word in words if word.strip("[").startswith("--")} <= known
 
 
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs/decisions"
+    index = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
+    assert {path.name for path in folder.glob("0*.md")} == index
+
+
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 
 

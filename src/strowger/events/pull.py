@@ -135,8 +135,9 @@ class Pull:
         except StoreUnavailable as error:
             return str(error)
         events = f"{waiting} event{'s' * (waiting != 1)} not acknowledged"
-        readers = f"{len(queue.readers)} waiting for more" if queue.readers else "nobody waiting for more"
-        return f"fetched by the application: {events}, {readers}" + ("" if queue.was_read else " since the start")
+        nobody = "nobody waiting for more" if queue.was_read else "nobody has asked since the start"
+        readers = f"{len(queue.readers)} waiting for more" if queue.readers else nobody
+        return f"fetched by the application: {events}, {readers}"
 
     def stop(self) -> None:
         """Send all readers away; the events stay stored."""

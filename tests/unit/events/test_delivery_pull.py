@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio
 
 FETCHED = Subscription("dev", "app", "", "/topic", delivery=DeliveryMode.PULL)
 KEY = FETCHED.key
-NOBODY_CAME = "fetched by the application: 0 events not acknowledged, nobody waiting for more since the start"
+NOBODY_CAME = "fetched by the application: 0 events not acknowledged, nobody has asked since the start"
 
 
 class Bench:

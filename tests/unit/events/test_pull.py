@@ -299,7 +299,7 @@ def test_stopping_sends_everybody_away_and_lets_nobody_in():
 def test_its_state_says_what_is_not_acknowledged_and_who_waits():
     bench = Bench()
     start = "fetched by the application: "
-    assert bench.pull.state(APP) == f"{start}0 events not acknowledged, nobody waiting for more since the start"
+    assert bench.pull.state(APP) == f"{start}0 events not acknowledged, nobody has asked since the start"
     bench.come("e1")
     reader = Listening()
     bench.ids()
