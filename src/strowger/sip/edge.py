@@ -105,6 +105,7 @@ class Edge:
             self._callers,
             self._forks,
             self.restart,
+            self._followed,
             fork_for=self._fork_for,
             says_forwarded=manners.says_forwarded,
         )

@@ -47,6 +47,10 @@ class FollowedCalls:
             _, (oldest, _) = self._calls.popitem(last=False)
             self._over(oldest, is_by_caller=None)
 
+    def forget(self, answer: Response) -> None:
+        """The answer that was to be followed is one that nobody wants. Raises ParseError."""
+        self._calls.pop(dialog_of(answer), None)
+
     def hear(self, response: Response) -> None:
         """A response within a dialog came by. One that cannot be read is not for us to judge."""
         with suppress(ParseError):

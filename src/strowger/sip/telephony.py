@@ -10,6 +10,7 @@ from collections.abc import Callable
 from strowger.calls.call import Call, Opening
 from strowger.calls.ports import StoredCall
 from strowger.sip.callers import Callers
+from strowger.sip.followed_calls import FollowedCalls
 from strowger.sip.forks import Forks
 from strowger.sip.leg import Fork, Leg
 from strowger.sip.message.message import Response
@@ -27,6 +28,7 @@ class SipTelephony:
         callers: Callers,
         forks: Forks,
         restart: Restart,
+        followed: FollowedCalls,
         *,
         fork_for: Callable[[Call, int], Fork],
         says_forwarded: bool,
@@ -34,6 +36,7 @@ class SipTelephony:
         self._callers = callers
         self._forks = forks
         self._restart = restart
+        self._followed = followed
         self._fork_for = fork_for
         self._says_forwarded = says_forwarded
 
@@ -91,6 +94,7 @@ class SipTelephony:
         leg = self._callers.find(call_id)
         fork = leg.forks.get(hop_index) if leg is not None else None
         if leg is not None and fork is not None and isinstance(relayed, Response):
+            self._followed.forget(relayed)
             self._forks.disown(leg, fork, relayed)
 
     def restore(self, stored: StoredCall) -> bool:

@@ -53,6 +53,14 @@ def test_the_oldest_is_followed_no_longer_at_the_limit() -> None:
     assert (bench.over, len(bench.calls)) == ([("one", None)], 2)
 
 
+def test_of_a_dialog_that_is_forgotten_nothing_is_told() -> None:
+    bench = Bench()
+    bench.calls.forget(said(cseq="1 INVITE"))
+    bench.calls.forget(said(cseq="1 INVITE"))
+    bench.calls.hear(said())
+    assert (bench.over, len(bench.calls)) == ([], 0)
+
+
 def test_messages_of_one_dialog_are_known_whoever_sends_them() -> None:
     assert dialog_of(said()) == dialog_of(said(by="target", to="caller"))
     assert len({dialog_of(each) for each in (said(), said(call="d"), said(by="x"), said(to="x"))}) == 4

@@ -349,6 +349,17 @@ def test_an_answered_call_to_a_trunk_counts_until_it_is_hung_up_if_that_comes_by
     assert list(running()) == ([("dev", 1)] if record_route is RecordRoute.OFF else [])
 
 
+def test_an_answer_that_nobody_wants_is_not_followed() -> None:
+    edge = EdgeBench(manners=Manners(record_route=RecordRoute.ON))
+    edge.invite()
+    redirect(edge, phone_number(BY_TWO_TRUNKS))
+    out = request_to(edge, "127.0.0.3")
+    edge.feed(cancel(), flush=False)
+    edge.answer(out, 200, flush=False)
+    assert f"{ANN} 487 INVITE" in edge.out()
+    assert (len(edge.edge._followed), edge.bench.exchange.outside.running()) == (0, [])
+
+
 def test_an_answered_call_to_one_of_our_phones_is_not_outside() -> None:
     edge = EdgeBench(manners=Manners(record_route=RecordRoute.OUTSIDE))
     edge.invite()
