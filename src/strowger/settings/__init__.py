@@ -23,15 +23,14 @@ from strowger.settings.rows import (
     Listen,
     Number,
     Resource,
-    Route,
     Server,
     Settings,
     Sip,
     Tls,
-    Trunk,
     User,
 )
 from strowger.settings.subscription import Subscription
+from strowger.settings.trunk import Route, Trunk
 
 __all__ = [
     "Certificate",
