@@ -12,7 +12,7 @@ import contextlib
 import gc
 import secrets
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,6 @@ from strowger.acs.pull import PullApi
 from strowger.acs.resources import HostedResources
 from strowger.base.clock import Clock, SystemClock
 from strowger.base.ids import Ids, SystemIds
-from strowger.base.memory import resident_bytes
 from strowger.base.tasks import spawn
 from strowger.calls.call import Call
 from strowger.calls.context import ContextSigner
@@ -53,39 +52,24 @@ from strowger.route_inspection import RouteInspection
 from strowger.settings import Listener, Settings
 from strowger.simulation import Rules, Simulation
 from strowger.sip.authentication.errors import CredentialInvalid
-from strowger.sip.driver import Driver, Sockets
-from strowger.sip.edge import Edge
 from strowger.sip.foreseeing import Ways
-from strowger.sip.location.dns import Dns
-from strowger.sip.location.limits import LocationLimits
-from strowger.sip.location.locator import Locator
 from strowger.sip.proxy.forwarding import Forwarding
 from strowger.sip.registration import Registration
-from strowger.sip.servers import Servers
-from strowger.sip.transaction.layer import TransactionLayer
-from strowger.sip.transaction.timers import TimerHeap, Timings
+from strowger.sip.transaction.timers import TimerHeap
 from strowger.sip.transport.errors import TransportError
-from strowger.sip.transport.flow import ListenAddress, host_port, parse_listen
-from strowger.sip.transport.transports import Transports
-from strowger.sip.trunk.roster import Roster
-from strowger.sip.trunk.trunk import Trunk
-from strowger.sip.trunk.ways_out import TrunkWays
-from strowger.sip.trunk_calls import TrunkCalls
-from strowger.sip.trunk_care import TrunkCare
+from strowger.sip.transport.flow import ListenAddress, host_port
 from strowger.sip_inspection import SipInspection
+from strowger.sip_side import SipSide
 from strowger.storage.errors import StoreError
 from strowger.storage.memory import MemoryStore
 from strowger.storage.sqlite import SqliteStore
 from strowger.subscriptions import Subscriptions
 from strowger.tls import DevCa, create_dev_ca, server_context
-from strowger.trunk_log import log_change
 
 DATABASE: Final = "strowger.db"
 SECRET_BYTES: Final = 32
 WILDCARDS: Final = ("0.0.0.0", "[::]")
 PRUNE_EVERY_S: Final = 60.0
-LEAVE_TRUNKS_S: Final = 2.0
-"""How long a stopping server waits until carriers have taken its registrations back."""
 
 _log = structlog.stdlib.get_logger("strowger.server")
 
@@ -155,51 +139,26 @@ class Server:
         if self.settings.tls.mode == "dev-ca":
             hosts = [host for row in self.settings.resources for host in row.hosts]
             self.dev_ca = create_dev_ca(self.data_dir / "tls", hosts, now=self._clock.wall())
-        self._make_network(loop)
+        self.sip = SipSide(self.settings, self.dev_ca, self._clock, self._ids)
+        self._stack.push_async_callback(self.sip.transports.stop)
         self._make_users()
-        trunks = sip_assembly.trunks(self.settings)
-        roster = sip_assembly.roster(self.settings, self._clock.monotonic(), self._ids.fraction)
-        self.trunks = self._trunk_care(trunks, roster)
-        self.selection = sip_assembly.selection(self.settings, trunks, roster)
+        self.sip.know_ways(self.settings, self._secret)
+        self._stack.callback(self.sip.servers.stop)
         self.contexts = ContextSigner(self._secret("context"), self.settings.server.node or socket.gethostname())
         self.exchange = self._exchange()
         self.subscriptions = Subscriptions(
             self.settings, self.store.subscriptions, self.delivery, self._clock, self._test_context
         )
         self.subscriptions.restore()
-        self.servers = self._servers()
-        self._make_sip(trunks)
-        self.inspection = self._inspection(trunks)
-        self.edge = self._edge()
-        self.exchange.telephony = self.edge.telephony
-        self.driver.attach(self.edge, self.transports.send, self.edge, self.exchange, self.trunks)
-        self._stack.callback(self.driver.stop)
-        self._stack.push_async_callback(self._leave_trunks)
+        self.sip.join(self.exchange, self.registration, self.accounts, self.authenticator)
+        self._stack.callback(self.sip.driver.stop)
+        self._stack.push_async_callback(self.sip.leave)
+        self.inspection = self._inspection()
         await self._open_doors()
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         self.inspection.is_serving = True
-
-    def _make_network(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.throttle = sip_assembly.throttle(self.settings, chance=self._ids.fraction, resident_bytes=resident_bytes)
-        self.driver = Driver(
-            loop,
-            self._clock.monotonic,
-            message_limits=sip_assembly.message_limits(self.settings),
-            throttle=self.throttle,
-            backlog_s=lambda: self.transports.backlog_s(),  # noqa: PLW0108 - made after the driver
-        )
-        self.transports = Transports(
-            receive=self.driver.receive,
-            failed=self.driver.failed,
-            garbled=self.driver.unframeable,
-            pace=self.driver.pace,
-            limits=sip_assembly.transport_limits(self.settings),
-            tls=sip_assembly.sip_tls(self.settings, self.dev_ca),
-            lost=self.driver.lost,
-        )
-        self._stack.push_async_callback(self.transports.stop)
 
     def _make_users(self) -> None:
         """Who has a phone or a token. Raises StartError."""
@@ -216,18 +175,12 @@ class Server:
             raise StartError(f"phones cannot register with these settings: {error}") from error
 
     async def _open_doors(self) -> None:
-        for listener in self.settings.listen.sip:
-            index = await self.transports.listen(parse_listen(str(listener)))
-            transport, host, port = self.transports.local(index)
-            self.sip_addresses.append(f"{transport.lower()}:{host_port(host, port)}")
+        self.sip_addresses += await self.sip.listen()
         for user in self.registration.restore():
             _log.warning("the registrations of a user cannot be read; its phones must register again", user=user)
-        recovery = Recovery(self.store, self.exchange, self.edge.restart, self._clock)
+        recovery = Recovery(self.store, self.exchange, self.sip.edge.restart, self._clock)
         recovery.restore()
-        self.driver.open()
-        sockets = Sockets(self.transports, self.driver.touch, self.driver.asked)
-        self.trunks.open(self.edge.own_requests, sockets, self.servers)
-        self.driver.touch()
+        self.sip.open()
         await self._open_console()
         self._stack.push_async_callback(self.delivery.stop)
         await self.delivery.start()
@@ -275,7 +228,7 @@ class Server:
             self.settings,
             self.accounts,
             nonce_key=key,
-            proven=self.throttle.proven,
+            proven=self.sip.throttle.proven,
             verify=user_of_token(self.tokens, self._clock.wall),
             more=lambda name: self.token_passwords.find(self.accounts.users.get(name.lower()), name),
         )
@@ -291,7 +244,7 @@ class Server:
     def _exchange(self) -> Exchange:
         self.make_exchange = partial(
             Exchange,
-            directory=assembly.the_directory(self.settings, self.registration, self._ways_out(), self.identities),
+            directory=assembly.the_directory(self.settings, self.registration, self.sip.ways_out, self.identities),
             limits=assembly.exchange_limits(self.settings),
             fallbacks=assembly.fallbacks(self.settings),
             groups=assembly.groups(self.settings),
@@ -310,54 +263,43 @@ class Server:
     def _test_context(self, call: Call) -> str:
         return self.contexts.issue(call.call_id, call.hop_index, call.resource, call.hop.expires_at)
 
-    def _trunk_care(self, trunks: Sequence[Trunk], roster: Roster) -> TrunkCare:
-        return TrunkCare(
-            trunks,
-            roster,
-            monotonic=self._clock.monotonic,
-            wall=self._clock.wall,
-            token=self._ids.token,
-            spread=self._ids.fraction,
-            changed=log_change,
-        )
-
-    def _inspection(self, trunks: Sequence[Trunk]) -> Inspection:
+    def _inspection(self) -> Inspection:
         resources = [row.name for row in self.settings.resources]
         monotonic, told, outside = self._clock.monotonic, self.delivery.is_told, self.exchange.outside
         directory, groups = self.exchange.directory, self.exchange.groups
-        routes = RouteInspection(self.selection, directory, monotonic, resources, told, outside, groups)
+        routes = RouteInspection(self.sip.selection, directory, monotonic, resources, told, outside, groups)
         names = {row.id: row.name for row in self.settings.users}
         sip = SipInspection(
             self._clock,
             self.registration,
             names,
             self.accounts.with_password,
-            self.trunks,
-            self.selection,
+            self.sip.trunks,
+            self.sip.selection,
             routes,
             self.exchange.ringing_through,
         )
-        simulation = self._simulation(trunks, routes)
+        driver, transports, throttle = self.sip.driver, self.sip.transports, self.sip.throttle
         return Inspection(
-            self.exchange, self.store, self.delivery, self.driver, self.transports, self.throttle, sip, simulation
+            self.exchange, self.store, self.delivery, driver, transports, throttle, sip, self._simulation(routes)
         )
 
-    def _simulation(self, trunks: Sequence[Trunk], routes: RouteInspection) -> Simulation:
+    def _simulation(self, routes: RouteInspection) -> Simulation:
         manners, known = sip_assembly.manners(self.settings), self.accounts
         rules = Rules(
             self.exchange,
             self.make_exchange,
             assembly.exchange_limits(self.settings).ring_budget_s,
-            self.admission,
+            self.sip.admission,
             known.users,
             known.with_password,
-            {trunk.name: trunk for trunk in trunks},
+            {trunk.name: trunk for trunk in self.sip.known_trunks},
         )
         ways = Ways(
-            self.network,
+            self.sip.network,
             Forwarding(secrets.token_bytes(SECRET_BYTES)),  # what is shown must lead nowhere
-            self.trunk_calls,
-            self.servers.known,
+            self.sip.trunk_calls,
+            self.sip.servers.known,
             self.registration.way,
             manners.record_route,
             manners.udp_request_bytes,
@@ -368,45 +310,6 @@ class Server:
         delivery = self.delivery
         foretelling = Foretelling(delivery.subscribers, delivery.states, event_bytes=event_bytes)
         return Simulation(rules, routes, ways, foretelling, self._clock)
-
-    async def _leave_trunks(self) -> None:
-        """Calls for a registration that is left behind would come here, and nobody would take them."""
-        left = asyncio.Event()
-        self.trunks.leave(left.set)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(left.wait(), LEAVE_TRUNKS_S)
-
-    def _ways_out(self) -> TrunkWays:
-        return TrunkWays(self.selection, draw=self._ids.fraction, monotonic=self._clock.monotonic)
-
-    def _servers(self) -> Servers:
-        monotonic, limits = self._clock.monotonic, LocationLimits()
-        locator = Locator(Dns(limits), sip_assembly.reach(self.settings), monotonic=monotonic, limits=limits)
-        servers = Servers(locator, self._secret("location"), monotonic=monotonic, touch=self.driver.touch)
-        self._stack.callback(servers.stop)
-        return servers
-
-    def _make_sip(self, trunks: Sequence[Trunk]) -> None:
-        """What real calls and those that nobody makes have in common."""
-        self.network = Sockets(self.transports, self.driver.touch, self.driver.asked)
-        self.trunk_calls = TrunkCalls(trunks, self.trunks, self._ids.token, sip_assembly.origins(self.settings))
-        self.admission = sip_assembly.admission(self.settings, self.accounts, self.authenticator)
-
-    def _edge(self) -> Edge:
-        return Edge(
-            exchange=self.exchange,
-            layer=TransactionLayer(Timings(t1=self.settings.sip.t1), self.settings.limits.transactions),
-            network=self.network,
-            forwarding=Forwarding(self._secret("forwarding")),
-            monotonic=self._clock.monotonic,
-            location=self.servers,
-            trunks=self.trunk_calls,
-            manners=sip_assembly.manners(self.settings),
-            admission=self.admission,
-            registration=self.registration,
-            throttle=self.throttle,
-            ignored=self.driver.ignored,
-        )
 
     async def _open_api(self) -> None:
         resources = assembly.resources(self.settings)
@@ -460,7 +363,7 @@ class Server:
     async def _start_console(self, console: Console, listener: Listener) -> int:
         if self.settings.sip.console_websocket == "off":
             return await console.start(listener.host, listener.port)
-        phones = self.transports.mount_websocket(ListenAddress("WS", listener.host, listener.port))
+        phones = self.sip.transports.mount_websocket(ListenAddress("WS", listener.host, listener.port))
         port = await console.start(listener.host, listener.port, phones.handle)
         phones.bound(port)
         return port

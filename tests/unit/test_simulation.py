@@ -346,10 +346,10 @@ def state(server: Server) -> Iterator[object]:
     yield plain(server.exchange.outside)
     yield [(each.name, each.labels, each.value) for each in server.inspection.samples()]
     yield asdict(server.delivery.counters), server.delivery.waiting(), server.delivery.pending()
-    yield repr(server.transports.counters)
+    yield repr(server.sip.transports.counters)
     yield [msgspec.json.encode(call) for call in server.exchange._ledger.calls()]
-    yield server.exchange.next_deadline(), len(server.edge), server.edge.next_deadline()
-    yield [(state.name, state.state, state.why) for state in server.trunks.states()]
+    yield server.exchange.next_deadline(), len(server.sip.edge), server.sip.edge.next_deadline()
+    yield [(state.name, state.state, state.why) for state in server.sip.trunks.states()]
 
 
 async def test_nothing_changes_not_even_beside_a_live_call(tmp_path: Path) -> None:
