@@ -1,4 +1,4 @@
-"""All connections: which one leads to a peer, who may open one, which have outstayed (RFC 3261 §18, §18.2.2).
+"""All connections: which one leads to a peer, how one is opened, which have outstayed (RFC 3261 §18, §18.2.2).
 
 TCP, TLS and WebSocket share the limits and the end of connections, and differ in what may be sent where: an accepted
 connection of TCP leads to its address, while one of TLS has proven nothing and one of WebSocket belongs to a client, so
@@ -21,8 +21,9 @@ from strowger.sip.flow import Flow
 from strowger.sip.transport.connection import READ_BYTES, Connection, Garbled, LiveConnection, Pace, unhurried
 from strowger.sip.transport.flow import host_port
 from strowger.sip.transport.limits import TransportLimits
-from strowger.sip.transport.numeric import Numeric, group_of, printed
+from strowger.sip.transport.numeric import Numeric, printed
 from strowger.sip.transport.peer import ENCRYPTED, WEBSOCKETS, Peer, peer_of
+from strowger.sip.transport.room import Room
 from strowger.sip.transport.sockets import open_outgoing, tune_connection
 from strowger.sip.transport.tls import TlsContexts, proven_name, why_failed
 from strowger.sip.transport.trouble import Counters, Trouble, Troubles
@@ -88,17 +89,12 @@ class ConnectionPool:
         self._websockets: WebSocketServer | None = None
         self._all: dict[int, LiveConnection] = {}
         """Every connection that holds a socket, by number, closing ones included."""
-        self._silent: dict[int, LiveConnection] = {}
-        """Accepted connections by age; those that have brought a message are taken out when looked at."""
-        self._handshakes: dict[int, LiveConnection] = {}
-        """Accepted connections by age whose TLS or WebSocket handshake is not complete."""
         self._accepting: dict[int, asyncio.Task[bool]] = {}
         """What sets accepted connections up."""
         self._to: dict[Peer, LiveConnection] = {}
         """The connection to use towards a peer."""
         self._connecting: dict[Peer, _Connecting] = {}
-        self._accepted_from: dict[bytes, int] = {}
-        """Accepted connections by the group of the peer's address."""
+        self._room = Room(limits, troubles, lambda: len(self._all) + len(self._connecting), self._cut)
         self._sweeping: asyncio.TimerHandle | None = None
         self._drained: asyncio.Future[None] | None = None
         """Done when the last connection of a stopped pool is gone; exists from `stop` on."""
@@ -151,7 +147,7 @@ class ConnectionPool:
             reason = "the server is stopping"
         elif len(self._connecting) >= self.limits.tcp_connecting:
             reason = f"{self.limits.tcp_connecting} other connections are being opened (limits.tcp_connecting)"
-        elif not self._make_room():
+        elif not self._room.make():
             reason = f"{self.limits.tcp_connections} connections are open (limits.tcp_connections)"
         if reason:
             reason = f"{where}: {reason}"
@@ -199,7 +195,7 @@ class ConnectionPool:
 
     def accept(self, made: socket.socket, host: str, port: int, listener: int, transport: str = "TCP") -> None:
         """Take over an accepted socket, or close it when there is no room for it."""
-        if not self._has_room_for(host):
+        if not self._room.has_place_for(host, is_stopping=self._drained is not None):
             made.close()
             return
         try:
@@ -223,7 +219,7 @@ class ConnectionPool:
 
     async def admit_websocket(self, request: web.BaseRequest, flow: Flow) -> web.StreamResponse:
         """Serve a WebSocket that came by somebody else's HTTP listener, until its end; `flow` lacks the number."""
-        if not self._has_room_for(flow.host):
+        if not self._room.has_place_for(flow.host, is_stopping=self._drained is not None):
             return unavailable()
         connection = WebSocketConnection(self, flow._replace(connection=self._number()))
         connection.attach(request.transport)
@@ -233,33 +229,11 @@ class ConnectionPool:
         finally:
             connection.lost(None)
 
-    def _has_room_for(self, host: str) -> bool:
-        """Whether `host` may have one more accepted connection; room is made, or the refusal noted."""
-        if self._accepted_from.get(group_of(host), 0) >= self.limits.tcp_connections_per_address:
-            limit = self.limits.tcp_connections_per_address
-            trouble, why = Trouble.ADDRESS_FULL, f"its address has {limit} already (limits.tcp_connections_per_address)"
-        elif self._drained is not None or not self._make_room():
-            limit = self.limits.tcp_connections
-            trouble, why = Trouble.CONNECTIONS_FULL, f"{limit} connections are open (limits.tcp_connections)"
-        else:
-            return True
-        self.troubles.note(trouble, f"a connection was refused: {why}", host)
-        return False
-
     def _take_in(self, connection: LiveConnection) -> None:
-        """Count an accepted connection, and keep it; of too many handshakes the oldest ends."""
-        group, number = group_of(connection.flow.host), connection.flow.connection
+        """Count an accepted connection, and keep it."""
         self.counters.connections_accepted += 1
-        self._accepted_from[group] = self._accepted_from.get(group, 0) + 1
         self._keep(connection)
-        self._silent[number] = connection
-        if connection.flow.transport == "TCP":
-            return
-        if len(self._handshakes) >= self.limits.handshakes:
-            why = f"its handshake is the oldest of {self.limits.handshakes} (limits.handshakes)"
-            oldest = self._handshakes.pop(next(iter(self._handshakes)))
-            self._evict(oldest, Trouble.HANDSHAKE, why)
-        self._handshakes[number] = connection
+        self._room.take(connection)
 
     async def _set_up(
         self, protocol: Callable[[], asyncio.BaseProtocol], made: socket.socket, connection: LiveConnection
@@ -286,9 +260,8 @@ class ConnectionPool:
             made.close()
             self.lost(connection, [], "")
 
-    def _evict(self, connection: LiveConnection, trouble: Trouble, why: str) -> None:
-        """End a connection that only takes a place."""
-        self.troubles.note(trouble, f"a connection was closed: {why}", connection.flow.host)
+    def _cut(self, connection: LiveConnection, why: str) -> None:
+        """End a connection whose place is needed."""
         connection.abort(why)
         task = self._accepting.get(connection.flow.connection)
         if task is not None:  # it does not stand yet, so that there is nothing to abort
@@ -315,7 +288,7 @@ class ConnectionPool:
     def opened(self, connection: LiveConnection) -> None:
         """The connection stands: it is the one to use towards its peer, and what waited for it leaves first."""
         peer = peer_of(connection.flow, connection.flow.host)
-        self._handshakes.pop(connection.flow.connection, None)
+        self._room.stands(connection)
         if peer.transport == "TCP" or not connection.accepted:
             self._to[peer] = connection
         if connection.accepted:
@@ -338,14 +311,11 @@ class ConnectionPool:
 
     def lost(self, connection: LiveConnection, unwritten: list[str], reason: str) -> None:
         """The connection is gone."""
-        number = connection.flow.connection
-        if self._all.pop(number, None) is None:
+        if self._all.pop(connection.flow.connection, None) is None:
             return
-        self._silent.pop(number, None)
-        self._handshakes.pop(number, None)
         self.counters.connections_open = len(self._all)
         if connection.accepted:
-            self._one_less(group_of(connection.flow.host))
+            self._room.leave(connection)
         for key in unwritten:
             self._undelivered(key, reason, connection.flow.host)
         if self._drained is None:
@@ -361,7 +331,7 @@ class ConnectionPool:
             self._drained = asyncio.get_running_loop().create_future()
         tasks: list[asyncio.Task[Any]] = []
         tasks += [coming.task for coming in self._connecting.values() if coming.task is not None]
-        tasks += [self._accepting[number] for number in self._handshakes if number in self._accepting]
+        tasks += [self._accepting[number] for number in self._room.handshakes if number in self._accepting]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -392,27 +362,6 @@ class ConnectionPool:
         self.counters.connections_open = len(self._all)
         if self._sweeping is None:
             self._sweep_later()
-
-    def _make_room(self) -> bool:
-        """Whether one more connection may exist; the oldest one that never brought a message is closed for it."""
-        if len(self._all) + len(self._connecting) < self.limits.tcp_connections:
-            return True
-        while self._silent:
-            number = next(iter(self._silent))
-            connection = self._silent.pop(number)
-            if connection.proven or connection.close_by:
-                continue
-            why = f"it brought no message and {self.limits.tcp_connections} are open (limits.tcp_connections)"
-            self._evict(connection, Trouble.CONNECTIONS_FULL, why)
-            return True
-        return False
-
-    def _one_less(self, group: bytes) -> None:
-        left = self._accepted_from[group] - 1
-        if left:
-            self._accepted_from[group] = left
-        else:
-            del self._accepted_from[group]
 
     def _sweep_later(self) -> None:
         limits = self.limits

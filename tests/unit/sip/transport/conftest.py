@@ -92,7 +92,7 @@ class Exchange:
     async def handshakes(self, count: int) -> None:
         """Wait until so many accepted connections are in their handshake."""
         async with asyncio.timeout(WAIT_S):
-            while len(self.transports._pool._handshakes) != count:
+            while len(self.transports._pool._room.handshakes) != count:
                 self._changed.clear()
                 await self._changed.wait()
 
