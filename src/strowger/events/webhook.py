@@ -28,6 +28,7 @@ from strowger.base.text import printable
 from strowger.events.address_policy import AddressPolicy
 from strowger.events.errors import SubscriptionInvalid, Unanswered
 from strowger.events.outcome import Outcome
+from strowger.events.resolver import Resolver
 from strowger.events.subscription import Subscription
 
 ANSWER_BYTES: Final = 64 * 1024
@@ -119,7 +120,11 @@ class WebhookClient:
         """Be ready to post; called once, in the running loop."""
         # No limits of the connector's own: two subscriptions may share a host, and one must not queue behind the other.
         self._connector = aiohttp.TCPConnector(
-            limit=0, limit_per_host=0, keepalive_timeout=IDLE_CONNECTION_S, socket_factory=self._socket
+            limit=0,
+            limit_per_host=0,
+            keepalive_timeout=IDLE_CONNECTION_S,
+            socket_factory=self._socket,
+            resolver=Resolver(),
         )
 
     async def close(self) -> None:
