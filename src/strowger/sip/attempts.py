@@ -57,7 +57,7 @@ class Attempts:
             under_way.append(copy(attempt))
             under_way[1].challenges += 1
         cancels = [cancel_for(self.as_sent(leg, fork, each)) for each in under_way]
-        if leg.is_answered:
+        if leg.is_answered or leg.is_answer_owed:
             for cancel in cancels:
                 cancel.append("Reason", COMPLETED_ELSEWHERE)
         return cancels

@@ -162,14 +162,21 @@ class Forks:
         if attempt is not None:
             self._end_unwanted(leg, fork, attempt, response)
 
-    def adopt(self, leg: Leg, fork: Fork, state: State) -> None:
-        """Take branches up that were rung before a restart, without sending anything but a CANCEL that is owed."""
+    def adopt(self, leg: Leg, fork: Fork, state: State, answered: int = -1) -> None:
+        """Take branches up that were rung before a restart, without sending anything but a CANCEL that is owed.
+
+        `answered`: the branch whose answer is known, all others being unwanted since; -1 for none.
+        """
         leg.forks[fork.hop_index] = fork
         replaced = {attempt.branch.replaces for attempt in fork.attempts}
-        fork.context.adopt_ringing(replaced, fork.refused)
+        fork.context.adopt_ringing(replaced - {answered}, fork.refused)
         for index, attempt in enumerate(fork.attempts):
             if not fork.context.has_ended(index):
-                self._places.find(fork, attempt, partial(self._adopted, leg, fork, index, state))
+                of_branch = state if answered in (-1, index) else State.PROCEEDING
+                self._places.find(fork, attempt, partial(self._adopted, leg, fork, index, of_branch))
+        if answered >= 0:
+            fork.context.adopt_answer(answered)
+            self._follow(leg, fork, fork.context.silence_losers(self._now()))
 
     def _adopted(self, leg: Leg, fork: Fork, index: int, state: State, why: str) -> None:
         attempt = fork.attempts[index]

@@ -119,9 +119,13 @@ class Restart:
                 self._forks.cancel(leg, fork)
 
     def _expect_answer_again(self, leg: Leg, call: Call) -> None:
-        """The target repeats its 2xx until it has the caller's ACK; the first repeat is relayed as if it were new."""
+        """The target repeats its 2xx until it has the caller's ACK; the first repeat is relayed as if it were new.
+
+        A phone that had not been heard of when it came has no CANCEL yet.
+        """
         leg.is_answer_owed = True
-        self._forks.adopt(leg, self._fork_for(call, call.hop_index), BranchState.ACCEPTED)
+        fork, answered = self._fork_for(call, call.hop_index), call.hop.answered_branch
+        self._forks.adopt(leg, fork, BranchState.ACCEPTED, answered)
         self._owed.arm(leg.call_id, self._now() + CANCEL_PATIENCE_S)
 
 

@@ -110,6 +110,26 @@ def test_an_answer_lost_in_a_crash_is_relayed_when_the_target_repeats_it() -> No
     assert len(after.layer) == 0
 
 
+def test_who_had_not_been_heard_of_when_another_answered_is_cancelled_after_the_restart() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    first, second = (request_to(edge, host) for host in ("127.0.0.1", "127.0.0.2"))
+    edge.answer(second, 200, tag="second")
+    after = EdgeBench(Bench(store=edge.bench.store, clock=edge.bench.clock))
+    for stored in ended_calls(edge.bench.store):
+        after.edge.restart.restore_ended(stored)
+    assert after.out() == ["127.0.0.1:5072 CANCEL sip:bob@127.0.0.1:5072"]
+    assert "Call completed elsewhere" in (request_to(after, "127.0.0.1", "CANCEL").first("Reason") or "")
+    assert after.answer(first, 200, tag="first") == [
+        "192.0.2.77:5090 ACK sip:target@192.0.2.77:5090",
+        "192.0.2.77:5090 BYE sip:target@192.0.2.77:5090",
+    ]
+    assert after.answer(second, 200, tag="second") == [f"{ANN} 200 INVITE"]
+    assert after.answer(second, 200, tag="second") == [f"{ANN} 200 INVITE"]
+    after.later(80)
+    assert (len(after.layer), len(after.edge), len(after.edge._forks)) == (0, 0, 0)
+
+
 def test_an_answered_call_that_everybody_knows_of_leaves_nothing_after_a_restart() -> None:
     edge, out = ringing()
     edge.answer(out, 200)

@@ -122,7 +122,16 @@ class _Branch:
 class ResponseContext:
     """The branches of one hop. `winner` is the index of the answered branch, or None."""
 
-    __slots__ = ("_branches", "_global_failures", "_reported", "_timer_c_s", "_winner_tag", "cancelled", "winner")
+    __slots__ = (
+        "_branches",
+        "_global_failures",
+        "_is_answer_adopted",
+        "_reported",
+        "_timer_c_s",
+        "_winner_tag",
+        "cancelled",
+        "winner",
+    )
 
     def __init__(
         self, branches: int, now: float, timer_c_s: float = TIMER_C_S, global_failures: Collection[int] | None = None
@@ -132,6 +141,7 @@ class ResponseContext:
         self._global_failures = global_failures
         self._branches = [_Branch(now + timer_c_s) for _ in range(branches)]
         self._reported = False
+        self._is_answer_adopted = False
         self._winner_tag: str | None = None
         self.cancelled = False
         self.winner: int | None = None
@@ -181,6 +191,11 @@ class ResponseContext:
             branch.is_replaced, branch.final = index in replaced, known.get(index, 0)
             is_over = branch.is_replaced or index in known
             branch.state = BranchState.ENDED if is_over else BranchState.PROCEEDING
+
+    def adopt_answer(self, index: int) -> None:
+        """This branch answered before the restart, with a 2xx that it will repeat if it is still needed."""
+        self.winner, self._branches[index].state = index, BranchState.ENDED
+        self._is_answer_adopted = True
 
     def conclude(self) -> Sequence[ContextOutput]:
         """What is to be said of a context in which every branch ended before a restart."""
@@ -249,6 +264,9 @@ class ResponseContext:
 
     def _success(self, index: int, branch: _Branch, response: Response) -> Sequence[ContextOutput]:
         branch.state = BranchState.ENDED
+        if self.winner == index and self._is_answer_adopted:
+            self._is_answer_adopted, self._winner_tag = False, response.to_tag
+            return (Answered(index, response),)
         if self.winner == index and response.to_tag == self._winner_tag:
             return (AnsweredAgain(response),)
         if self.winner is not None or self.cancelled or self._reported:

@@ -260,3 +260,13 @@ def test_a_context_in_which_everybody_had_refused_is_concluded() -> None:
     context = a_context(2)
     context.adopt_ringing(refused={0: 500, 1: 486})
     assert context.conclude() == (Failed(486, None, 1),)
+
+
+def test_an_answer_of_before_a_restart_wins_when_it_is_repeated_and_no_other_does() -> None:
+    context, answer, other = a_context(3), a(200), a(200)
+    context.adopt_ringing(refused={2: 486})
+    context.adopt_answer(1)
+    assert context.silence_losers(NOW) == [CancelBranch(0)]
+    assert context.receive(0, other, NOW) == (AnsweredTooLate(0, other),)
+    assert context.receive(1, answer, NOW) == (Answered(1, answer),)
+    assert context.receive(1, answer, NOW) == (AnsweredAgain(answer),)
