@@ -3,7 +3,7 @@
 At least once per subscription while the hop is open, or for as long as the profile has it (Event Grid: delivery and
 retry), in no particular order. A decision may arrive while the delivery of its own event is unanswered; what an
 endpoint answers decides nothing about a call.
-One task per attempt in flight, none for what waits: one timer wakes the loop for the earliest deadline of all.
+One task per attempt in flight, none for what waits: one alarm is set to the earliest deadline of all.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from strowger.calls.ports import OutboxEntry, Store
 from strowger.calls.pull import PullStore
 from strowger.calls.reports import Report
 from strowger.events.address_policy import AddressPolicy
+from strowger.events.alarm import Alarm
 from strowger.events.announcement import EVENT_BYTES, Announcing
 from strowger.events.attempts import Attempts
 from strowger.events.conclusion import Conclusions, Counters
@@ -126,8 +127,7 @@ class EventDelivery:
             retired=self._consent.retire,
         )
         self._tasks: set[asyncio.Task[object]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._alarm = Alarm(self._wake)
         self._running = False
         for subscription in subscriptions:
             self.add(subscription)
@@ -324,9 +324,7 @@ class EventDelivery:
         """Start nothing more, give what is in flight a moment, then cut it off. What is undelivered stays stored."""
         self._running = self._attempts.is_running = self._consent.is_running = False
         self._outbox.shut()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarm.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_GRACE_S)
         for task in self._tasks:
@@ -392,16 +390,8 @@ class EventDelivery:
         at, asked_at = self._outbox.next_deadline(), self._consent.handshakes.next_deadline()
         if at is None or (asked_at is not None and asked_at < at):
             at = asked_at
-        if at is None:
-            return
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return  # an early wake-up finds nothing due and sets the next one
-            self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer_at = at
-        self._timer = loop.call_at(loop.time() + max(0.0, at - now), self._wake)
+        if at is not None:
+            self._alarm.set(at, now)
 
     def _wake(self) -> None:
-        self._timer = None
         self._pump(self._clock.monotonic())
