@@ -14,6 +14,7 @@ from strowger.events import delivery_headers
 from strowger.events.event_types import EVENT_TYPES
 from strowger.events.filters import ALL_TYPES, CLOUD_EVENTS_KEYS, EVENT_GRID_KEYS
 from strowger.events.subscription import MEMBERS, Channel, Schema
+from strowger.settings import check_trunks
 from strowger.settings.check_effect import effects
 from strowger.settings.check_groups import groups
 from strowger.settings.problem import Problem
@@ -23,12 +24,6 @@ from strowger.settings.subscription import PUSH_ONLY
 
 LONGEST_T1_S = 4.0
 """T2 of RFC 3261 §17.1.2.1: the interval that T1 doubles up to."""
-USUAL_PATIENCE_S = 4.0
-"""The default of trunk.patience."""
-TIMER_B_T1 = 64
-"""An INVITE without any response is given up after so many times T1 (RFC 3261 §17.1.1.2)."""
-SHORTEST_OPTIONS_INTERVAL_S = 0.1
-SHORTEST_REGISTRATION_S = 10.0
 
 
 def check(settings: Settings) -> list[Problem]:
@@ -53,10 +48,10 @@ def check(settings: Settings) -> list[Problem]:
         _user_spellings,
         _user_hashes,
         groups,
-        _trunk_formats,
-        _trunk_passwords,
+        check_trunks.formats,
+        check_trunks.passwords,
         _peer_names,
-        _trunk_times,
+        check_trunks.times,
         _route_trunks,
         _default_targets,
         _limits,
@@ -294,36 +289,9 @@ def _user_hashes(settings: Settings) -> Iterator[Problem]:
             yield Problem(path, message, f"give one of {' or '.join(offered)}")
 
 
-def _trunk_formats(settings: Settings) -> Iterator[Problem]:
-    for index, trunk in enumerate(settings.trunks):
-        path = f"$.trunk[{index}]"
-        if trunk.number_format == "national" and not trunk.country_code:
-            hint = "give the digits of the country that it is at home in"
-            yield Problem(f"{path}.country_code", 'this is required beside number_format = "national"', hint)
-        if trunk.caller_id == "trunk" and not trunk.number:
-            yield Problem(f"{path}.number", 'this is required beside caller_id = "trunk"', "give the number to show")
-
-
-def _trunk_passwords(settings: Settings) -> Iterator[Problem]:
-    for index, trunk in enumerate(settings.trunks):
-        path = f"$.trunk[{index}]"
-        pairs = (
-            ("username", trunk.username, "password", trunk.password),
-            ("peer_username", trunk.peer_username, "peer_password", trunk.peer_password),
-        )
-        for user_key, user, password_key, password in pairs:
-            if bool(user) != bool(password):
-                missing, given = (password_key, user_key) if user else (user_key, password_key)
-                yield Problem(f"{path}.{missing}", f"this is required beside {given}", "give both, or neither")
-        if trunk.register == "on" and not trunk.username and not trunk.password:
-            yield Problem(f"{path}.username", 'this is required beside register = "on"', "give username and password")
-        if trunk.realm and not trunk.username and not trunk.password:
-            yield Problem(f"{path}.realm", "there is no username that it is the realm of", "leave it out")
+def _peer_names(settings: Settings) -> Iterator[Problem]:
     peers = _column("trunk", "peer_username", (each.peer_username for each in settings.trunks))
     yield from _twice(peers, "trunks are told apart by it")
-
-
-def _peer_names(settings: Settings) -> Iterator[Problem]:
     users = {
         word.lower(): f"$.user[{index}]"
         for index, user in enumerate(settings.users)
@@ -334,19 +302,6 @@ def _peer_names(settings: Settings) -> Iterator[Problem]:
         if user is not None:
             path = f"$.trunk[{index}].peer_username"
             yield Problem(path, f'"{trunk.peer_username}" also means {user}', "one user name is one account")
-
-
-def _trunk_times(settings: Settings) -> Iterator[Problem]:
-    timer_b_s = TIMER_B_T1 * settings.sip.t1
-    for index, trunk in enumerate(settings.trunks):
-        path = f"$.trunk[{index}]"
-        if trunk.options_interval < SHORTEST_OPTIONS_INTERVAL_S:
-            yield Problem(f"{path}.options_interval", "this is shorter than 100ms", 'the usual value is "15s"')
-        if trunk.register_expires < SHORTEST_REGISTRATION_S:
-            yield Problem(f"{path}.register_expires", "this is shorter than ten seconds", 'the usual value is "1h"')
-        if trunk.patience > max(timer_b_s, USUAL_PATIENCE_S):  # nobody who only shortens T1 has to write it
-            hint = f"after {timer_b_s:g} s, 64 times sip.t1, SIP gives up by itself"
-            yield Problem(f"{path}.patience", "this is never reached", hint)
 
 
 def _limits(settings: Settings) -> Iterator[Problem]:
