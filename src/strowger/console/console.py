@@ -66,6 +66,10 @@ WEBSOCKET: Final = "/sip"
 """Where phones in browsers connect."""
 LIVE: Final = "live"
 ENDED: Final = "ended"
+ADMIN_PATHS: Final = (
+    "/admin/calls, calls:watch, registrations, trunks, routes:test, simulate, subscriptions and dead-letters"
+)
+"""What is said to somebody who looks for another."""
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -142,7 +146,7 @@ class Console:
         if open_to_all is not None:
             return open_to_all
         if not request.path.startswith("/admin/"):
-            raise NotThere("There is no such path; there are /healthz, /readyz and, with the token, /admin/calls.")
+            raise NotThere(f"There is no such path; there are /healthz, /readyz and, with the token, {ADMIN_PATHS}.")
         self._admit(request)
         if request.path == "/admin/calls:watch":
             return {"GET": self._watch}
@@ -163,7 +167,7 @@ class Console:
             }.get(request.path)
             found = _read_with(shown) if shown is not None else None
         if found is None:
-            raise NotThere("There is no such path under /admin.")
+            raise NotThere(f"There is no such path; there are {ADMIN_PATHS}.")
         return found
 
     def _admit(self, request: web.BaseRequest) -> None:

@@ -118,6 +118,15 @@ async def test_what_is_not_there(bench: Bench, path: str) -> None:
     assert (status, answer["error"]["code"]) == (404, "not_found")
 
 
+async def test_whoever_is_lost_hears_what_is_there(bench: Bench) -> None:
+    paths = "/admin/calls, calls:watch, registrations, trunks, routes:test, simulate, subscriptions and dead-letters"
+    _, _, answer = await bench.get("/admin/x")
+    assert answer["error"]["message"] == f"There is no such path; there are {paths}."
+    _, _, answer = await bench.get("/", token=None)
+    expected = f"There is no such path; there are /healthz, /readyz and, with the token, {paths}."
+    assert answer["error"]["message"] == expected
+
+
 async def test_why_in_sentences(bench: Bench) -> None:
     bench.queries.known = [a_redirected_call()]
     _, _, answer = await bench.get("/admin/calls/7f3a/why")
