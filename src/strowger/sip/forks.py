@@ -176,7 +176,11 @@ class Forks:
                 self._places.find(fork, attempt, partial(self._adopted, leg, fork, index, of_branch))
         if answered >= 0:
             fork.context.adopt_answer(answered)
-            self._follow(leg, fork, fork.context.silence_losers(self._now()))
+            owed = fork.context.silence_losers(self._now())
+        else:
+            owed = fork.context.heed_refusals(self._now())
+        if owed:
+            self._follow(leg, fork, owed)
 
     def _adopted(self, leg: Leg, fork: Fork, index: int, state: State, why: str) -> None:
         attempt = fork.attempts[index]

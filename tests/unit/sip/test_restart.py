@@ -61,6 +61,19 @@ def test_a_call_cancelled_before_it_is_resumed_is_cancelled_at_the_target_at_onc
     assert after.out() == []
 
 
+def test_a_phone_is_not_rung_again_when_another_has_declined_for_all() -> None:
+    edge = EdgeBench()
+    edge.invite("bob")
+    first, second = (request_to(edge, host) for host in ("127.0.0.1", "127.0.0.2"))
+    edge.answer(second, 180)
+    edge.answer(first, 603)
+    after = restarted(edge)
+    assert after.out() == ["127.0.0.2:5072 CANCEL sip:bob@127.0.0.2:5072"]
+    after.bench.exchange.resume(next(iter(after.bench.store.rows)))
+    assert after.out() == [f"{ANN} 180 INVITE"]
+    assert after.answer(second, 487) == ["127.0.0.2:5072 ACK sip:bob@127.0.0.2:5072", f"{ANN} 603 INVITE"]
+
+
 def test_a_listener_that_is_gone_ends_the_call_and_not_the_server() -> None:
     edge = EdgeBench()
     edge.invite()

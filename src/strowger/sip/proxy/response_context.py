@@ -197,6 +197,10 @@ class ResponseContext:
         self.winner, self._branches[index].state = index, BranchState.ENDED
         self._is_answer_adopted = True
 
+    def heed_refusals(self, now: float) -> Sequence[ContextOutput]:
+        """The CANCELs may be missing of a refusal that came before a restart and spoke for all."""
+        return self._cancel_pending(now) if any(self._is_global(each.final) for each in self._branches) else ()
+
     def conclude(self) -> Sequence[ContextOutput]:
         """What is to be said of a context in which every branch ended before a restart."""
         return self._conclude()

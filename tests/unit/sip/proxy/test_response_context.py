@@ -270,3 +270,14 @@ def test_an_answer_of_before_a_restart_wins_when_it_is_repeated_and_no_other_doe
     assert context.receive(0, other, NOW) == (AnsweredTooLate(0, other),)
     assert context.receive(1, answer, NOW) == (Answered(1, answer),)
     assert context.receive(1, answer, NOW) == (AnsweredAgain(answer),)
+
+
+def test_a_refusal_of_before_a_restart_may_have_spoken_for_all() -> None:
+    context, terminated = a_context(2), a(487)
+    context.adopt_ringing(refused={0: 603})
+    assert context.heed_refusals(NOW) == [CancelBranch(1)]
+    assert context.heed_refusals(NOW) == []
+    assert context.receive(1, terminated, NOW) == (Failed(603, None, 0),)
+    context = a_context(2)
+    context.adopt_ringing(refused={0: 486})
+    assert context.heed_refusals(NOW) == ()
