@@ -29,6 +29,8 @@ SILENT_S: Final = 60.0
 LARGEST_LINE: Final = 4 * 1024 * 1024
 """Octets of one line of a stream."""
 _DATE: Final = "x-ms-date"
+_FOR_NOW: Final = (429, 503)
+"""What a server answers that has too many readers, or stops, or whose store cannot be read."""
 
 
 class StreamLost(Exception):
@@ -89,7 +91,8 @@ class EventReader:
         try:
             async with self._session.get(self._url(self._path), headers=headers, **self._trust()) as response:
                 if response.status != 200:
-                    raise Failed(_refused(response.status, await response.read()))
+                    why = _refused(response.status, await response.read())
+                    raise StreamLost(why) if self.has_begun and response.status in _FOR_NOW else Failed(why)
                 self.has_begun = True
                 async for read in _dispatched(response.content):
                     self._last = read.id

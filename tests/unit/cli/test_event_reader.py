@@ -10,6 +10,7 @@ import pytest
 
 from strowger.acs.http import HttpListener
 from strowger.acs.pull import PullApi
+from strowger.calls.errors import StoreUnavailable
 from strowger.calls.pull import Acknowledged
 from strowger.cli.errors import Failed
 from strowger.cli.event_reader import EventReader, Read, StreamLost
@@ -69,6 +70,20 @@ async def test_a_stream_that_ended_is_begun_again_behind_its_last_event() -> Non
         served.queues.come(b"[]")
         async with aclosing(reader.events()) as stream:
             assert (await anext(stream)).id == 2
+
+
+async def test_a_server_that_can_give_nothing_for_now_is_asked_again_by_who_has_read_already() -> None:
+    async with serving() as served, served.reader() as reader:
+        served.queues.most_readers = 0
+        with pytest.raises(Failed, match="No further reader"):
+            await anext(reader.events())
+        served.queues.most_readers = 1
+        served.queues.come(b"{}")
+        async with aclosing(reader.events()) as stream:
+            await anext(stream)
+        served.queues.fails_with = StoreUnavailable("the disk is full")
+        with pytest.raises(StreamLost, match="cannot store"):
+            await anext(reader.events())
 
 
 async def test_names_are_signed_as_they_are_sent() -> None:
