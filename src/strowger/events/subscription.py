@@ -65,8 +65,8 @@ class Subscription:
 
     resource: str
     name: str
-    endpoint: str
-    """Empty for one whose events are fetched."""
+    endpoint: str = dataclasses.field(repr=False)
+    """Empty for one whose events are fetched; its query may be a secret."""
     topic: str
     profile: Profile = Profile.TELEPHONY
     verify_tls: bool = True
@@ -85,7 +85,7 @@ class Subscription:
     """Whether it begins paused: there, and told nothing."""
     terms: DeliveryTerms = dataclasses.field(default_factory=DeliveryTerms)
     """How much is sent at once, and how long it is tried."""
-    failover_endpoint: str = ""
+    failover_endpoint: str = dataclasses.field(default="", repr=False)
     """Asked where the endpoint does not answer, or answers with a 5xx; empty for none. It consents for itself."""
     is_failover: bool = False
     """Whether this is the failover of another one, to be asked for its consent."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import Field, field, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from strowger.settings.kinds import Kind
+from strowger.settings.kinds import URL, Kind
 
 
 class Row(NamedTuple):
@@ -38,9 +38,10 @@ class Rows(Protocol):
 def row(kind: Kind, default: object, help: str, *, key: str = "") -> Any:
     """A field read by `kind`, required when `default` is None; `key` is its name in the file if not the same."""
     metadata = {"row": Row(key, kind, default, help)}
+    is_shown = not kind.secret and kind.name != URL.name  # the query of a URL may be a secret
     if default is None:
-        return field(metadata=metadata, repr=not kind.secret)
-    return field(default_factory=lambda: kind.read(default), metadata=metadata, repr=not kind.secret)
+        return field(metadata=metadata, repr=is_shown)
+    return field(default_factory=lambda: kind.read(default), metadata=metadata, repr=is_shown)
 
 
 def rows_of(table: type[Rows]) -> Iterator[tuple[str, Row]]:

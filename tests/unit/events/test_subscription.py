@@ -81,6 +81,10 @@ def test_members_are_those_of_the_schema():
 
 def test_values_of_headers_are_not_shown():
     assert "s3cret" not in repr(subscription(headers=(Header("X-Key", "s3cret"),)))
+    keyed = subscription(
+        endpoint="https://app.example/?code=s3cret", failover_endpoint="https://b.example/?code=s3cret"
+    )
+    assert "s3cret" not in repr(keyed)
 
 
 @pytest.mark.parametrize(

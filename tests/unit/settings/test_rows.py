@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
-from strowger.settings import Resource, Settings, SipListener
+from strowger.settings import Resource, Settings, SipListener, Subscription
 from strowger.settings.row import Row, rows_of
 from strowger.settings.rows import sections
 
@@ -140,6 +140,8 @@ def test_every_limit_is_above() -> None:
 def test_keys_are_never_printed() -> None:
     resource = Resource(name="dev", id="1", hosts=("localhost",), keys=("c3Ryb3dnZXItc2VjcmV0LWtleQ==",))
     assert "c3Ry" not in repr(resource)
+    keyed = Subscription(resource="dev", name="app", endpoint="https://a.example/?code=s3cret")
+    assert "s3cret" not in repr(replace(keyed, failover_endpoint="https://b.example/?code=s3cret"))
     assert resource.key_octets == (b"strowger-secret-key",)
 
 
