@@ -65,6 +65,8 @@ class DeadLetters:
         """What the store refused to keep."""
         self._unforgotten: set[str] = set()
         """What the store refused to forget."""
+        self._leaving: set[str] = set()
+        """What somebody sends again, or has forgotten, just now: nobody else can."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -101,17 +103,15 @@ class DeadLetters:
         if letter_id not in self._kept and len(letter_id) >= PREFIX_LENGTH:
             found = [each for each in self._kept if each.startswith(letter_id)]
             letter_id = found[0] if len(found) == 1 else ""
-        return self._store.find(letter_id) if letter_id else None
+        return self._store.find(letter_id) if letter_id and letter_id not in self._leaving else None
 
     async def forget(self, letter_id: str) -> None:
         """Drop one letter, durably. Raises StoreUnavailable."""
-        await _durably(lambda done: self._store.forget([letter_id], done))
-        self._remove(letter_id)
+        await self._leave(letter_id, lambda done: self._store.forget([letter_id], done))
 
     async def revive(self, letter: DeadLetter, entry: OutboxEntry) -> None:
         """Keep an outbox entry in the place of a letter, durably. Raises StoreUnavailable."""
-        await _durably(lambda done: self._store.revive(letter.letter_id, entry, done))
-        self._remove(letter.letter_id)
+        await self._leave(letter.letter_id, lambda done: self._store.revive(letter.letter_id, entry, done))
 
     def again(self, letter: DeadLetter, body: bytes, kept_for_s: float) -> OutboxEntry:
         """The entry by which a letter's event is sent again, with a time of its own: as if it happened now."""
@@ -126,6 +126,14 @@ class DeadLetters:
             last_attempt_at=0.0,
             last_outcome="",
         )
+
+    async def _leave(self, letter_id: str, change: Callable[[Done], None]) -> None:
+        self._leaving.add(letter_id)
+        try:
+            await _durably(change)
+        finally:
+            self._leaving.discard(letter_id)
+        self._remove(letter_id)
 
     def _add(self, kept: Kept) -> None:
         self._kept[kept.letter_id] = kept

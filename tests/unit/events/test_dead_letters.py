@@ -111,6 +111,21 @@ async def test_one_is_sent_again_as_if_it_happened_now(letters):
     assert (len(letters), letters.octets, event_ids(letters)) == (0, 0, [])
 
 
+@pytest.mark.parametrize("error", [None, StoreUnavailable("the disk is full")])
+async def test_one_that_somebody_sends_again_just_now_is_nobody_elses(store, letters, monkeypatch, error):
+    bury(letters, entry("e1"))
+    (letter,) = store.letters
+    written = []
+    monkeypatch.setattr(store, "revive", lambda letter_id, entry, done: written.append(done))
+    sending = asyncio.create_task(letters.revive(letter, letters.again(letter, b"{}", 10.0)))
+    await settle()
+    assert letters.find(letter.letter_id) is None
+    written[0](error)
+    assert (await asyncio.gather(sending, return_exceptions=True)) == [error]
+    assert len(letters) == (error is not None)
+    assert (letters.find(letter.letter_id) == letter) == (error is not None)
+
+
 async def test_what_the_store_refuses_is_offered_again(store, letters):
     store.refuses = True
     bury(letters, entry("e0"))
