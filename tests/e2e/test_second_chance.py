@@ -133,6 +133,42 @@ async def test_a_user_whose_phone_is_busy_and_one_who_has_none(stage: Stage) -> 
     assert (await call.final(SOON)).status == 200
 
 
+async def test_a_user_without_a_phone_of_whom_an_application_is_told_that_says_nothing(stage: Stage) -> None:
+    """The usual application: told of everybody, and deciding by `to` about the number alone."""
+    second = await stage.phone("second", Answer())
+    await serve(stage, second.uri, second.uri, users={"bob": []}, limits={"hold": "2s"})
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event(0), "bob")
+    assert (await stage.application.event(1)).to == user_id("bob")
+    again = await stage.application.event(2)
+    assert again.to == f"4:{NUMBER}"
+    assert again.data["redirectFailure"]["target"]["rawId"] == user_id("bob")
+    assert again.data["redirectFailure"]["sipCode"] == 480
+    only_ringing(call)
+    await stage.redirect(again, SECOND)
+    assert (await call.final(SOON)).status == 200
+
+
+async def test_the_ring_budget_ends_in_the_middle_of_the_hunt_of_a_second_redirect(stage: Stage) -> None:
+    first = await stage.phone("first", NoAnswer())
+    phones = [await stage.phone(name, NoAnswer()) for name in ("one", "two", "three")]
+    users = {name: [phone.uri] for name, phone in zip(("one", "two", "three"), phones, strict=True)}
+    team = {"id": user_id("team"), "mode": "in-order", "members": ["one", "two", "three"], "member_time": "2s"}
+    limits = {"ring": "2s", "ring_budget": "5500ms"}
+    await serve(stage, first.uri, users={**users, "team": []}, group=[team], limits=limits)
+    began = asyncio.get_running_loop().time()
+    call, _, again = await returned(stage)
+    await stage.redirect(again, "team")
+    final = await call.final(2 * SOON)
+    waited_s = asyncio.get_running_loop().time() - began
+    assert final.status == 480
+    assert 5.5 <= waited_s < 7.0, "one budget, whatever rang in it"
+    assert [len(phone.received) for phone in phones] == [1, 1, 0]
+    for phone in phones[:2]:
+        await phone.received[0].reached(LegState.CANCELLED, SOON)
+    assert len(stage.application.events) == 3, "nothing is opened once the budget is over"
+
+
 async def test_nobody_decides_again_and_the_caller_hears_of_the_failure(stage: Stage) -> None:
     first = await stage.phone("first", Busy())
     await serve(stage, first.uri, limits={"hold": "1s"})

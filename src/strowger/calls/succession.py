@@ -113,15 +113,14 @@ class SilentApplication:
 def returns_to(call: Call) -> Identifier | None:
     """Whose application chose whom the current hop is for, and would hear of its failure; None for nobody.
 
-    A hunt is of one addressee. One that was only held had an application of its own; what was tried by default, or
-    after the call had been returned, is not told: that application was silent, or has had its second chance.
+    A hunt is of one addressee. A redirect led nowhere as well when its target has no phone and whoever is told of that
+    target is silent. What was tried by default, or after the call had been returned, is not told: that application was
+    silent, or has had its second chance.
     """
     index = call.hop_index
     while call.hops[index].opening is Opening.HUNT:
         index -= 1
     opened = call.hops[index].opening
-    if call.state is State.HELD and call.hop.event_id:
-        return None
     if opened is Opening.REDIRECT:
         return call.hops[index - 1].to
     return call.hop.to if not index and call.state is State.RINGING else None

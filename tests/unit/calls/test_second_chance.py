@@ -21,6 +21,7 @@ from tests.support.exchange import (
     OUTSIDE,
     Bench,
     HandStore,
+    reject,
     user,
 )
 
@@ -137,11 +138,33 @@ def test_a_user_without_phones_or_application_cannot_be_reached() -> None:
     assert call.hop.failure == Failure(NOBODY, 480, "Temporarily Unavailable", why)
 
 
-def test_one_that_was_held_for_another_application_does_not_come_back() -> None:
+@pytest.mark.parametrize("target", [phone_number(OTHER_NUMBER), user(NOBODY)], ids=["number", "user without phones"])
+def test_a_target_without_phones_whose_application_is_silent_gives_the_call_back(target: Identifier) -> None:
     bench = a_bench(Limits(hold_s=30))
-    call_id = redirected(bench, phone_number(OTHER_NUMBER))
+    call_id = redirected(bench, target)
+    assert bench.store.stored(call_id).state is State.HELD
+    bench.later(30)
+    call = bench.store.stored(call_id)
+    assert hops(call)[1:] == [("redirect", target.raw_id), ("returned", f"4:{NUMBER}")]
+    why = "the application neither redirected nor rejected the call within 30 s"
+    assert call.hop.failure == Failure(target.raw_id, 480, "Temporarily Unavailable", why)
+    bench.later(30)
+    assert (call := bench.store.stored(call_id)).state is State.EXPIRED
+    assert call.final_status == 480
+
+
+def test_a_call_that_was_only_held_for_whom_it_was_for_does_not_come_back() -> None:
+    bench = a_bench(Limits(hold_s=30))
+    call_id = bench.arrive(NUMBER)
     bench.later(30)
     assert bench.store.stored(call_id).state is State.EXPIRED
+
+
+def test_who_rejects_a_call_that_was_redirected_to_it_has_decided() -> None:
+    bench = a_bench()
+    call_id = redirected(bench, user(NOBODY))
+    assert reject(bench, bench.context(call_id, 1)) == [Accepted(call_id)]
+    assert bench.store.stored(call_id).state is State.REJECTED
 
 
 def test_who_hears_of_it_is_set_by_number_before_resource() -> None:
