@@ -13,6 +13,7 @@ from typing import Protocol
 
 from strowger.calls.call import Branch
 from strowger.sip import branch_progress, failover
+from strowger.sip.adoption import Adoption
 from strowger.sip.attempts import Attempts
 from strowger.sip.authentication.errors import ChallengeUnanswerable
 from strowger.sip.branches import Branches
@@ -39,7 +40,7 @@ from strowger.sip.proxy.response_context import (
 from strowger.sip.registration import Way
 from strowger.sip.ringing import Ringing
 from strowger.sip.transaction.errors import TransactionError
-from strowger.sip.transaction.invite_client import State, restored_invite_client
+from strowger.sip.transaction.invite_client import State
 from strowger.sip.transaction.layer import TransactionLayer
 from strowger.sip.transaction.outputs import Output
 from strowger.sip.unwanted import UnwantedAnswers
@@ -101,6 +102,9 @@ class Forks:
         self._attempts = Attempts(outgoing, self._places, trunks, location, udp_request_bytes)
         self._unwanted = UnwantedAnswers(network, forwarding, in_dialog, outgoing, self._request)
         self._branches = Branches()
+        self._adoption = Adoption(
+            self._places, self._attempts, layer, self._branches, monotonic=monotonic, ignored=listener.ignored
+        )
         self._ringing = Ringing()
 
     def __len__(self) -> int:
@@ -168,33 +172,12 @@ class Forks:
         `answered`: the branch whose answer is known, all others being unwanted since; -1 for none.
         """
         leg.forks[fork.hop_index] = fork
-        replaced = {attempt.branch.replaces for attempt in fork.attempts}
-        fork.context.adopt_ringing(replaced - {answered}, fork.refused)
-        for index, attempt in enumerate(fork.attempts):
-            if not fork.context.has_ended(index):
-                of_branch = state if answered in (-1, index) else State.PROCEEDING
-                self._places.find(fork, attempt, partial(self._adopted, leg, fork, index, of_branch))
-        if answered >= 0:
-            fork.context.adopt_answer(answered)
-            owed = fork.context.silence_losers(self._now())
-        else:
-            owed = fork.context.heed_refusals(self._now())
+        owed = self._adoption.take_up(leg, fork, state, answered, partial(self._adopted, leg, fork))
         if owed:
             self._follow(leg, fork, owed)
 
-    def _adopted(self, leg: Leg, fork: Fork, index: int, state: State, why: str) -> None:
+    def _adopted(self, leg: Leg, fork: Fork, index: int) -> None:
         attempt = fork.attempts[index]
-        attempt.is_adopted = True
-        try:
-            if attempt.flow is None:
-                raise SipError(why)
-            invite = self._attempts.invite(leg, fork, attempt)
-            plain = restored_invite_client(invite, state, reliable=attempt.flow.reliable)
-            attempt.key = self._layer.restore(plain, attempt.flow, self._now())
-        except (SipError, TransactionError) as error:
-            self._listener.ignored(f"a branch of before the restart is lost: {error}", leg.call_id)
-            return
-        self._branches.add(leg, fork, index)
         if attempt.owes_cancel:
             self._cancel(leg, fork, index)
         elif attempt.owes_invite:
