@@ -183,5 +183,8 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
         "reasons": list(outcome.reasons),
         "status": outcome.status,
         "call_id": outcome.call.id if outcome.call is not None else None,
-        "messages": [dataclasses.asdict(arrow) for arrow in sorted(outcome.arrows, key=lambda arrow: arrow.at)],
+        "messages": [
+            {**dataclasses.asdict(arrow), "at": round(arrow.at, 3)}
+            for arrow in sorted(outcome.arrows, key=lambda arrow: arrow.at)
+        ],
     }

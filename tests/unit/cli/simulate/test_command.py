@@ -23,7 +23,7 @@ from strowger.settings import Listen, Settings
 from tests.support.console import a_redirected_call
 
 LANES = ["+31612345678", "Strowger", "application"]
-ARROWS = [Arrow(0.2, "Strowger", "+31612345678", "200 OK"), Arrow(0.0, "+31612345678", "Strowger", "INVITE")]
+ARROWS = [Arrow(0.2001, "Strowger", "+31612345678", "200 OK"), Arrow(0.0, "+31612345678", "Strowger", "INVITE")]
 
 
 class Stage:
