@@ -102,7 +102,8 @@ class Callers:
         self.respond(leg.key, response_to(invite, status, to_tag=self._forwarding.tag(leg.call_id), headers=headers))
 
     def finish(self, leg: Leg, status: int, reason: str, contacts: tuple[str, ...]) -> None:
-        """A final response of our own."""
+        """A final response of our own; a reason that a target gave was made printable, and may have been cut."""
+        reason = reason.encode("latin-1", "ignore").decode("latin-1")
         headers = retry_after(RETRY_AFTER_S if status == 503 else 0) + _contact(contacts)
         tag = self._forwarding.tag(leg.call_id)
         self.respond(leg.key, response_to(leg.request(), status, reason or None, to_tag=tag, headers=headers))

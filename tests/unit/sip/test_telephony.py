@@ -169,6 +169,17 @@ def out_of(invite: Request, status: int, reason: str) -> bytes:
     return Response.make(status, reason, headers).to_bytes()
 
 
+def test_whatever_a_target_said_its_caller_gets_a_final_response() -> None:
+    edge, out = returning(Limits(hold_s=7))
+    headers = [("Via", via) for via in out.vias]
+    headers += [(name, out.first(name) or "") for name in ("From", "To", "Call-ID", "CSeq")]
+    busy = Response.make(486, "Bes\xe9t\x07" + "t" * 300, headers)
+    assert f"{ANN} 180 INVITE" in edge.feed(busy.to_bytes(), Flow("UDP", "127.0.0.1", 5090, 0, 0))
+    assert f"{ANN} 486 INVITE" in edge.later(7)
+    (answer,) = {message.start_line for _, message in edge.last}
+    assert answer == "SIP/2.0 486 Bes\xe9t\\x07" + "t" * 190
+
+
 def test_a_challenge_of_the_target_is_the_callers() -> None:
     edge, out = returning()
     assert f"{ANN} 407 INVITE" in edge.answer(out, 407)
