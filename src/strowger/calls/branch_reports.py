@@ -35,13 +35,15 @@ class BranchReports:
         self._merged = None
         return is_first
 
-    def ended(self, call: Call, hop_index: int, number: int, at: float, status: int, reason: str, cause: int) -> None:
-        """A branch has its final response, or what stands for it."""
+    def ended(self, call: Call, hop_index: int, number: int, at: float, status: int, reason: str, cause: int) -> bool:
+        """A branch has its final response, or what stands for it; whether that is new."""
         known = self._of(call, hop_index)
         report = known.get(number, BranchReport(number))
-        if not report.ended_at:
-            known[number] = replace(report, ended_at=at, status=status, reason=reason, cause=cause)
-            self._merged = None
+        if report.ended_at:
+            return False
+        known[number] = replace(report, ended_at=at, status=status, reason=reason, cause=cause)
+        self._merged = None
+        return True
 
     def merged(self, call: Call) -> Call:
         """The call with everything reported."""

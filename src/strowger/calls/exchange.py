@@ -238,8 +238,8 @@ class Exchange:
 
         A refusal is written while others ring on, so that after a crash whoever refused is not rung again.
         """
-        self._ledger.branch_ended(call_id, hop_index, branch, status, reason, cause)
-        self._ledger.tell(call_id, partial(self._keep_refusal, hop_index, branch))
+        if self._ledger.branch_ended(call_id, hop_index, branch, status, reason, cause):
+            self._ledger.tell(call_id, partial(self._keep_refusal, hop_index, branch))
 
     def _keep_refusal(self, hop_index: int, branch: int, live: LiveCall) -> None:
         call = live.reported()

@@ -230,11 +230,14 @@ class Ledger:
             return False
         return _reports(live).rang(live.call, hop_index, branch, self._clock.wall())
 
-    def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> None:
-        """A branch has its final response, or what stands for it. Of a call that is over nothing more is kept."""
+    def branch_ended(self, call_id: str, hop_index: int, branch: int, status: int, reason: str, cause: int) -> bool:
+        """A branch has its final response, or what stands for it; whether that is new. Of a call that is over nothing
+        more is kept.
+        """
         live = self._live.get(call_id)
-        if live is not None and hop_index <= live.call.hop_index:
-            _reports(live).ended(live.call, hop_index, branch, self._clock.wall(), status, reason, cause)
+        if live is None or hop_index > live.call.hop_index:
+            return False
+        return _reports(live).ended(live.call, hop_index, branch, self._clock.wall(), status, reason, cause)
 
     def reported(self, call_id: str) -> Call | None:
         """A live call with everything that its branches reported."""

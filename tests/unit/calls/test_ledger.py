@@ -49,6 +49,18 @@ def test_reports_of_branches_are_seen_at_once_and_written_with_the_next_change()
     assert bench.store.stored(call_id).hop.branch_reports == (report,)
 
 
+def test_what_a_branch_repeats_does_not_wait_for_its_call() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob")
+    bench.exchange.redirect(RedirectCall("dev", bench.context(call_id), phone_number(OUTSIDE)), lambda outcome: None)
+    for _ in range(100):
+        bench.exchange.rang(call_id, 0, 0)
+        bench.exchange.branch_ended(call_id, 0, 0, 200, "OK", 0)
+    waiting = bench.exchange._ledger._live[call_id].waiting
+    assert waiting is not None
+    assert len(waiting) == 2
+
+
 def test_of_a_call_that_is_over_nothing_more_is_kept() -> None:
     bench = Bench()
     call_id = bench.arrive("alice")
