@@ -55,12 +55,20 @@ TARGETS = [
     *map(phone_number, (OUTSIDE, NO_WAY, BY_TWO_TRUNKS, OTHER_NUMBER, NUMBER)),
     *map(from_raw_id, (BOB, NOBODY)),
 ]
+WORDS = [
+    ("", "Q.850;cause=17"),
+    ("\x1b[2J\x07" * 300, 'Q.850;cause=-1;text="\x07'),
+    ("b\xe9zet\\" * 1_000, "Q.850;cause=" + "9" * 4_000),
+]
+"""What a target says for people, and in its Reason header."""
 MOSTLY = st.sampled_from([True, True, True, False])
 """Whether the store commits before anything else happens."""
 TIMER_B_S = 31.5
 """A target that was silent for as long (RFC 3261 §17.1.1.2) is given up; less what the INVITE waits for a commit."""
 ROUND_TRIP_S = 0.5
 """Whoever was cancelled says something within this, if ever."""
+MOST_CHARACTERS = 1_000
+"""Of what is kept of a target's words, with ours around them."""
 OVER_S = 400.0
 """Longer than the ring budget and every timer together."""
 
@@ -153,9 +161,10 @@ class WireCalls(RuleBasedStateMachine):
     @rule(
         which=st.integers(0, 40),
         status=st.sampled_from([100, 180, 180, 183, 200, 302, 404, 486, 487, 500, 503, 603]),
+        words=st.sampled_from(WORDS),
         flush=MOSTLY,
     )
-    def target_says(self, which: int, status: int, *, flush: bool) -> None:
+    def target_says(self, which: int, status: int, words: tuple[str, str], *, flush: bool) -> None:
         if not self.targets:
             return
         target = list(self.targets.values())[which % len(self.targets)]
@@ -165,7 +174,8 @@ class WireCalls(RuleBasedStateMachine):
             target.is_lost |= not target.said and self.clock.now - target.rung_at >= TIMER_B_S
             target.is_lost |= target.is_cancelled and self.clock.now - target.cancelled_at >= ROUND_TRIP_S
             target.said.append(status)
-        self.edge.answer(target.invite, status, tag=_tag(target), flush=flush)
+        more = (("Reason", words[1]),)
+        self.edge.answer(target.invite, status, tag=_tag(target), reason=words[0], more=more, flush=flush)
         self.read()
 
     @rule(flush=st.booleans())
@@ -278,6 +288,9 @@ class WireCalls(RuleBasedStateMachine):
         assert len(self.final) == 1, f"{len(self.final)} final responses"
         call = self.store.stored(self.call_id)
         assert call.ended_at
+        said = [call.why, *(hop.decision for hop in call.hops)]
+        said += [each.reason for hop in call.hops for each in hop.branch_reports]
+        assert all(text.isprintable() and len(text) < MOST_CHARACTERS for text in said)
         assert (len(self.edge.bench.exchange), len(self.edge.edge), len(self.edge.edge._forks)) == (0, 0, 0)
         assert call.state is State.ANSWERED or self.edge.bench.exchange.outside.running() == []
         targets = [target for target in self.targets.values() if not target.is_lost]

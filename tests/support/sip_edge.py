@@ -170,6 +170,7 @@ class EdgeBench:
         contact: str = "sip:target@192.0.2.77:5090",
         tag: str = "t",
         more: Sequence[tuple[str, str]] = (),
+        reason: str = "",
         flush: bool = True,
     ) -> list[str]:
         """The target answers a request that was sent to it."""
@@ -180,7 +181,8 @@ class EdgeBench:
         headers += [("Contact", "*" if contact == "*" else f"<{contact}>")]
         headers += [("Record-Route", value) for value in request.values("Record-Route")]
         headers += more
-        reason = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}.get(status, "Reason")
+        usual = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}
+        reason = reason or usual.get(status, "Reason")
         response = Response.make(status, reason, headers).to_bytes()
         return self.feed(response, Flow("UDP", "127.0.0.1", 5090, 0, 0), flush=flush)
 
