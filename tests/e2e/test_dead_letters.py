@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from strowger.phones.behaviours import Answer
 from tests.e2e.stage import Stage
 from tests.e2e.test_looking import read, strowger
 from tests.support.server import NUMBER, until
@@ -39,6 +40,25 @@ async def test_an_event_that_was_refused_is_edited_and_sent_again(stage: Stage) 
     received = await stage.application.event()
     assert (received.event_id, received.whole) == (letter["event_id"], event)
     assert "No dead letters" in await strowger(stage, "dead-letter", "list")
+
+
+async def test_an_event_that_is_sent_again_while_its_call_is_held_decides_it(stage: Stage) -> None:
+    """An application that refused it by mistake, and whose operator is quicker than the caller loses patience."""
+    target = await stage.phone("target", Answer())
+    await stage.serve(trunk=target.uri)
+    stage.application.status = 403
+    call = stage.call(await stage.caller())
+    await until(lambda: stage.server.metrics["strowger_dead_letters"] == 1, 5.0, "the dead letter")
+    (letter,) = await read(stage, "dead-letter", "list")
+    assert (letter["dead_letter_reason"], letter["last_delivery_outcome"]) == ("EndpointRefused", "Forbidden")
+    stage.application.status = 200
+    await strowger(stage, "dead-letter", "resend", letter["letter_id"])
+    event = await stage.application.event()
+    assert event.event_id == letter["event_id"]
+    await stage.redirect(event)
+    assert (await call.final(5.0)).status == 200
+    assert await call.hang_up() == 200
+    assert await read(stage, "dead-letter", "list") == []
 
 
 async def test_the_event_of_a_call_that_nobody_decided_in_time_is_kept_and_that_of_one_given_up_is_not(

@@ -15,7 +15,7 @@ from tests.support.server import NUMBER, OUTSIDE, until, user_id
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
 SOON = 5.0
-SILENT, DOWN, UNTOLD = "silent", "down", "untold"
+SILENT, DOWN, FAILING, UNTOLD = "silent", "down", "failing", "untold"
 
 
 async def serve(stage: Stage, how: str, default: str, **tables: Any) -> None:
@@ -24,9 +24,11 @@ async def serve(stage: Stage, how: str, default: str, **tables: Any) -> None:
     await stage.serve(number={"default": default, "default_after": "1s"}, filters=filters, **tables)
     if how == DOWN:
         await stage.application.close()
+    if how == FAILING:
+        stage.application.status = 500
 
 
-@pytest.mark.parametrize("how", [SILENT, DOWN, UNTOLD])
+@pytest.mark.parametrize("how", [SILENT, DOWN, FAILING, UNTOLD])
 @pytest.mark.parametrize("where", ["outside", "user"])
 async def test_the_call_is_redirected(stage: Stage, how: str, where: str) -> None:
     target = await stage.phone("target", Answer())
@@ -45,7 +47,7 @@ async def test_the_call_is_redirected(stage: Stage, how: str, where: str) -> Non
     assert told == [f"4:{NUMBER}", *([user_id("bob")] if where == "user" else [])][: 0 if how != SILENT else None]
 
 
-@pytest.mark.parametrize("how", [SILENT, DOWN, UNTOLD])
+@pytest.mark.parametrize("how", [SILENT, DOWN, FAILING, UNTOLD])
 @pytest.mark.parametrize("status", [480, 486, 603])
 async def test_the_call_is_rejected(stage: Stage, how: str, status: int) -> None:
     await serve(stage, how, f"reject:{status}")

@@ -469,6 +469,22 @@ async def test_a_dead_letter_of_nobody_stays(store, receiver, started, scripted)
 # ---------------------------------------------------------------------------------------------- nobody waits for others
 
 
+@pytest.mark.parametrize("profile", Profile)
+async def test_an_endpoint_that_failed_often_is_on_no_probation(store, receiver, started, scripted, profile):
+    """Whatever it did to ten events and more, which wait for their time, the next one is sent at once."""
+    receiver.answer = scripted(500)
+    settings = replace(SETTINGS, schedules={profile: Schedule(1.0, (3_600.0,), outlives_hop=True)})
+    delivery = await started(subscription(receiver.url, profile=profile), settings=settings)
+    for number in range(30):
+        delivery.publish([entry(f"e-{number}", lives_s=86_400.0)])
+        await receiver.until(lambda: len(receiver.events) == number + 1)  # noqa: B023 - it is awaited here
+    assert (delivery.pending(), delivery.counters.attempts) == (30, 30)
+    receiver.answer = scripted(200)
+    delivery.publish([entry("e-30")])
+    await store.until_done(1)
+    assert (delivery.pending(), delivery.counters.delivered) == (30, 1)
+
+
 async def test_one_dead_receiver_of_a_hundred_delays_nobody(store, receiver, started, consenting):
     """By counts: while one never answers, each other one gets every event by one attempt."""
     release = asyncio.Event()
