@@ -12,6 +12,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import structlog
@@ -28,12 +29,18 @@ from strowger.events.throttle import Throttle
 _log = structlog.stdlib.get_logger(__name__)
 
 
+ROOM: Final = 100
+"""Where too many wait, one in so many goes at one time."""
+
+
 @dataclass(frozen=True, slots=True)
 class PullLimits:
     """What each subscription may cost."""
 
     events: int = 10_000
-    """Events that wait; one more pushes out the oldest."""
+    """Events that wait; one more pushes out the oldest, and with it up to a hundredth of all: to count them takes a
+    thousandth of a second of everybody's time, or more.
+    """
     readers: int = 16
     """Readers that wait at one time."""
 
@@ -202,11 +209,11 @@ class Pull:
         except StoreUnavailable as error:
             _log.warning("events not counted", subscription=printable(key), why=str(error))
             return
-        surplus = queue.at_most - self._limits.events
-        if surplus > 0:
-            self._count_dropped(key, surplus)
-            queue.at_most, queue.is_making_room = self._limits.events, True
-            self._store.keep_newest(key, self._limits.events, wall, lambda error: self._made_room(queue))
+        if queue.at_most > self._limits.events:
+            kept = self._limits.events - self._limits.events // ROOM
+            self._count_dropped(key, queue.at_most - kept)
+            queue.at_most, queue.is_making_room = kept, True
+            self._store.keep_newest(key, kept, wall, lambda error: self._made_room(queue))
 
     def _made_room(self, queue: _Queue) -> None:
         queue.is_making_room = False

@@ -180,7 +180,7 @@ class Limits:
         kinds.count(1, 1_000_000),
         10_000,
         'Events of one subscription with delivery = "pull" that are not acknowledged; beyond it the oldest are '
-        "dropped.",
+        "dropped, a hundredth at one time.",
     )
     pull_readers: int = row(
         kinds.count(1, 1_000), 16, "Readers that wait for the events of one such subscription; beyond it 429."

@@ -191,6 +191,26 @@ def test_the_oldest_are_dropped_beyond_the_limit_and_counted():
     ]
 
 
+def test_a_hundredth_goes_at_one_time_so_that_what_waits_is_counted_seldom(monkeypatch):
+    bench = Bench(limits=PullLimits(events=299))
+    counted: list[str] = []
+    count = MemoryPull.count
+
+    def counting(store: MemoryPull, key: str, now: float) -> int:
+        counted.append(key)
+        return count(store, key, now)
+
+    monkeypatch.setattr(MemoryPull, "count", counting)
+    for number in range(299):
+        bench.come(f"e{number}")
+    assert counted == [APP]  # with the first: what an earlier run left
+    for number in range(299, 305):
+        bench.come(f"e{number}")
+        bench.settle()
+    assert (bench.dropped, len(counted)) == ([3, 3], 3)
+    assert (bench.ids(limit=1), len(bench.ids(limit=999))) == ([7], 299)
+
+
 def test_room_is_made_once_for_what_comes_while_it_is_made():
     bench = Bench(limits=PullLimits(events=2))
     bench.come("e1", "e2", "e3", "e4", "e5")
