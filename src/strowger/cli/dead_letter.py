@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,7 @@ def resend(as_json: bool, letter_ids: Sequence[str], **where: Any) -> None:
     They go to the subscription that did not get them, under their old ids.
     """
     admin, _ = admin_of(**where)
-    _print([ask(admin, partial(admin.resend_dead_letter, each)) for each in letter_ids], as_json=as_json)
+    _print_each([partial(ask, admin, partial(admin.resend_dead_letter, each)) for each in letter_ids], as_json=as_json)
 
 
 @dead_letter.command()
@@ -100,7 +100,7 @@ def edit(as_json: bool, letter_id: str, file: Any, **where: Any) -> None:
 def remove(as_json: bool, letter_ids: Sequence[str], **where: Any) -> None:
     """Forget these."""
     admin, _ = admin_of(**where)
-    _print([ask(admin, partial(admin.remove_dead_letter, each)) for each in letter_ids], as_json=as_json)
+    _print_each([partial(ask, admin, partial(admin.remove_dead_letter, each)) for each in letter_ids], as_json=as_json)
 
 
 def row(each: DeadLetterView) -> str:
@@ -135,6 +135,16 @@ def _event_of(octets: bytes) -> dict[str, object]:
         return msgspec.json.decode(octets, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Misconfigured(f"This is no event, which is one JSON object: {error}") from error
+
+
+def _print_each(acts: Sequence[Callable[[], LetterGoneView]], *, as_json: bool) -> None:
+    """Do one after the other; where one fails, those before it are done and shown."""
+    gone: list[LetterGoneView] = []
+    try:
+        for act in acts:
+            gone.append(act())
+    finally:
+        _print(gone, as_json=as_json)
 
 
 def _print(gone: Sequence[LetterGoneView], *, as_json: bool) -> None:

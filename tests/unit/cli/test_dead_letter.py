@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import pytest
 
 from strowger.cli.dead_letter import row
+from strowger.console.dead_letters import LetterGoneView
 from strowger.console.errors import NotThere
 from tests.support.console import Bench, a_letter, invoke
 
@@ -61,6 +63,21 @@ async def test_resend_and_remove(bench: Bench, token_file: Path) -> None:
     assert [asked[:2] for asked in bench.queries.dead_letters.asked] == [
         ("resend", "1e77"), ("resend", "2e77"), ("remove", "1e77"), ("remove", "1e77"),
     ]  # fmt: skip
+
+
+async def test_what_was_done_before_one_failed_is_told(
+    bench: Bench, token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resend = bench.queries.dead_letters.resend
+
+    async def only_once(letter_id: str, event: Mapping[str, object] | None) -> LetterGoneView:
+        bench.queries.dead_letters.fails_with = NotThere("No dead letter.") if letter_id == "2e77" else None
+        return await resend(letter_id, event)
+
+    monkeypatch.setattr(bench.queries.dead_letters, "resend", only_once)
+    result = await invoke(bench, token_file, "dead-letter", "resend", "1e77", "2e77", "3e77")
+    assert result.exit_code == 1
+    assert result.output == "1e77e400: the event e7e20000-0000 is on its way again.\nError: No dead letter.\n"
 
 
 async def test_edit_a_file(bench: Bench, token_file: Path, tmp_path: Path) -> None:
