@@ -16,7 +16,8 @@ def signing_secret(as_json: bool) -> None:
     """Make a secret for signing_secrets of a subscription.
 
     The application that verifies needs it too. Nothing else keeps it. To change a secret, put the new one beside the
-    old one, restart, give the application the new one, and take the old one out.
+    old one, give the application the new one, and take the old one out. What stands in the settings holds from the next
+    start; strowger subscription update holds at once.
     """
     from strowger.events.signature import NEW_SECRET_OCTETS, written
 
