@@ -17,6 +17,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -27,6 +28,8 @@ from aiohttp import ClientSession, web
 STROWGER = Path(sys.executable).parent / "strowger"
 KEY = base64.b64encode(b"the access key of the benchmark.").decode()
 NUMBER, OUTSIDE = "+31201110001", "+31612345678"
+CALLERS = "+3165"
+"""What the numbers of callers begin with, before that of the call (caller.xml)."""
 OPERATION = "/calling/callConnections:redirect?api-version=2026-03-12"
 API, SIP, CALLER, TARGET = random.sample(range(12_000, 32_000), 4)
 WARM_UP = 100
@@ -58,6 +61,8 @@ class Application:
     def __init__(self) -> None:
         self.held: list[str] = []
         self.holds = False
+        self.told: dict[str, float] = {}
+        """When its event arrived, by the number of the latest call that it is of, counted by SIPp."""
         self._session = ClientSession(f"http://127.0.0.1:{API}")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,7 +88,9 @@ class Application:
         for event in await request.json():
             if code := event["data"].get("validationCode"):
                 return web.json_response({"validationResponse": code})
-            context = event["data"]["incomingCallContext"]
+            data = event["data"]
+            self.told[data["from"]["phoneNumber"]["value"].removeprefix(CALLERS)] = time.time()
+            context = data["incomingCallContext"]
             if self.holds:
                 self.held.append(context)
                 continue
@@ -167,6 +174,12 @@ def times(path: Path) -> dict[str, float]:
     return {call_id: float(at) for *_, at, call_id in lines}
 
 
+def spread(waits_s: list[float]) -> str:
+    """How long things took, in milliseconds."""
+    waits = sorted(1_000 * each for each in waits_s)
+    return f"p50 {waits[len(waits) // 2]:.1f} ms, p99 {waits[len(waits) * 99 // 100]:.1f} ms"
+
+
 async def measure(stage: Stage, arguments: argparse.Namespace) -> None:
     application = Application()
     (stage.directory / "bench.toml").write_text(CONFIG.replace("APPLICATION", await application.start(stage)), "utf-8")
@@ -185,9 +198,10 @@ async def measure(stage: Stage, arguments: argparse.Namespace) -> None:
     await stage.call(arguments.calls, arguments.rate)
     used_ms = 1_000 * (cpu_s(server) - before) / arguments.calls
     left, arrived = times(stage.directory / "caller.times"), times(stage.directory / "target.times")
-    waits = sorted(1_000 * (arrived[call_id] - at) for call_id, at in left.items())
+    told = application.told
     print(f"{arguments.calls} calls at {arguments.rate}/s: {used_ms:.2f} ms of CPU per call")
-    print(f"INVITE to INVITE: p50 {waits[len(waits) // 2]:.1f} ms, p99 {waits[len(waits) * 99 // 100]:.1f} ms")
+    print(f"INVITE to event: {spread([told[call_id.partition('-')[0]] - at for call_id, at in left.items()])}")
+    print(f"INVITE to INVITE: {spread([arrived[call_id] - at for call_id, at in left.items()])}")
 
 
 async def main() -> None:
