@@ -42,11 +42,9 @@ class RedirectFailure(msgspec.Struct, frozen=True, gc=False, rename="camel", omi
     target: CommunicationIdentifierModel
     """Whom it led nowhere to."""
     sip_code: int
-    """What the caller would have been told."""
+    """What the caller is told if nobody decides."""
     reason_phrase: str
     why: str
-    expires_on: str
-    """When the caller is told so if nobody decides: UTC, ISO 8601."""
     q850_cause: int = 0
     """Absent when the target gave none."""
 
@@ -62,6 +60,8 @@ class IncomingCallMembers(msgspec.Struct, frozen=True, gc=False, rename="camel")
     custom_context: CustomContext
     incoming_call_context: str
     correlation_id: str
+    expires_on: str
+    """Until when the application can decide: UTC, ISO 8601. Our own member too."""
     redirect_failure: RedirectFailure | msgspec.UnsetType = msgspec.UNSET
     """Only of a call that was returned (docs/decisions/0014-second-chance-and-defaults.md)."""
 
@@ -141,21 +141,22 @@ def incoming_call(
 
     Display name and headers are given apart from the call because an oversize event is written again with less.
     """
-    return _encoder.encode(_incoming_call(call, context, topic, wall, display_name, headers))
+    until = event_time(call.hop.open_until)
+    return _encoder.encode(_incoming_call(call, context, topic, event_time(wall), until, display_name, headers))
 
 
 def filterable(call: Call, topic: str) -> dict[str, object]:
     """The same event as filters see it: everything that the caller sent, even what an oversize event leaves out.
 
-    What is only known once it is written, its time and its context, is blank.
+    What is only known once it is written, its times and its context, is blank.
     """
-    event = _incoming_call(call, "", topic, 0.0, call.display_name, call.custom_headers)
+    event = _incoming_call(call, "", topic, "", "", call.display_name, call.custom_headers)
     members: dict[str, object] = msgspec.to_builtins(event)
     return members
 
 
 def _incoming_call(
-    call: Call, context: str, topic: str, wall: float, display_name: str, headers: Mapping[str, str]
+    call: Call, context: str, topic: str, at: str, until: str, display_name: str, headers: Mapping[str, str]
 ) -> IncomingCallEvent:
     hop = call.hop
     members = IncomingCallMembers(
@@ -166,6 +167,7 @@ def _incoming_call(
         custom_context=CustomContext(headers, _NO_HEADERS),
         incoming_call_context=context,
         correlation_id=call.call_id,
+        expires_on=until,
         redirect_failure=_redirect_failure(hop),
     )
     return IncomingCallEvent(
@@ -176,7 +178,7 @@ def _incoming_call(
         event_type=INCOMING_CALL,
         data_version=DATA_VERSION,
         metadata_version=METADATA_VERSION,
-        event_time=event_time(wall),
+        event_time=at,
     )
 
 
@@ -189,7 +191,6 @@ def _redirect_failure(hop: Hop) -> RedirectFailure | msgspec.UnsetType:
         sip_code=failure.status,
         reason_phrase=failure.reason,
         why=failure.why,
-        expires_on=event_time(hop.expires_at),
         q850_cause=failure.cause,
     )
 

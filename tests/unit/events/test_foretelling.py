@@ -19,7 +19,7 @@ from strowger.events.subscribers import Subscribers
 from strowger.events.subscription import Channel, DeliveryMode, Schema, Subscription
 
 WALL = 1_767_225_600.0
-LEAST = 650
+LEAST = 700
 """Octets that the event of `a_call` fits in without its custom headers."""
 STATES = {"dev/slow": (Handshake.PENDING, "refused")}
 

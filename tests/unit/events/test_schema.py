@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from strowger.calls.call import Failure, Opening
+from strowger.calls.call import Failure, GroupStep, Opening
 from strowger.calls.identifier import from_raw_id
 from strowger.events import schema
 
@@ -27,7 +27,8 @@ def test_incoming_call_is_exactly_this(new_call):
         '"callerDisplayName":"",'
         '"customContext":{"sipHeaders":{},"voipHeaders":{}},'
         '"incomingCallContext":"head.claims.seal",'
-        '"correlationId":"a90f2b5e-0000-4000-8000-000000000002"},'
+        '"correlationId":"a90f2b5e-0000-4000-8000-000000000002",'
+        '"expiresOn":"2026-01-01T00:00:30.0000000Z"},'
         '"eventType":"Microsoft.Communication.IncomingCall",'
         '"dataVersion":"1.0",'
         '"metadataVersion":"1",'
@@ -50,18 +51,24 @@ def test_incoming_call_is_of_the_current_hop(new_call):
     assert event["data"]["to"]["communicationUser"] == {"id": "8:acs:res_bob"}
 
 
+def test_an_event_says_until_when_anybody_can_decide(new_call):
+    call = new_call(expires_at=1_767_225_610.0)
+    assert json.loads(body_of(call))["data"]["expiresOn"] == "2026-01-01T00:00:10.0000000Z"
+    call.hop.group = GroupStep(position=1, members=2, until=1_767_225_640.0)
+    assert json.loads(body_of(call))["data"]["expiresOn"] == "2026-01-01T00:00:40.0000000Z", "all of a hunt"
+
+
 def test_a_call_that_was_returned_says_why(new_call):
     call = new_call()
     assert "redirectFailure" not in json.loads(body_of(call))["data"]
     call.hop.failure = Failure("8:acs:res_bob", 486, "Busy Here", "sip:bob@192.0.2.7: 486 Busy Here", 17)
     assert "redirectFailure" not in json.loads(body_of(call))["data"], "a hunt keeps its failures to itself"
-    call.hop.opening, call.hop.expires_at = Opening.RETURNED, 1_767_225_630.0
+    call.hop.opening = Opening.RETURNED
     assert json.loads(body_of(call))["data"]["redirectFailure"] == {
         "target": {"kind": "communicationUser", "rawId": "8:acs:res_bob", "communicationUser": {"id": "8:acs:res_bob"}},
         "sipCode": 486,
         "reasonPhrase": "Busy Here",
         "why": "sip:bob@192.0.2.7: 486 Busy Here",
-        "expiresOn": "2026-01-01T00:00:30.0000000Z",
         "q850Cause": 17,
     }
     assert json.loads(json.dumps(schema.filterable(call, TOPIC)))["data"]["redirectFailure"]["sipCode"] == 486
@@ -79,7 +86,8 @@ def test_filters_see_the_event_that_is_sent_but_for_what_is_made_with_it(new_cal
     sent, seen = json.loads(body), json.loads(json.dumps(schema.filterable(call, TOPIC)))
     assert sent["data"].pop("incomingCallContext") == "c"
     assert seen["data"].pop("incomingCallContext") == ""
-    assert (sent.pop("eventTime"), seen.pop("eventTime")) == ("1970-01-01T00:00:05.0000000Z", schema.event_time(0.0))
+    assert (sent.pop("eventTime"), seen.pop("eventTime")) == ("1970-01-01T00:00:05.0000000Z", "")
+    assert (sent["data"].pop("expiresOn"), seen["data"].pop("expiresOn")) == ("2026-01-01T00:00:30.0000000Z", "")
     assert seen == sent
 
 
