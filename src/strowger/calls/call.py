@@ -205,6 +205,10 @@ class Hop(msgspec.Struct, omit_defaults=True):
         member = self.branches[number].member if 0 <= number < len(self.branches) else ""
         return from_raw_id(member) if member else self.to
 
+    def has_rung(self, uri: str, since: float) -> bool:
+        """Whether a branch with this URI was rung at this time or later; wall clock, seconds."""
+        return any(each.uri == uri and (each.rung_at or self.opened_at) >= since for each in self.branches)
+
     @property
     def answered_branch(self) -> int:
         """The branch whose 2xx came first; -1 when none has answered."""

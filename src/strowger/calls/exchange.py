@@ -7,6 +7,7 @@ asks `next_deadline` and calls `advance`.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -252,18 +253,21 @@ class Exchange:
         """A live call with everything that its branches reported, even what is not written yet."""
         return self._ledger.reported(call_id)
 
-    def phone_registered(self, user: str, uris: Iterable[str]) -> None:
-        """A user has new phones: they join the calls that ring for that user, or are held for it."""
+    def phone_registered(self, user: str, uris: Iterable[str], known_since: float = math.inf) -> None:
+        """A user has new phones: they join the calls that ring for that user, or are held for it.
+
+        `known_since`: when the directory began to know them (wall clock, seconds), which is before that was durable.
+        """
         phones = tuple(uris)
         for call_id in self._ledger.calls_for(user):
             for uri in phones:
-                self._ledger.tell(call_id, partial(self._join, user, uri))
+                self._ledger.tell(call_id, partial(self._join, user, uri, known_since))
 
-    def _join(self, user: str, uri: str, live: LiveCall) -> None:
+    def _join(self, user: str, uri: str, known_since: float, live: LiveCall) -> None:
         hop = live.call.hop
         if live.call.is_over or user.lower() not in hop.users:
             return  # it was decided while the phone registered
-        if len(hop.branches) >= BRANCHES_PER_HOP:
+        if len(hop.branches) >= BRANCHES_PER_HOP or hop.has_rung(uri, known_since):
             return
         branch = Branch(uri, member=user if hop.group is not None else "")
         occurrence = Occurrence(self._clock.wall(), branch=branch, reserve=hop.reserve)

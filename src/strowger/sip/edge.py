@@ -289,7 +289,8 @@ class Edge:
         answer = response_to(request, outcome.status, outcome.reason, to_tag=tag, headers=outcome.headers)
         self._callers.respond(key, answer)
         if outcome.added and self._registration is not None:
-            self._exchange.phone_registered(*self._registration.new_phones(request, outcome))
+            user, phones = self._registration.new_phones(request, outcome)
+            self._exchange.phone_registered(user, phones, min(each.updated_at for each in outcome.added))
 
     def _cancelled(self, key: str, cancel: Request) -> None:
         leg = self._callers.find_by_key(self._layer.find_invite(cancel))

@@ -103,6 +103,20 @@ def test_a_phone_that_comes_and_goes_all_the_time_does_not_lengthen_a_call_for_e
     assert hop.branches[-1].uri == f"sip:bob@192.0.2.50:{BRANCHES_PER_HOP - 2}"
 
 
+def test_a_phone_that_rang_as_soon_as_it_was_known_does_not_ring_twice() -> None:
+    bench = Bench()
+    bench.arrive("bob")
+    bench.take()
+    known = "sip:bob@127.0.0.1:5072"
+    bench.exchange.phone_registered(BOB, [known], bench.clock.wall())  # durable only now
+    bench.store.flush()
+    assert bench.take() == []
+    bench.clock.now += 1
+    bench.exchange.phone_registered(BOB, [known], bench.clock.wall())  # by another connection: the first is gone
+    bench.store.flush()
+    assert bench.take() == [("ring_branch", 0, 2, known)]
+
+
 def test_a_restored_call_rings_at_a_phone_that_registers_too() -> None:
     bench = Bench()
     bench.arrive("bob")
