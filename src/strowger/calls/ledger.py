@@ -202,6 +202,7 @@ class Ledger:
             self._take_effect(live, change)
         else:
             live.committing = True
+            self._note_addressee(after)  # whose phone may register before it is written
             self._store.commit(unit, partial(self._committed, live, change))
 
     def _reported_of(
@@ -269,8 +270,11 @@ class Ledger:
         elif refusal is None:
             self._keep_unsaved(change.unit)
             self._take_effect(live, change)
-        elif not live.call.hops:
-            self._never_came_to_be(live)
+        else:
+            self._forget_addressee(change.after)
+            self._note_addressee(live.call)
+            if not live.call.hops:
+                self._never_came_to_be(live)
         self._drain(live)
 
     def _never_came_to_be(self, live: LiveCall) -> None:

@@ -8,7 +8,7 @@ from strowger.calls.errors import StoreUnavailable
 from strowger.calls.exchange import BRANCHES_PER_HOP
 from strowger.calls.identifier import phone_number
 from strowger.calls.limits import Limits
-from tests.support.exchange import BOB, BY_TWO_TRUNKS, NOBODY, OUTSIDE, Bench, redirect
+from tests.support.exchange import ALICE, BOB, BY_TWO_TRUNKS, NOBODY, OUTSIDE, Bench, redirect, user
 
 FIRST, SECOND = f"sip:{BY_TWO_TRUNKS}@127.0.0.3:5090", f"sip:{BY_TWO_TRUNKS}@127.0.0.4:5090"
 
@@ -115,6 +115,21 @@ def test_a_phone_that_rang_as_soon_as_it_was_known_does_not_ring_twice() -> None
     bench.exchange.phone_registered(BOB, [known], bench.clock.wall())  # by another connection: the first is gone
     bench.store.flush()
     assert bench.take() == [("ring_branch", 0, 2, known)]
+
+
+def test_a_phone_that_registers_while_its_call_is_being_written_rings() -> None:
+    bench = Bench()
+    call_id = bench.arrive("bob", flush=False)
+    bench.exchange.phone_registered(BOB, ["sip:bob@192.0.2.50"], bench.clock.wall())
+    bench.store.flush()
+    assert bench.take()[-1] == ("ring_branch", 0, 2, "sip:bob@192.0.2.50")
+    context = bench.context(call_id)
+    bench.exchange.redirect(RedirectCall("dev", context, user(ALICE)), lambda outcome: None)
+    bench.store.failure = StoreUnavailable("the disk is full")
+    bench.store.flush()
+    assert (bench.exchange._ledger.calls_for(ALICE), bench.exchange._ledger.calls_for(BOB)) == ([], [call_id])
+    bench.arrive("alice")  # which the store refuses as well
+    assert bench.exchange._ledger.calls_for(ALICE) == []
 
 
 def test_a_restored_call_rings_at_a_phone_that_registers_too() -> None:
