@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from strowger.calls.call import Call, Hop, State
 from strowger.calls.errors import CallError
 from strowger.calls.identifier import from_raw_id
-from strowger.calls.ports import Commit, OutboxEntry, Receipt, Store
+from strowger.calls.ports import Commit, Done, OutboxEntry, Receipt, Store
+from strowger.storage.retention import Retention
+from strowger.storage.sqlite import SqliteStore
+from strowger.storage.writer import QUEUE_LIMIT
 
 ALICE = from_raw_id("4:+31201110001")
 SCOPE = "dev POST /calling/callConnections:redirect"
@@ -90,6 +95,21 @@ async def commit_together(store: Store, units: list[Commit]) -> list[CallError |
     answers: list[asyncio.Future[CallError | None]] = [loop.create_future() for _ in units]
     for unit, answer in zip(units, answers, strict=True):
         store.commit(unit, answer.set_result)
+    return await asyncio.gather(*answers)
+
+
+def open_sqlite(tmp_path: Path, *, queue_limit: int = QUEUE_LIMIT) -> SqliteStore:
+    """The store of this folder, in the running loop."""
+    loop, path = asyncio.get_running_loop(), tmp_path / "strowger.db"
+    return SqliteStore.open(path, loop=loop, retention=Retention(), queue_limit=queue_limit)
+
+
+async def change(*changes: Callable[[Done], None]) -> list[CallError | None]:
+    """Ask for all of it without waiting between, and wait for what became of it."""
+    loop = asyncio.get_running_loop()
+    answers: list[asyncio.Future[CallError | None]] = [loop.create_future() for _ in changes]
+    for each, answer in zip(changes, answers, strict=True):
+        each(answer.set_result)
     return await asyncio.gather(*answers)
 
 

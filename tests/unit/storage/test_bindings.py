@@ -5,29 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-import pytest_asyncio
 
 from strowger.calls.bindings import StoredBindings
 from strowger.calls.errors import CallError, StoreUnavailable
-from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import PRUNE_ROWS, Retention
-from strowger.storage.sqlite import SqliteStore
-from tests.support.storage import a_commit, commit
+from strowger.storage.retention import PRUNE_ROWS
+from tests.support.storage import a_commit, commit, open_sqlite
 
 BOB = StoredBindings("8:acs:1_bob", b"\x00contacts", 2_000.0)
 ALICE = StoredBindings("8:acs:1_alice", b"contacts", 3_000.0)
-
-
-def open_sqlite(tmp_path, **limits):
-    return SqliteStore.open(tmp_path / "strowger.db", loop=asyncio.get_running_loop(), retention=Retention(), **limits)
-
-
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    memory = request.param == "memory"
-    opened = MemoryStore(asyncio.get_running_loop().call_soon, Retention()) if memory else open_sqlite(tmp_path)
-    yield opened
-    opened.close()
 
 
 async def save(store, *changes: StoredBindings) -> list[CallError | None]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import msgspec
 import pytest
-import pytest_asyncio
 
 from strowger.calls.dead_letters import DeadLetter, Kept
 from strowger.calls.errors import StoreUnavailable
-from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import Retention
-from strowger.storage.sqlite import SqliteStore
-from tests.support.storage import a_commit, an_event, commit
+from tests.support.storage import a_commit, an_event, change, commit, open_sqlite
 
 pytestmark = pytest.mark.asyncio
 
@@ -26,26 +21,6 @@ def letter(number: int, subscription: str = "dev/app") -> DeadLetter:
 
 
 ONE, TWO, THREE = letter(1), letter(2), letter(3, "dev/other")
-
-
-def open_sqlite(tmp_path):
-    return SqliteStore.open(tmp_path / "strowger.db", loop=asyncio.get_running_loop(), retention=Retention())
-
-
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    memory = request.param == "memory"
-    opened = MemoryStore(asyncio.get_running_loop().call_soon, Retention()) if memory else open_sqlite(tmp_path)
-    yield opened
-    opened.close()
-
-
-async def change(*changes):
-    loop = asyncio.get_running_loop()
-    answers = [loop.create_future() for _ in changes]
-    for each, answer in zip(changes, answers, strict=True):
-        each(answer.set_result)
-    return await asyncio.gather(*answers)
 
 
 def burying(store, *letters):

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import pytest
-import pytest_asyncio
 
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.identities import Identity
 from strowger.calls.signing_keys import StoredKey
-from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import Retention
-from strowger.storage.sqlite import SqliteStore
+from tests.support.storage import change, open_sqlite
 
 BOB = Identity("8:acs:1_bob", "dev", 1_000.5)
 ALICE = Identity("8:acs:1_alice", "other", 1_001.0, 17)
 FIRST = StoredKey("first", 1_000.5, b"\x00private")
 SECOND = StoredKey("second", 1_001.0, b"more private")
-
-
-def open_sqlite(tmp_path):
-    return SqliteStore.open(tmp_path / "strowger.db", loop=asyncio.get_running_loop(), retention=Retention())
-
-
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    memory = request.param == "memory"
-    opened = MemoryStore(asyncio.get_running_loop().call_soon, Retention()) if memory else open_sqlite(tmp_path)
-    yield opened
-    opened.close()
-
-
-async def change(*changes):
-    """Ask for all of it without waiting between, and wait for what became of it."""
-    loop = asyncio.get_running_loop()
-    answers = [loop.create_future() for _ in changes]
-    for each, answer in zip(changes, answers, strict=True):
-        each(answer.set_result)
-    return await asyncio.gather(*answers)
 
 
 def saving(store, *identities):

@@ -5,29 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-import pytest_asyncio
 
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.pull import Acknowledged
 from strowger.storage.memory import MemoryStore
 from strowger.storage.retention import Retention
-from strowger.storage.sqlite import SqliteStore
-from tests.support.storage import a_commit, an_event, commit, pass_by
+from tests.support.storage import a_commit, an_event, commit, open_sqlite, pass_by
 
 APP, OTHER = "dev/app", "dev/other"
 NOW = 2_000.0
-
-
-def open_sqlite(tmp_path):
-    return SqliteStore.open(tmp_path / "strowger.db", loop=asyncio.get_running_loop(), retention=Retention())
-
-
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    memory = request.param == "memory"
-    opened = MemoryStore(asyncio.get_running_loop().call_soon, Retention()) if memory else open_sqlite(tmp_path)
-    yield opened
-    opened.close()
 
 
 async def keep(store, *event_ids, subscription=APP, **of_entry):

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import msgspec
 import pytest
-import pytest_asyncio
 
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.subscriptions import StoredSubscription
-from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import Retention
-from strowger.storage.sqlite import SqliteStore
+from tests.support.storage import change, open_sqlite
 
 ONE = StoredSubscription("one", 2_000.5, False, b'{"name":"one"}')
 OURS = StoredSubscription("of-the-settings", 3_000.0, True)
-
-
-def open_sqlite(tmp_path):
-    return SqliteStore.open(tmp_path / "strowger.db", loop=asyncio.get_running_loop(), retention=Retention())
-
-
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    memory = request.param == "memory"
-    opened = MemoryStore(asyncio.get_running_loop().call_soon, Retention()) if memory else open_sqlite(tmp_path)
-    yield opened
-    opened.close()
-
-
-async def change(*changes):
-    loop = asyncio.get_running_loop()
-    answers = [loop.create_future() for _ in changes]
-    for each, answer in zip(changes, answers, strict=True):
-        each(answer.set_result)
-    return await asyncio.gather(*answers)
 
 
 def saving(store, *subscriptions):

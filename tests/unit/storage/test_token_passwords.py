@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import pytest
-import pytest_asyncio
 
 from strowger.calls.errors import StoreUnavailable
 from strowger.calls.token_passwords import StoredPassword
-from strowger.storage.memory import MemoryStore
-from strowger.storage.retention import Retention
-from strowger.storage.sqlite import SqliteStore
+from tests.support.storage import change, open_sqlite
 
 ONE = StoredPassword("aa", "8:acs:1_bob", 0, 2_000.5, b"\x00hashes")
 TWO = StoredPassword("bb", "8:acs:1_bob", 1_700_000_000, 3_000.0, b"more")
-
-
-def open_sqlite(tmp_path):
-    return SqliteStore.open(tmp_path / "strowger.db", loop=asyncio.get_running_loop(), retention=Retention())
-
-
-@pytest_asyncio.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    memory = request.param == "memory"
-    opened = MemoryStore(asyncio.get_running_loop().call_soon, Retention()) if memory else open_sqlite(tmp_path)
-    yield opened
-    opened.close()
-
-
-async def change(*changes):
-    loop = asyncio.get_running_loop()
-    answers = [loop.create_future() for _ in changes]
-    for each, answer in zip(changes, answers, strict=True):
-        each(answer.set_result)
-    return await asyncio.gather(*answers)
 
 
 def saving(store, *passwords):
