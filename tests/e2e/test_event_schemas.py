@@ -17,7 +17,7 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, SystemEventNames
 
 from tests.e2e.stage import Stage
-from tests.support.server import NUMBER, until
+from tests.support.server import NUMBER, free_ports, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio]
 
@@ -47,11 +47,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def running_receiver() -> AsyncIterator[Receiver]:
+async def running_receiver(port: int = 0) -> AsyncIterator[Receiver]:
     node = await asyncio.create_subprocess_exec(
         "node",
         GLOBAL_CRYPTO,
         str(PROGRAM),
+        str(port),
         env={"PATH": os.environ["PATH"]},
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 20,
@@ -113,6 +114,40 @@ async def test_the_javascript_sdks_consent_to_both_schemas_and_read_them(stage: 
         "x-to": f"4:{NUMBER}",
     }
     assert "s3cret" not in stage.server.log
+
+
+async def test_the_sdks_read_a_batch_of_either_schema(stage: Stage) -> None:
+    """What waited for an endpoint that comes up late goes together."""
+    (port,) = free_ports(1)
+    origin, schemas = f"http://127.0.0.1:{port}", ("event-grid", "cloudevents")
+    await stage.serve(
+        subscriptions=[
+            {"name": each, "endpoint": f"{origin}/{each}?batch", "schema": each, "batch_events": 3} for each in schemas
+        ]
+    )
+    calls = [stage.call(await stage.caller()) for _ in range(5)]
+    await stage.application.heard(len(calls))
+    seen = {event.event_id: event.data for event in stage.application.events}
+    async with running_receiver(port) as receiver:
+        said = [await receiver.says() for _ in range(4)]
+        for call in calls:
+            call.cancel()
+            await call.final(SOON)
+    of_schema = {schema: [each for each in said if each["schema"] == schema] for schema in schemas}
+    for of_each in of_schema.values():
+        assert sorted(len(each["events"]) for each in of_each) == [2, 3]
+        assert {event["id"]: event["data"] for each in of_each for event in each["events"]} == seen
+        assert all("aeg-output-event-id" not in each["headers"] for each in of_each)
+    assert {each["headers"]["content-type"] for each in of_schema["event-grid"]} == {"application/json; charset=utf-8"}
+    assert {each["headers"]["content-type"] for each in of_schema["cloudevents"]} == {
+        "application/cloudevents-batch+json; charset=utf-8"
+    }
+    grid = [EventGridEvent.from_dict(event) for each in of_schema["event-grid"] for event in json.loads(each["text"])]
+    assert {event.id: event.data for event in grid} == seen
+    cloud: list[CloudEvent[Any]] = [
+        CloudEvent.from_dict(event) for each in of_schema["cloudevents"] for event in json.loads(each["text"])
+    ]
+    assert {event.id: event.data for event in cloud} == seen
 
 
 def headers(said: dict[str, Any]) -> dict[str, str]:

@@ -68,6 +68,24 @@ async def test_of_five_one_answers_and_four_are_told_that_it_was_completed_elsew
     assert (await stage.application.event()).to == f"4:{NUMBER}"
 
 
+async def test_a_redirect_rings_twenty_five_of_whom_one_answers(stage: Stage) -> None:
+    phones = [await stage.phone(f"phone{number}", NoAnswer()) for number in range(25)]
+    ring = group(phones, "all", of="team")
+    await stage.serve(users={**users(phones), "team": []}, group=ring)
+    call = stage.call(await stage.caller())
+    await stage.redirect(await stage.application.event(), "team")
+    legs = [await phone.leg(timeout_s=SOON) for phone in phones]
+    for leg in legs:
+        await leg.reached(LegState.RINGING, SOON)
+    legs[24].answer()
+    assert (await call.final(SOON)).status == 200
+    for leg in legs[:24]:
+        await leg.reached(LegState.CANCELLED, SOON)
+    await legs[24].reached(LegState.CONFIRMED, SOON)
+    assert rung(phones) == [1] * 25
+    assert await call.hang_up() == 200
+
+
 async def test_of_two_that_answer_at_once_one_wins_and_the_other_is_hung_up(stage: Stage) -> None:
     phones = await members(stage, *[Answer(after_s=0.3)] * 5)
     await stage.serve(users=users(phones), group=group(phones, "all"))

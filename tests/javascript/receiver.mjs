@@ -1,9 +1,11 @@
 // An application that is told of calls, made of the official SDKs, which are as their registry has them.
 //
-//   node receiver.mjs   listens on a free port of 127.0.0.1 and prints a line of JSON: its port, then one for each event
+//   node receiver.mjs [PORT]   listens on that port of 127.0.0.1, or on a free one, and prints a line of JSON: its port,
+//                              then one for each request with an event
 //
 // POST /event-grid takes the Event Grid schema and POST /cloudevents CloudEvents, both read by the deserializer of
-// @azure/eventgrid, which throws at what it does not like. The handshake of Event Grid is answered by what the
+// @azure/eventgrid, which throws at what it does not like; several events in one request only where the URL asks for a
+// batch. The handshake of Event Grid is answered by what the
 // deserializer found in it; that of CloudEvents by the middleware of @azure/web-pubsub-express.
 
 import { createServer } from "node:http";
@@ -33,8 +35,10 @@ async function read(request) {
   const events = ofCloudEvents
     ? await deserializer.deserializeCloudEvents(text)
     : await deserializer.deserializeEventGridEvents(text);
+  const schema = ofCloudEvents ? "cloudevents" : "event-grid";
+  if (request.url.includes("batch")) return { schema, event: events[0], events, text, headers: request.headers };
   if (events.length !== 1) throw new Error(`${events.length} events in one request`);
-  return { schema: ofCloudEvents ? "cloudevents" : "event-grid", event: events[0], headers: request.headers };
+  return { schema, event: events[0], headers: request.headers };
 }
 
 async function take(request, response) {
@@ -63,4 +67,4 @@ const server = createServer((request, response) => {
     take(request, response).catch(refuse);
   }
 });
-server.listen(0, "127.0.0.1", () => say({ port: server.address().port }));
+server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => say({ port: server.address().port }));
