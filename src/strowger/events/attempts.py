@@ -91,6 +91,8 @@ class Attempts:
             result = await self._post(subscriber.target, headers, body)
         if not result.is_failure_of_endpoint or not self._consents(subscriber.subscription.failover_key):
             return result
+        if not self._is_wanted(batch):
+            return result
         if subscriber.failover_pace is not None and not subscriber.failover_pace.take(self._clock.monotonic()):
             return result._replace(why=f"{result.why}; its failover allows no more this minute")
         self._conclusions.counters.failovers += len(batch)
@@ -98,6 +100,11 @@ class Attempts:
         if second.status in DELIVERED:
             return second
         return result._replace(why=f"{result.why}; its failover: {second.why}")  # what counts is the first endpoint
+
+    def _is_wanted(self, batch: list[Delivery]) -> bool:
+        """Whether anything of it may still be sent: meanwhile hops close, and times are over."""
+        now = self._clock.monotonic()
+        return any(not delivery.withdrawn and now < delivery.deadline for delivery in batch)
 
     async def _post(self, target: Target, headers: dict[str, str], body: bytes) -> Result:
         try:

@@ -145,6 +145,37 @@ async def test_a_failover_takes_over_from_an_endpoint_that_hangs(store, receiver
     release.set()
 
 
+@pytest.mark.parametrize("by", ["decision", "time"])
+async def test_a_failover_gets_nothing_of_a_hop_that_closed_while_the_endpoint_was_asked(
+    receiver, second, started, consenting, by
+):
+    release = asyncio.Event()
+
+    async def fail_late(received):
+        if received.is_validation:
+            return await consenting(received)
+        await release.wait()
+        return web.Response(status=500)
+
+    receiver.answer = fail_late
+    clock = VirtualClock()
+    delivery = await started(subscription(receiver.url, failover_endpoint=second.url), clock=clock)
+    await second.until(lambda: len(second.received) == 1)
+    wall = clock.wall()
+    delivery.publish([OutboxEntry("e-1", "dev/a", "call", b"{}", wall, wall + 30.0)])
+    await receiver.until(lambda: len(receiver.events) == 1)
+    if by == "decision":
+        delivery.withdraw("e-1")
+    else:
+        clock.advance(30.0)
+    release.set()
+    async with asyncio.timeout(5.0):
+        while delivery.pending():  # noqa: ASYNC110 - nobody signals the end of an attempt
+            await asyncio.sleep(0)
+    assert (second.events, delivery.counters.failovers) == ([], 0)
+    assert delivery.counters.expired == (by == "time")
+
+
 @pytest.mark.parametrize("status", [400, 404, 429, 302])
 async def test_an_answer_is_not_repeated_elsewhere(store, receiver, second, started, scripted, status):
     receiver.answer = scripted(status, 200)
