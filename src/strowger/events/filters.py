@@ -27,8 +27,8 @@ EVENT_GRID_KEYS: Final = ("id", "topic", "subject", "eventType", "dataVersion")
 """Members of the envelope that can be asked; everything else is below `data.`."""
 CLOUD_EVENTS_KEYS: Final = ("id", "source", "subject", "type", "specversion")
 """The same for CloudEvents."""
-CONTEXT_KEY: Final = "data.incomingcallcontext"
-"""A secret made anew for each event, after it is known who is told: nothing can be told by it."""
+MADE_LAST: Final = {f"data.{name}".lower(): name for name in ("incomingCallContext", "expiresOn")}
+"""Made with each event, after it is known who is told: nothing can be told by these."""
 ALL_TYPES: Final = "all"
 """Stands for every event type, as if there were no list."""
 
@@ -305,8 +305,8 @@ def _path(key: str) -> tuple[str, ...]:
     if not (is_of_envelope or is_of_data):
         keys = dict.fromkeys((*EVENT_GRID_KEYS, *CLOUD_EVENTS_KEYS))
         raise FilterInvalid(f"{_shown(key)} is no key: there are {', '.join(keys)}, and data.NAME, data.NAME.NAME …")
-    if key.lower() == CONTEXT_KEY:
-        raise FilterInvalid("incomingCallContext is made anew for each event: nothing can be told by it")
+    if key.lower() in MADE_LAST:
+        raise FilterInvalid(f"{MADE_LAST[key.lower()]} is made anew for each event: nothing can be told by it")
     return path
 
 

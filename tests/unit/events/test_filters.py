@@ -194,6 +194,7 @@ def test_keys_belong_to_an_envelope() -> None:
         ("to.rawId", "'to.rawId' is no key"),
         ("data.a" + "b" * KEY_CHARACTERS, "a key of 518 characters is longer than 512"),
         ("Data.IncomingCallContext", "incomingCallContext is made anew for each event"),
+        ("data.expireson", "expiresOn is made anew for each event"),
     ],
 )
 def test_keys_that_cannot_be_asked(key: str, why: str) -> None:
