@@ -116,21 +116,24 @@ class EventDelivery:
         self._conclusions = Conclusions(store, dead_letters, clock)
         handshakes = partial(Validation, self._settings.policies, self._client, clock, ids, validation_url)
         self._consent = Consent(self.subscribers, self._outbox, self._conclusions, handshakes)
-        self._attempts = Attempts(
-            self._client,
-            self._outbox,
-            store,
-            self._conclusions,
-            clock,
-            not_retried=self._settings.not_retried,
-            consents=self._consent.handshakes.consents,
-            retired=self._consent.retire,
-        )
+        self._attempts = self._make_attempts()
         self._tasks: set[asyncio.Task[object]] = set()
         self._alarm = Alarm(self._wake)
         self._running = False
         for subscription in subscriptions:
             self.add(subscription)
+
+    def _make_attempts(self) -> Attempts:
+        return Attempts(
+            self._client,
+            self._outbox,
+            self._store,
+            self._conclusions,
+            self._clock,
+            not_retried=self._settings.not_retried,
+            consents=self._consent.handshakes.consents,
+            retired=self._consent.retire,
+        )
 
     # ------------------------------------------------------------------------------------------- calls.ports.Announcer
 
