@@ -25,7 +25,7 @@ async def seen(stage: Stage, **states: str) -> None:
         shown = {each["name"]: each["state"] for each in await read(stage, "trunk", "list")}
         if shown == states:
             return
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # each look is a process of its own: not in a tight loop
     raise AssertionError(f"the trunks are {shown} and not {states}")
 
 

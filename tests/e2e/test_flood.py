@@ -107,5 +107,5 @@ async def called(wire: Wire, until: int) -> int:
             status = (await wire.response(180, 503)).status
             if status == until:
                 return number
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the server is to catch up, and not to be held up by these calls
     raise AssertionError("unreachable")

@@ -213,7 +213,7 @@ def answer_to(invite: bytes, line: bytes) -> bytes:
 async def ends(peer: Peer, data: bytes, answers: list[bytes]) -> None:
     """The connection is closed: after these answers, or once nothing more can come."""
     if not answers:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # that nothing comes has no end to wait for
         assert not peer.is_closed.is_set()
         await peer.finish()
     await asyncio.wait_for(peer.is_closed.wait(), SOON)

@@ -70,7 +70,7 @@ async def test_the_second_redirect_is_answered(
     await serve(stage, first.uri, second.uri, **settings)
     call, event, again = await returned(stage)
     assert again.data["redirectFailure"]["sipCode"] == status
-    await asyncio.sleep(0.3)  # the caller goes on to hear ringing
+    await asyncio.sleep(0.3)  # that the caller hears nothing else has no end to wait for
     assert only_ringing(call)[-1] == 180
     with pytest.raises(HttpResponseError) as refused:
         await stage.redirect(event, SECOND)
